@@ -1,0 +1,548 @@
+"""Expressions into polynomials in statistics of single variables.
+
+    mu[z[n]]      → mu[k], under the gate [z_n = k]
+    log(a * b)    → log a + log b          (a·b)**p → a**p · b**p
+    log1p(-p)     → the statistic log(1 − p)
+    theta[y[n]]   → a gather, y observed
+    f(known)      → a derived quantity, evaluated once on the data
+
+What has no such form raises `NotPolynomial` with the place, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift
+from emdsl.algebra.symbols import Scope, Symbol
+from emdsl.algebra.terms import (
+    DELTA,
+    HOT,
+    IDENTITY,
+    INVERSE,
+    LOG,
+    LOG1M,
+    LOGDET,
+    NUMBER,
+    QUADRATIC,
+    STRUCTURE,
+    Atom,
+    Polynomial,
+    Statistic,
+    Term,
+    add,
+    atom,
+    contract,
+    multiply,
+    number,
+    sum_over,
+)
+from emdsl.errors import Span
+
+#: Applied entry by entry; they pass through gates and array literals.
+ELEMENTWISE = (
+    "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "logistic", "logit", "Phi", "lgamma",
+    "log_bessel_i0",
+)  # fmt: skip
+
+
+class NotPolynomial(Exception):
+    """An expression that is no polynomial in statistics of single variables; `reason` reads as a clause."""
+
+    def __init__(self, reason: str, span: Span | None) -> None:
+        super().__init__(reason)
+        self.reason, self.span = reason, span
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A quantity computed from known ones only: `function(arguments)` with the axes `indices`."""
+
+    name: str
+    function: str
+    arguments: tuple[Polynomial, ...]
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """`residual**2`, or `residual @ precision @ residual`, kept whole so that it can be evaluated as a residual."""
+
+    residual: Polynomial
+    precision: Polynomial | None = None
+
+
+@dataclass
+class Expansion:
+    """Expands the expressions of one law; collects its gates, quadratics and derived quantities on the way."""
+
+    scope: Scope
+    source: IndexSource
+    letters: Mapping[str, Reference]
+    derived: dict[str, Derived]
+    arguments: Mapping[str, Expression] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    gates: dict[Atom, Index] = field(default_factory=dict)
+    quadratics: list[Quadratic] = field(default_factory=list)
+
+    # ---------------------------------------------------------------- values
+
+    def expand(self, node: Expression) -> Polynomial:
+        match node:
+            case Number(value):
+                return number(value)
+            case Name(name):
+                return self._name(name, (), node)
+            case Subscript(Name(name), indices):
+                return self._name(name, tuple(self.reference(item) for item in indices), node)
+            case Subscript(base, indices):
+                return self._entry(self.expand(base), tuple(self.reference(item) for item in indices))
+            case Unary(_, operand):
+                return self.expand(operand).scaled(-1.0)
+            case Binary(operator, left, right):
+                return self._binary(operator, left, right, node)
+            case Array(items):
+                return self._array([self.expand(item) for item in items])
+            case Call(function, arguments):
+                return self._call(function, arguments, node)
+        raise NotPolynomial("this has no meaning as a number", node.span)
+
+    def _name(self, name: str, references: tuple[Reference, ...], node: Expression) -> Polynomial:
+        if name in self.arguments:
+            return self._entry(self._widened(self.expand(self.arguments[name]), self.shapes.get(name, ())), references)
+        if name in self.letters:
+            return atom(STRUCTURE, NUMBER, (self.letters[name],))
+        if name in self.scope.numbers and name not in self.scope.symbols:
+            return number(self.scope.numbers[name])
+        symbol = self.scope.symbols.get(name)
+        if symbol is None:
+            return atom(name, IDENTITY, ())  # a size that only the data tell: a known number
+        if symbol.value is not None:
+            return self._let(symbol, references)
+        if symbol.is_gate:
+            return atom(STRUCTURE, NUMBER, (self._gate(symbol, references),))
+        axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes[len(references) :])
+        return Polynomial((Term(1.0, (Atom(name, IDENTITY, references + axes),)),), axes)
+
+    def _widened(self, value: Polynomial, shape: tuple[str | int, ...]) -> Polynomial:
+        """A scalar where a vector is due is that value everywhere; where a matrix is due, that multiple of eye."""
+        if value.axes or not shape:
+            return value
+        axes = tuple(self.source.fresh(size, "d") for size in shape)
+        if len(shape) == 1:
+            return Polynomial(value.terms, axes)
+        diagonal = Atom(STRUCTURE, DELTA, axes)
+        return Polynomial(tuple(Term(t.coefficient, (*t.atoms, diagonal), t.bound) for t in value.terms), axes)
+
+    def _let(self, symbol: Symbol, references: tuple[Reference, ...]) -> Polynomial:
+        assert symbol.value is not None
+        plates, rest = references[: len(symbol.plates)], references[len(symbol.plates) :]
+        letters = {letter: reference for (_, letter), reference in zip(symbol.plates, plates, strict=False)}
+        missing = [self.source.fresh(size, letter) for size, letter in symbol.plates[len(plates) :]]
+        letters |= {axis.letter: axis for axis in missing}
+        outer, self.letters = self.letters, {**self.letters, **letters}
+        value = self.expand(symbol.value)
+        self.letters = outer
+        return self._entry(Polynomial(value.terms, tuple(missing) + value.axes), rest)
+
+    def _gate(self, symbol: Symbol, references: tuple[Reference, ...]) -> Index:
+        assert symbol.categories is not None
+        key = Atom(symbol.name, HOT, references)
+        if key not in self.gates:
+            self.gates[key] = self.source.fresh(symbol.categories, "k")
+        return self.gates[key]
+
+    def _entry(self, value: Polynomial, references: tuple[Reference, ...]) -> Polynomial:
+        return resolve_deltas(value.at(references)) if references else value
+
+    def _array(self, items: list[Polynomial]) -> Polynomial:
+        axis = self.source.fresh(len(items), "i")
+        terms: list[Term] = []
+        inner: tuple[Index, ...] = ()
+        for position, item in enumerate(items):
+            inner = inner or item.axes
+            item = item.substitute(dict(zip(item.axes, inner, strict=True)))
+            chosen = Term(1.0, (Atom(STRUCTURE, DELTA, (axis, Fixed(position))),))
+            terms += [Term(term.coefficient, term.atoms + chosen.atoms, term.bound) for term in item.terms]
+        return Polynomial(tuple(terms), (axis, *inner))
+
+    # ---------------------------------------------------------------- references
+
+    def reference(self, node: Expression) -> Reference:
+        """An expression where an index stands."""
+        match node:
+            case Number(value):
+                return Fixed(int(value))
+            case Binary("-" | "+" as sign, Name(letter), Number(lag)) if isinstance(self.letters.get(letter), Index):
+                index = self.letters[letter]
+                assert isinstance(index, Index)
+                return Shift(index, int(lag) if sign == "-" else -int(lag))
+            case Name(name) if name in self.arguments:
+                return self.reference(self.arguments[name])
+            case Name(name) if name in self.letters:
+                return self.letters[name]
+            case Name(name) if name in self.scope.symbols:
+                return self._discrete(name, (), node)
+            case Name(name) if name in self.scope.numbers:
+                return Fixed(int(self.scope.numbers[name]))
+            case Subscript(Name(name), indices):
+                if name in self.arguments:
+                    raise NotPolynomial("an index of this form is not compiled yet", node.span)
+                return self._discrete(name, tuple(self.reference(item) for item in indices), node)
+        raise NotPolynomial("an index of this form is not compiled yet", node.span)
+
+    def _discrete(self, name: str, references: tuple[Reference, ...], node: Expression) -> Reference:
+        symbol = self.scope.symbols[name]
+        if symbol.value is not None:
+            letters = {letter: item for (_, letter), item in zip(symbol.plates, references, strict=False)}
+            outer, self.letters = self.letters, {**self.letters, **letters}
+            result = self.reference(symbol.value)
+            self.letters = outer
+            return result
+        if symbol.is_gate:
+            return self._gate(symbol, references)
+        if symbol.known:
+            return Gather(name, references)
+        raise NotPolynomial(f"`{name}` is unknown and not discrete, so it cannot stand as an index", node.span)
+
+    # ---------------------------------------------------------------- operators and functions
+
+    def _binary(self, operator: str, left: Expression, right: Expression, node: Expression) -> Polynomial:
+        if operator == "@" and isinstance(left, Binary) and left.operator == "@" and left.left == right:
+            residual = self.expand(right)
+            precision = self.expand(left.right)
+            if len(residual.axes) == 1 and len(precision.axes) == 2 and not self._known(residual):
+                return self._quadratic(residual, precision)
+        one = self.expand(left)
+        if operator == "**":
+            exponent = self.expand(right).constant
+            if exponent is None:
+                raise NotPolynomial("an exponent that is not a number is not compiled yet", right.span)
+            if exponent == 2 and len(one.terms) > 1 and not self._known(one):
+                return self._quadratic(one, None)
+            return self.power(one, exponent, node)
+        two = self.expand(right)
+        match operator:
+            case "+":
+                return add(one, two)
+            case "-":
+                return add(one, two.scaled(-1.0))
+            case "*":
+                return multiply(one, two, self.source)
+            case "/":
+                return multiply(one, self.power(two, -1.0, right), self.source)
+            case "@":
+                return resolve_deltas(contract(one, two, self.source))
+        raise NotPolynomial(f"`{operator}` is not compiled yet", node.span)
+
+    def _call(self, function: str, arguments: tuple[Expression, ...], node: Expression) -> Polynomial:
+        if function in ELEMENTWISE and len(arguments) == 1:
+            through = self._literal(arguments[0])
+            if isinstance(through, Array):
+                return self.expand(Array(tuple(Call(function, (item,), node.span) for item in through.items)))
+            if isinstance(through, Subscript) and isinstance(through.base, Array):
+                items = tuple(Call(function, (item,), node.span) for item in through.base.items)
+                return self.expand(Subscript(Array(items), through.indices))
+            return self.elementwise(function, self.expand(arguments[0]), node)
+        match function, arguments:
+            case "sum", (value,):
+                expanded = self.expand(value)
+                return sum_over(expanded, expanded.axes[-1:])
+            case "sum", (value, Name(letter)):
+                return self._sum_over_letter(value, letter)
+            case "dot", (left, right):
+                return resolve_deltas(contract(self.expand(left), self.expand(right), self.source))
+            case "outer", (left, right):
+                one, two = self.expand(left), self.expand(right)
+                apart = Polynomial(two.terms)
+                return Polynomial(multiply(Polynomial(one.terms), apart, self.source).terms, one.axes + two.axes)
+            case "trace", (value,):
+                matrix = self.expand(value)
+                row, column = matrix.axes[-2:]
+                diagonal = matrix.substitute({column: row})
+                return resolve_deltas(sum_over(Polynomial(diagonal.terms, matrix.axes[:-1]), (row,)))
+            case "eye", (size,):
+                row = self._axis(size)
+                column = self.source.copy_of(row)
+                return Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (row, column)),)),), (row, column))
+            case "ones", (size,):
+                return Polynomial((Term(1.0),), (self._axis(size),))
+            case "zeros", (size,):
+                return Polynomial((), (self._axis(size),))
+            case "diag", (value,) if len((vector := self.expand(value)).axes) == 1:
+                column = self.source.copy_of(vector.axes[0])
+                chosen = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (vector.axes[0], column)),)),))
+                terms = multiply(Polynomial(vector.terms), chosen, self.source).terms
+                return Polynomial(terms, (vector.axes[0], column))
+            case "dim", (value,):
+                return self._size(self.expand(value).axes[-1].size)
+            case "inv", (value,):
+                return self._inverse(self.expand(value), node)
+            case "logdet", (value,):
+                return self._log_determinant(self.expand(value), node)
+        expanded = tuple(self.expand(argument) for argument in arguments)
+        if all(self._known(item) for item in expanded):
+            return self._derive(function, expanded, node)
+        raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def _literal(self, node: Expression) -> Expression:
+        """The expression with argument names and unplated lets looked through, to find array literals."""
+        while isinstance(node, Name):
+            symbol = self.scope.symbols.get(node.name)
+            if node.name in self.arguments:
+                node = self.arguments[node.name]
+            elif symbol is not None and symbol.value is not None and not symbol.plates:
+                node = symbol.value
+            else:
+                return node
+        if isinstance(node, Subscript):
+            return Subscript(self._literal(node.base), node.indices, node.span)
+        return node
+
+    def elementwise(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
+        constant = value.constant
+        if function == "log":
+            return self.log(value, node)
+        if function == "log1p":
+            return self.log(add(number(1.0), value), node)
+        if function == "sqrt":
+            return self.power(value, 0.5, node)
+        if function == "lgamma" and constant is not None:
+            return number(math.lgamma(constant))
+        if function == "exp" and constant is not None:
+            return number(math.exp(constant))
+        if self._known(value):
+            return self._derive(function, (value,), node)
+        raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
+        constant = value.constant
+        if constant is not None and (constant > 0 or exponent == int(exponent)):
+            if constant == 0 and exponent < 0:
+                raise NotPolynomial("this divides by zero", node.span)
+            return number(constant**exponent)
+        if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
+            raised = _monomial_power(value.terms[0], exponent)
+            if raised is not None:
+                return Polynomial((raised,), value.axes)
+        if exponent == int(exponent) and 1 <= exponent <= 4:
+            result = value
+            for _ in range(int(exponent) - 1):
+                result = multiply(result, value, self.source)
+            return result
+        if self._known(value):
+            return self._derive("power", (value, number(exponent)), node)
+        raise NotPolynomial("this power of a sum of unknowns has no closed form here", node.span)
+
+    def log(self, value: Polynomial, node: Expression) -> Polynomial:
+        constant = value.constant
+        if constant is not None and constant > 0:
+            return number(math.log(constant))
+        if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
+            term = value.terms[0]
+            logs = [_log_of(item) for item in term.atoms]
+            if all(item is not None for item in logs):
+                terms = tuple(item for item in logs if item is not None)
+                return Polynomial((*number(math.log(term.coefficient)).terms, *terms), value.axes)
+        complement = self._complement(value)
+        if complement is not None:
+            return Polynomial((Term(1.0, (complement,)),), value.axes)
+        if self._known(value):
+            return self._derive("log", (value,), node)
+        raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
+
+    def _complement(self, value: Polynomial) -> Atom | None:
+        """The statistic log(1 − p), where `value` is 1 − p."""
+        if len(value.terms) != 2:
+            return None
+        one, other = sorted(value.terms, key=lambda term: len(term.atoms))
+        if one != Term(1.0) or other.coefficient != -1.0 or other.bound or len(other.atoms) != 1:
+            return None
+        (single,) = other.atoms
+        symbol = self.scope.symbols.get(single.variable)
+        if single.statistic != IDENTITY or symbol is None or symbol.kind not in ("unit", "simplex"):
+            return None
+        return Atom(single.variable, LOG1M, single.references)
+
+    def _quadratic(self, residual: Polynomial, precision: Polynomial | None) -> Polynomial:
+        """A marker atom in place of the quadratic form; `expanded` puts its terms there when they are wanted."""
+        axes = residual.axes if precision is None else residual.axes[:-1]
+        self.quadratics.append(Quadratic(residual, precision))
+        marker = Atom(str(len(self.quadratics) - 1), QUADRATIC, axes)
+        return Polynomial((Term(1.0, (marker,)),), axes)
+
+    def _sum_over_letter(self, value: Expression, letter: str) -> Polynomial:
+        outer_index = self.letters.get(letter)
+        size = next(
+            (size for symbol in self.scope.symbols.values() for size, name in symbol.plates if name == letter),
+            outer_index.size if isinstance(outer_index, Index) else letter,
+        )
+        index = self.source.fresh(size, letter)
+        outer, self.letters = self.letters, {**self.letters, letter: index}
+        expanded = self.expand(value)
+        self.letters = outer
+        return sum_over(expanded, (index,))
+
+    def _axis(self, node: Expression) -> Index:
+        match node:
+            case Number(value):
+                return self.source.fresh(int(value), "i")
+            case Name(name):
+                return self.source.fresh(name, name[:1].lower())
+        raise NotPolynomial("a size must be a name or a number", node.span)
+
+    def _size(self, size: str | int) -> Polynomial:
+        if isinstance(size, int):
+            return number(size)
+        if size in self.scope.numbers:
+            return number(self.scope.numbers[size])
+        return atom(size, IDENTITY, ())
+
+    # ---------------------------------------------------------------- matrices
+
+    def _inverse(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if len(matrix.terms) == 1 and not matrix.terms[0].bound:
+            inverted = self._inverse_monomial(matrix.terms[0], matrix.axes)
+            if inverted is not None:
+                return Polynomial((inverted,), matrix.axes)
+        if self._known(matrix):
+            return self._derive("inv", (matrix,), node)
+        raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
+
+    def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
+        """(s·Σ)⁻¹ = s⁻¹·Σ⁻¹ for scalars s, and diag(v)⁻¹ = diag(1/v)."""
+        scalars, matrices = _split(term, axes)
+        powered = _monomial_power(Term(term.coefficient, scalars), -1.0) if term.coefficient > 0 else None
+        if powered is None or len(matrices) != 1:
+            return None
+        (single,) = matrices
+        if single.statistic == DELTA:
+            return Term(powered.coefficient, (*powered.atoms, single))
+        if _is_matrix(single, self.scope):
+            flipped = IDENTITY if single.statistic == INVERSE else INVERSE
+            return Term(powered.coefficient, (*powered.atoms, Atom(single.variable, flipped, single.references)))
+        return None
+
+    def _log_determinant(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if len(matrix.terms) == 1 and not matrix.terms[0].bound:
+            found = self._log_determinant_monomial(matrix.terms[0], matrix.axes, node)
+            if found is not None:
+                return found
+        if self._known(matrix):
+            return self._derive("logdet", (matrix,), node)
+        raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
+
+    def _log_determinant_monomial(
+        self, term: Term, axes: tuple[Index, ...], node: Expression
+    ) -> Polynomial | None:
+        """log|s·Σ| = D·log s + log|Σ|, and log|diag(v)| = Σ log v_i."""
+        scalars, matrices = _split(term, axes)
+        if len(matrices) != 1 or term.coefficient <= 0:
+            return None
+        (single,) = matrices
+        row, column = axes[-2:]
+        scale = Polynomial((Term(term.coefficient, scalars),))
+        if single.statistic == DELTA:
+            return sum_over(self.log(scale.substitute({column: row}), node), (row,))
+        if not _is_matrix(single, self.scope):
+            return None
+        sign = -1.0 if single.statistic == INVERSE else 1.0
+        whole = Polynomial((Term(sign, (Atom(single.variable, LOGDET, single.references[:-2]),)),))
+        if scale.constant == 1.0:
+            return whole
+        return add(multiply(self._size(row.size), self.log(scale, node), self.source), whole)
+
+    # ---------------------------------------------------------------- known quantities
+
+    def _known(self, value: Polynomial) -> bool:
+        return all(self.is_known(item) for term in value.terms for item in term.atoms)
+
+    def is_known(self, item: Atom) -> bool:
+        if item.variable == STRUCTURE or item.variable in self.derived:
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known
+
+    def _derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
+        """A known quantity under a name of its own; the same quantity keeps the same name."""
+        axes = max((item.axes for item in arguments), key=len)
+        if function == "logdet":
+            inputs, axes = arguments, axes[:-2]
+        else:
+            inputs = tuple(
+                item.substitute(dict(zip(item.axes[::-1], axes[::-1], strict=False))) for item in arguments
+            )
+        free = {index for item in inputs for term in item.terms for index in term.indices - set(term.bound)}
+        inner = {axis for item in inputs for axis in item.axes} - set(axes)
+        outer = tuple(sorted(free - set(axes) - inner, key=lambda index: index.identity))
+        indices = outer + axes
+        same = (
+            name
+            for name, known in self.derived.items()
+            if (known.function, known.arguments, known.indices) == (function, inputs, indices)
+        )
+        name = next(same, f"{function} {len(self.derived)}")
+        self.derived.setdefault(name, Derived(name, function, inputs, indices))
+        return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
+
+
+def _is_matrix(item: Atom, scope: Scope) -> bool:
+    symbol = scope.symbols.get(item.variable)
+    return symbol is not None and symbol.kind == "cov" and not symbol.known and item.statistic in (IDENTITY, INVERSE)
+
+
+def _split(term: Term, axes: tuple[Index, ...]) -> tuple[tuple[Atom, ...], tuple[Atom, ...]]:
+    """Atoms that carry both matrix axes, and the others."""
+    row, column = axes[-2:]
+    matrices = tuple(item for item in term.atoms if {row, column} <= item.indices)
+    return tuple(item for item in term.atoms if item not in matrices), matrices
+
+
+def _monomial_power(term: Term, exponent: float) -> Term | None:
+    atoms = []
+    for item in term.atoms:
+        if item.statistic.kind == "power":
+            atoms.append(Atom(item.variable, Statistic("power", item.statistic.exponent * exponent), item.references))
+        elif item.statistic in (DELTA, HOT) and exponent > 0:
+            atoms.append(item)
+        else:
+            return None
+    return Term(term.coefficient**exponent, tuple(atoms))
+
+
+def _log_of(item: Atom) -> Term | None:
+    if item.statistic.kind != "power":
+        return None
+    return Term(item.statistic.exponent, (Atom(item.variable, LOG, item.references),))
+
+
+def resolve_deltas(value: Polynomial) -> Polynomial:
+    """Delta atoms removed where an index of theirs is bound, or both sides are numbers."""
+    terms = []
+    for term in value.terms:
+        resolved: Term | None = term
+        while resolved is not None and (reduced := _resolve_one(resolved)) is not resolved:
+            resolved = reduced
+        if resolved is not None:
+            terms.append(resolved)
+    return Polynomial(tuple(terms), value.axes)
+
+
+def _resolve_one(term: Term) -> Term | None:
+    for item in term.atoms:
+        if item.statistic != DELTA:
+            continue
+        left, right = item.references
+        rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
+        if left == right:
+            return rest
+        if isinstance(left, Fixed) and isinstance(right, Fixed):
+            return None
+        for index, image in ((left, right), (right, left)):
+            if isinstance(index, Index) and index in term.bound:
+                bound = tuple(other for other in term.bound if other != index)
+                return Term(term.coefficient, rest.atoms, bound).substitute({index: image})
+    return term

@@ -1,0 +1,55 @@
+"""Bernoulli law on {0, 1}.
+
+    Bernoulli(x | p) = p^x (1-p)^(1-x),   logit = log p - log(1-p)
+
+Mean p. By the logit, log(1-p) = -log(1 + exp(logit)). [Johnson2005, ch. 3]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from emdsl.algebra.expressions import Expression
+from emdsl.families.family import Argument, Family
+from emdsl.families.notation import exp, log, log1p
+
+
+def log_density(x: Expression, p: Expression) -> Expression:
+    return x * log(p) + (1 - x) * log1p(-p)
+
+
+def log_density_by_logit(x: Expression, logit: Expression) -> Expression:
+    return x * logit - log1p(exp(logit))
+
+
+def sample(rng: np.random.Generator, size: tuple[int, ...], p: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(rng.random(size) < p, dtype=np.int64)
+
+
+def sample_by_logit(rng: np.random.Generator, size: tuple[int, ...], logit: Any) -> np.ndarray[Any, Any]:
+    # A logistic variable lies below `logit` with probability p.
+    return np.asarray(rng.logistic(size=size) < logit, dtype=np.int64)
+
+
+BERNOULLI = Family(
+    name="Bernoulli",
+    support="index",
+    dims=(2,),
+    arguments=(Argument("p", "unit"),),
+    positional=1,
+    log_density=log_density,
+    sample=sample,
+    variants=(
+        Family(
+            name="Bernoulli",
+            support="index",
+            dims=(2,),
+            arguments=(Argument("logit", "real"),),
+            positional=0,
+            log_density=log_density_by_logit,
+            sample=sample_by_logit,
+        ),
+    ),
+)
