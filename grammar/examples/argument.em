@@ -1,0 +1,3 @@
+model M
+param v : positive
+observed x ~ Normal(0, var=v)

@@ -1,0 +1,2 @@
+model M
+let y = a + b*c - d/e @ f**g

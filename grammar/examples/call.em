@@ -1,0 +1,2 @@
+model M
+let y = sum(exp(x), k)

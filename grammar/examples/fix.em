@@ -1,0 +1,4 @@
+model M
+param mu[k] : real
+plate k in 3
+fix mu[0] = 0

@@ -1,0 +1,3 @@
+model M
+plate i in I
+given doc[i] : index[D]

@@ -1,0 +1,3 @@
+model M
+param mu : real
+observed x ~ Normal(mu, sd=1)

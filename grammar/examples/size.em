@@ -1,0 +1,2 @@
+model M
+plate d in D, i in Words[d]

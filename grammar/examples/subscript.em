@@ -1,0 +1,2 @@
+model M
+let y = mu[z[n], 0]

@@ -1,0 +1,3 @@
+model M
+plate s in S
+time t in T[s], u in U

@@ -1,0 +1,2 @@
+model M
+dist Scaled(y : positive | b : positive) = -y/b - log(b)

@@ -1,0 +1,3 @@
+model Twice
+plate n in x
+observed x[n] ~ Normal(0, sd=1)

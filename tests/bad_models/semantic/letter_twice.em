@@ -1,0 +1,3 @@
+model Pairs
+plate i in I
+observed x[i, i] ~ Normal(0, sd=1)

@@ -1,0 +1,3 @@
+model Chance
+plate n in N
+observed x[n] ~ Bernoulli(3/2)

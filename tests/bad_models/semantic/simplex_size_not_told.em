@@ -1,0 +1,3 @@
+model Sizes
+plate n in N
+observed x[n] ~ Dirichlet(0.1)

@@ -1,0 +1,5 @@
+model Walk
+time t in T
+latent x[0] ~ Normal(x[1], sd=1)
+latent x[t] ~ Normal(x[t-1], sd=1)
+observed y[t] ~ Normal(x[t], sd=1)

@@ -1,0 +1,6 @@
+model Regression
+plate n in N
+given X[n] : real[P]
+param b : real[P]
+param s : positive
+observed y[n] ~ Normal(sum(X[n], P), sd=s)

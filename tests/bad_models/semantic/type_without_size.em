@@ -1,0 +1,4 @@
+model Types
+plate n in N
+param p : simplex
+observed x[n] ~ Categorical(p)

@@ -1,0 +1,2 @@
+model M
+observed x ~ Normal(0, sd=1, sd=2)

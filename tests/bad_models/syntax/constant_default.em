@@ -1,0 +1,2 @@
+model M(K = N)
+plate k in K

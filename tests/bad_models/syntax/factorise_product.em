@@ -1,0 +1,2 @@
+model M
+factorise q(z) * q(theta)

@@ -1,0 +1,2 @@
+model M
+param A[0] : simplex[K]

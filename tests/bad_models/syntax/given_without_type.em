@@ -1,0 +1,4 @@
+model M
+plate n in N
+given X[n]
+param b : real

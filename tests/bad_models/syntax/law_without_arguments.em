@@ -1,0 +1,3 @@
+model M
+latent u ~ Uniform
+observed x ~ Normal(u, sd=1)

@@ -1,0 +1,3 @@
+model M
+plate k in K
+param mu[k] real[D]

@@ -1,0 +1,2 @@
+model M
+observed x ~ Normal(0, sd=exp(1)

@@ -1,0 +1,4 @@
+model M
+plate n in N
+observed x[n] ~ Normal(mu, sd=1
+param mu : real

@@ -1,0 +1,3 @@
+model M
+plate k in K
+param A[k : simplex[K]

@@ -1,0 +1,4 @@
+model M
+plate k in K
+param mu[k] : real
+order mu

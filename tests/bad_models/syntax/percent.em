@@ -1,0 +1,2 @@
+model M
+let y = A %*% B

@@ -1,0 +1,2 @@
+model M
+observed x ~ Normal(sd=1, 0)

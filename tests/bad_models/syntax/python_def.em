@@ -1,0 +1,2 @@
+model M
+def f(x): x + 1

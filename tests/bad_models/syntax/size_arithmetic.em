@@ -1,0 +1,2 @@
+model M
+plate k in K - 1

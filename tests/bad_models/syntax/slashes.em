@@ -1,0 +1,2 @@
+model M // a comment
+plate n in N

@@ -1,0 +1,3 @@
+model A
+plate n in N
+model B

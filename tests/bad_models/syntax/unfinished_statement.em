@@ -1,0 +1,3 @@
+model M
+let y = a +
+observed x ~ Normal(y, sd=1)

@@ -1,0 +1,1 @@
+"""The check stage: well-formed models, bad models, binding, the dependence graph."""

@@ -1,0 +1,6 @@
+model CountPlusCount
+plate n in N
+param p : unit
+param k : positive
+latent g[n] ~ Geometric(p)
+observed x[n] ~ Poisson(k + g[n])
