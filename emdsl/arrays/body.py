@@ -1,0 +1,107 @@
+"""The body of one emitted function, as data: assignments in order, each quantity computed once.
+
+    body = (Assign | Remark)*
+
+A cached quantity names what it depends on; when that is assigned anew, the quantity is forgotten and computed again.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Index
+from emdsl.arrays.expressions import Array, Named
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`target = value`, with the equation that it computes as a comment above."""
+
+    target: str
+    value: Array | str
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A comment line, or (with `code`) a line that is no assignment."""
+
+    line: str
+
+
+Statement = Assign | Remark
+
+
+class Names:
+    """Identifiers of an emitted module: a model variable may be called `np`, `lambda` or `data`."""
+
+    RESERVED = frozenset(
+        (*keyword.kwlist, *dir(builtins), "np", "data", "params", "statistics", "rng", "rows", "out", "group")
+    )
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(self.RESERVED) | set(taken)
+        self._given: dict[str, str] = {}
+
+    def of(self, quantity: str) -> str:
+        """The identifier of a quantity: the same one each time."""
+        if quantity not in self._given:
+            self._given[quantity] = self.fresh(quantity.removeprefix("statistic ").removeprefix("block "))
+        return self._given[quantity]
+
+    def fresh(self, hint: str) -> str:
+        stem = re.sub(r"\W+", "_", hint.replace("~", "_centred")).strip("_") or "value"
+        stem = stem if not stem[0].isdigit() else f"v{stem}"
+        candidate, serial = stem if stem not in self._taken else f"{stem}_", 2
+        while candidate in self._taken:
+            candidate, serial = f"{stem}_{serial}", serial + 1
+        self._taken.add(candidate)
+        return candidate
+
+
+class Body:
+    """Collects the statements of one function."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.statements: list[Statement] = []
+        self._cache: dict[str, Named] = {}
+        self._depends: dict[str, frozenset[str]] = {}
+
+    def define(
+        self,
+        quantity: str,
+        value: Array | str,
+        axes: tuple[Index, ...],
+        comment: str | None = None,
+        depends: Iterable[str] = (),
+    ) -> Named:
+        """The named quantity, computed here unless it stands already."""
+        if quantity not in self._cache:
+            name = Named(self.names.of(quantity), axes)
+            self.statements.append(Assign(name.name, value, comment))
+            self._cache[quantity] = name
+            self._depends[quantity] = frozenset(depends)
+        return self._cache[quantity]
+
+    def known(self, quantity: str) -> Named | None:
+        return self._cache.get(quantity)
+
+    def assume(self, quantity: str, axes: tuple[Index, ...]) -> Named:
+        """A quantity that stands already, as an argument of the function does."""
+        self._cache.setdefault(quantity, Named(self.names.of(quantity), axes))
+        return self._cache[quantity]
+
+    def reassign(self, quantity: str, value: Array | str, comment: str | None = None) -> None:
+        """A new value for a quantity; what depended on the old one is forgotten."""
+        self.statements.append(Assign(self._cache[quantity].name, value, comment))
+        for other in [name for name, depends in self._depends.items() if quantity in depends]:
+            self._cache.pop(other, None)
+            self._depends.pop(other)
+
+    def remark(self, line: str) -> None:
+        self.statements.append(Remark(line))

@@ -1,0 +1,74 @@
+"""Arrays with named axes: what the derivation computes, before it is text.
+
+    array = Named | Contraction | Total | Apply
+
+    Named(name)                        an array that the emitted code holds under that name
+    Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
+    Total(parts)                       a sum of arrays with the same axes
+    Apply(function, arguments)         a numpy function, or one of the helpers that the code carries along
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Index, Reference
+
+
+@dataclass(frozen=True)
+class Named:
+    """An array under its name in the emitted code."""
+
+    name: str
+    axes: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An array read at references, one for each of its axes."""
+
+    array: Array
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """`coefficient · Π operands`, summed over the indices of the operands that are not among `axes`.
+
+    `counted`: sizes of summed indices that no operand carries; each multiplies by its length.
+    """
+
+    coefficient: float
+    operands: tuple[Operand, ...]
+    axes: tuple[Index, ...]
+    counted: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum of arrays, broadcast against one another."""
+
+    parts: tuple[Array, ...]
+    axes: tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class Apply:
+    """`function(arguments)`; arithmetic operators are functions too: + - * / **."""
+
+    function: str
+    arguments: tuple[Array | float | str, ...]
+    axes: tuple[Index, ...]
+
+
+Array = Named | Contraction | Total | Apply
+
+
+def read(array: Array) -> Operand:
+    """The array as an operand at its own axes."""
+    return Operand(array, array.axes)
+
+
+def total(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> Array:
+    """The sum of the parts, plain where there is but one."""
+    return parts[0] if len(parts) == 1 else Total(parts, axes)

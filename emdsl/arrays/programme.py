@@ -1,0 +1,54 @@
+"""The emitted module as data: functions made of statements, before any formatting.
+
+    Module = title, constants, Function*
+    Statement = Assign | Remark | Lines | Nested
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emdsl.arrays.body import Assign, Remark
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Code that is written as it stands."""
+
+    code: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A compound statement: a header that ends in a colon, and what stands under it."""
+
+    header: str
+    body: tuple[ProgrammeStatement, ...]
+
+
+ProgrammeStatement = Assign | Remark | Lines | Nested
+
+
+@dataclass(frozen=True)
+class Function:
+    """`def name(parameters)` with its docstring, statements and the expression that it returns.
+
+    `sources`: where names come from that the body uses without assigning them; only those in use are written.
+    """
+
+    name: str
+    parameters: str
+    doc: str
+    body: tuple[ProgrammeStatement, ...]
+    result: str
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Module:
+    """A whole emitted module; the helpers that it needs are found by their names."""
+
+    title: str
+    doc: tuple[str, ...]
+    constants: tuple[tuple[str, str], ...]
+    functions: tuple[Function, ...]

@@ -1,0 +1,35 @@
+"""The compiler: a bound model and a method in, a programme out. The stages in their order; no algorithm stands here."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from functools import cached_property
+
+from emdsl.derive.derivation import Derivation, derive
+from emdsl.emit.module import module_text
+from emdsl.model.bound import BoundModel
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled model: the emitted source, and what it was derived from."""
+
+    bound: BoundModel
+    method: str
+    source: str
+    derived: Derivation
+
+    @cached_property
+    def module(self) -> types.ModuleType:
+        """The emitted module, executed."""
+        module = types.ModuleType(f"emdsl_{self.bound.checked.model.name}")
+        exec(compile(self.source, f"<emitted {module.__name__}>", "exec"), module.__dict__)
+        return module
+
+
+def compile_model(bound: BoundModel, method: str = "em") -> Program:
+    """Derive, lower and emit; raises ModelError where the model is not compiled yet."""
+    derived = derive(bound, method)
+    source = module_text(derived.module, derived.setting.size_text)
+    return Program(bound, method, source, derived)

@@ -1,0 +1,186 @@
+"""Quadratic forms about a reference point: residuals to evaluate, expansions to derive.
+
+    x − μ = (x − c) − (μ − c) = x̃ − μ̃
+
+The reference c of a location parameter depends on the current parameters only, so that statistics about it add up over
+blocks of rows. Every occurrence of such a parameter is then its offset from the reference, and every residual's known
+part one centred quantity. The polynomial keeps its shape; what it loses is the cancellation of x² against μ².
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.symbols import Scope, Symbol
+from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, multiply
+from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
+
+
+@dataclass(frozen=True)
+class Centred:
+    """`known + Σ coefficient · reference`: the residual's known part about the reference points.
+
+    `references` are the residual's terms in location parameters, to be evaluated at their reference points.
+    `gated`: those of them that are indexed by a gate, with the gate's index. `base`: a variable of which entries may be
+    missing, with which the centred quantity is then missing too.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    known: tuple[Term, ...]
+    references: tuple[Term, ...]
+    gates: tuple[Index, ...]
+    base: str | None
+
+
+@dataclass(frozen=True)
+class CentredJoint:
+    """The factors as scalar terms only; the centred quantities; the location parameters and their gated axes.
+
+    `joint` is the log joint with the centred quantities among its symbols.
+    """
+
+    joint: LogJoint
+    factors: tuple[tuple[Factor, tuple[Term, ...]], ...]
+    centred: tuple[Centred, ...]
+    locations: tuple[str, ...]
+    gated_axes: dict[str, tuple[int, ...]]
+
+
+def centre(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str]) -> CentredJoint:
+    """Expand all quadratics, about reference points where a location parameter allows it.
+
+    `partly_known`: observed variables of which entries may be missing. `inferred`: global real variables.
+    """
+    locations = _locations(joint, partly_known, inferred)
+    centred: list[Centred] = []
+    factors = []
+    for factor in joint.factors:
+        terms = list(factor.terms)
+        for item in factor.quadratics:
+            residual = _about_reference(factor, item, joint, locations, partly_known, centred)
+            terms += _square(replace(item, quadratic=replace(item.quadratic, residual=residual)), joint.source)
+        factors.append((factor, tuple(terms)))
+    symbols = {item.name: _symbol(item, joint) for item in centred}
+    scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers)
+    axes = _gated_axes(joint, locations)
+    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), tuple(sorted(locations)), axes)
+
+
+def _symbol(item: Centred, joint: LogJoint) -> Symbol:
+    """A centred quantity as a variable: known, unless entries of the datum may be missing."""
+    plates = {index for factor in joint.factors for index in factor.plates}
+    axes = [(index, (index.size, index.letter)) for index in item.indices]
+    return Symbol(
+        item.name,
+        known=item.base is None,
+        kind="real",
+        plates=tuple(axis for index, axis in axes if index in plates and not item.name.startswith("prior")),
+        event=tuple(axis for index, axis in axes if index not in plates or item.name.startswith("prior")),
+    )
+
+
+def _locations(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str]) -> frozenset[str]:
+    """Real unknowns that enter every residual linearly, times known quantities, and nothing else."""
+    candidates = set(inferred)
+    for factor in joint.factors:
+        outside = [item for term in factor.terms for item in term.atoms]
+        outside += [item for part in factor.quadratics for item in part.cofactor.atoms]
+        outside += [
+            item
+            for part in factor.quadratics
+            if part.quadratic.precision is not None
+            for term in part.quadratic.precision.terms
+            for item in term.atoms
+        ]
+        candidates -= {item.variable for item in outside}
+        for part in factor.quadratics:
+            for term in part.quadratic.residual.terms:
+                unknown = [item for item in term.atoms if not is_known(item, joint.scope, joint) and item.statistic != HOT]
+                linear = len(unknown) == 1 and unknown[0].statistic == IDENTITY
+                if not linear:
+                    candidates -= {item.variable for item in unknown}
+    return frozenset(candidates)
+
+
+def is_known(item: Atom, scope: Scope, joint: LogJoint) -> bool:
+    """Whether an atom's value is fixed by data and constants."""
+    if item.variable == STRUCTURE or item.variable in joint.derived:
+        return True
+    symbol = scope.symbols.get(item.variable)
+    return symbol is None or symbol.known
+
+
+def _about_reference(
+    factor: Factor,
+    item: QuadraticTerm,
+    joint: LogJoint,
+    locations: frozenset[str],
+    partly_known: frozenset[str],
+    centred: list[Centred],
+) -> Polynomial:
+    residual = item.quadratic.residual
+    moved = tuple(term for term in residual.terms if any(part.variable in locations for part in term.atoms))
+    base = factor.variable if factor.variable in partly_known else None
+    if not moved and base is None:
+        return residual
+    fixed = tuple(
+        term
+        for term in residual.terms
+        if all(is_known(part, joint.scope, joint) or part.variable == base for part in term.atoms)
+    )
+    others = tuple(term for term in residual.terms if term not in moved and term not in fixed)
+    gates = tuple(index for _, index in factor.gates if any(index in term.indices for term in moved))
+    free = {index for term in (*fixed, *moved) for index in term.indices - set(term.bound)}
+    free |= set(residual.axes)
+    indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))
+    subject = factor.variable if base or joint.scope.symbols[factor.variable].known else "prior"
+    name = _free_name(f"{subject}~", centred)
+    centred.append(Centred(name, indices, fixed, moved, gates, base))
+    stands = Term(1.0, (Atom(name, IDENTITY, indices),))
+    offsets = tuple(
+        replace(term, atoms=tuple(replace(p, statistic=OFFSET) if p.variable in locations else p for p in term.atoms))
+        for term in moved
+    )
+    return Polynomial((stands, *offsets, *others), residual.axes)
+
+
+def _free_name(name: str, centred: list[Centred]) -> str:
+    taken = {item.name for item in centred}
+    candidate, serial = name, 2
+    while candidate in taken:
+        candidate, serial = f"{name}{serial}", serial + 1
+    return candidate
+
+
+def _square(item: QuadraticTerm, source: IndexSource) -> list[Term]:
+    """cofactor · residual², or cofactor · residual @ precision @ residual, as terms."""
+    residual, precision = item.quadratic.residual, item.quadratic.precision
+    if precision is None:
+        squared = multiply(residual, residual, source)
+    else:
+        other = residual.substitute({axis: source.copy_of(axis) for axis in residual.axes})
+        squared = contract(contract(residual, precision, source), other, source)
+    return [
+        Term(
+            item.cofactor.coefficient * term.coefficient,
+            item.cofactor.atoms + term.atoms,
+            item.cofactor.bound + term.bound,
+        )
+        for term in squared.terms
+    ]
+
+
+def _gated_axes(joint: LogJoint, locations: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    """The axes of each location parameter that a gate indexes, where there are any."""
+    found: dict[str, tuple[int, ...]] = {}
+    for factor in joint.factors:
+        gates = {index for _, index in factor.gates}
+        for item in factor.quadratics:
+            for term in item.quadratic.residual.terms:
+                for part in term.atoms:
+                    if part.variable in locations:
+                        axes = tuple(place for place, reference in enumerate(part.references) if reference in gates)
+                        found |= {part.variable: axes} if axes else {}
+    return found

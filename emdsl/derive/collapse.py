@@ -1,0 +1,386 @@
+"""Rows are summed out: the expected log joint as a polynomial in sufficient statistics and global variables.
+
+    log p = Σ_terms coefficient · Σ_rows [local statistic · feature] · global atoms
+          = Σ_terms coefficient · S_j · global atoms,          S_j = Σ_rows E[local statistic] · feature
+
+A *feature* is the part of a term that the data fix, a *local statistic* the part in the latents of one row. The same
+list of pairs serves twice: the coefficient of S_j in the collapsed polynomial is the natural parameter with which the
+feature enters the E-step, and S_j itself is all that the M-step needs. S_j adds up over blocks of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.expand import resolve_deltas
+from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, STRUCTURE, Atom, Polynomial, Term
+from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
+from emdsl.structure.locals import LocalBlock
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Π of data atoms for each row: axes `links` then rows; `inner` indices are summed within a row.
+
+    `symmetric`: the two links are interchangeable, so only one of each pair needs to be kept.
+    """
+
+    atoms: tuple[Atom, ...]
+    links: tuple[Index, ...]
+    rows: tuple[Index, ...]
+    inner: tuple[Index, ...]
+    symmetric: bool = False
+
+
+@dataclass(frozen=True)
+class LocalStatistic:
+    """Π of atoms of the latents of one row, with the axes that are left for each row."""
+
+    atoms: tuple[Atom, ...]
+    axes: tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class SufficientStatistic:
+    """Σ_rows E[local] · feature, with axes local.axes + feature.links; `name` is its key in `statistics`."""
+
+    name: str
+    local: LocalStatistic
+    feature: Feature
+
+    @property
+    def axes(self) -> tuple[Index, ...]:
+        return self.local.axes + self.feature.links
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One pass over the rows of one local block, or of data without latents (`block` None)."""
+
+    block: LocalBlock | None
+    plates: tuple[str, ...]
+    statistics: tuple[SufficientStatistic, ...]
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """The log joint with rows summed out. Each global term remembers the variable of the factor that it came from."""
+
+    terms: tuple[tuple[str, Term], ...]
+    sweeps: tuple[Sweep, ...]
+
+    def statistic(self, name: str) -> SufficientStatistic | None:
+        return next((item for sweep in self.sweeps for item in sweep.statistics if item.name == name), None)
+
+    def sweep_of(self, name: str) -> Sweep:
+        return next(sweep for sweep in self.sweeps if any(item.name == name for item in sweep.statistics))
+
+
+class Collapser:
+    """Collects sufficient statistics over all terms of a log joint."""
+
+    def __init__(self, joint: LogJoint, blocks: tuple[LocalBlock, ...], partly_known: frozenset[str]) -> None:
+        self.joint, self.blocks, self.partly_known = joint, blocks, partly_known
+        self.source: IndexSource = joint.source
+        self.keys: dict[tuple[object, ...], SufficientStatistic] = {}
+        self.members: dict[tuple[str | None, tuple[str, ...]], list[SufficientStatistic]] = {}
+
+    def collapse(self, factors: Iterable[tuple[Factor, tuple[Term, ...]]]) -> Collapsed:
+        terms = [(factor.variable, self._term(factor, term)) for factor, listed in factors for term in listed]
+        sweeps = tuple(
+            Sweep(self._block(name), plates, tuple(statistics)) for (name, plates), statistics in self.members.items()
+        )
+        return Collapsed(tuple(terms), sweeps)
+
+    def _block(self, name: str | None) -> LocalBlock | None:
+        return next((block for block in self.blocks if block.name == name), None)
+
+    # ---------------------------------------------------------------- one term
+
+    def _term(self, factor: Factor, term: Term) -> Term:
+        is_local = {variable for block in self.blocks for variable in block.variables}
+        term = self._observed_hot(term)
+        local = tuple(item for item in term.atoms if item.variable in is_local)
+        rest = tuple(item for item in term.atoms if item.variable not in is_local)
+        blocks = {block for block in self.blocks for item in local if item.variable in block.variables}
+        if len(blocks) > 1:
+            names = " and ".join(f"`{block.name}`" for block in sorted(blocks, key=lambda block: block.name))
+            raise not_compiled(f"{names} meet in the law of `{factor.variable}`", factor.span)
+        if not local and not self._has_rows(factor):
+            return term
+        rows = self._rows(factor, local, rest)
+        term, rest = self._row_indices_out_of_globals(replace(term, atoms=local + rest), rows, is_local)
+        data = tuple(item for item in rest if self._is_data(item, rows))
+        data = _without_masked_hot(data)
+        globals_ = tuple(item for item in rest if item not in data and not self._is_data(item, rows))
+        block = next(iter(blocks), None)
+        return self._statistic(block, term, local, data, globals_, rows)
+
+    def _observed_hot(self, term: Term) -> Term:
+        """θ[…, y_n] becomes θ[…, v]·[y_n = v] with v bound: the observed one-hot is a feature."""
+        atoms: list[Atom] = []
+        hots: dict[Gather, Index] = {}
+        extra: list[Atom] = []
+        for item in term.atoms:
+            symbol = self.joint.scope.symbols.get(item.variable)
+            if symbol is None or symbol.known or item.statistic == MASK:
+                atoms.append(item)
+                continue
+            references: list[Reference] = []
+            for position, reference in enumerate(item.references):
+                if isinstance(reference, Gather):
+                    if reference not in hots:
+                        size, letter = symbol.axes[position]
+                        hots[reference] = self.source.fresh(size, "v" if position >= len(symbol.plates) else letter)
+                        extra.append(Atom(reference.table, HOT, (*reference.references, hots[reference])))
+                    reference = hots[reference]
+                references.append(reference)
+            atoms.append(replace(item, references=tuple(references)))
+        return replace(term, atoms=tuple(atoms + extra), bound=term.bound + tuple(hots.values()))
+
+    def _has_rows(self, factor: Factor) -> bool:
+        """Whether the factor is a law of data or of a local latent, not a prior of something global."""
+        symbol = self.joint.scope.symbols[factor.variable]
+        return symbol.known or any(factor.variable in block.variables for block in self.blocks)
+
+    def _rows(self, factor: Factor, local: tuple[Atom, ...], rest: tuple[Atom, ...]) -> tuple[Index, ...]:
+        """The row indices of a term: those of its local latents, else the factor's plates that no parameter has."""
+        if local:
+            rows: tuple[Reference, ...] = ()
+            for item in local:
+                plates = self.joint.scope.symbols[item.variable].plates
+                found = item.references[: len(plates)]
+                if rows and found != rows:
+                    raise not_compiled(f"`{item.variable}` meets itself at two rows", factor.span)
+                rows = found
+            if not all(isinstance(reference, Index) for reference in rows) or len(set(rows)) < len(rows):
+                raise not_compiled("a latent that is reached through an index array or a fixed index", factor.span)
+            return tuple(reference for reference in rows if isinstance(reference, Index))
+        parts = [*factor.terms, *(item.cofactor for item in factor.quadratics), Term(1.0, rest)]
+        parts += [term for item in factor.quadratics for term in item.quadratic.residual.terms]
+        taken = {index for part in parts for item in part.atoms if self._is_global(item) for index in item.indices}
+        return tuple(index for index in factor.plates if index not in taken)
+
+    def _is_global(self, item: Atom) -> bool:
+        """Whether an atom belongs to something unknown that no row owns."""
+        return not self._known(item) and not any(item.variable in block.variables for block in self.blocks)
+
+    def _row_indices_out_of_globals(
+        self, term: Term, rows: tuple[Index, ...], is_local: set[str]
+    ) -> tuple[Term, tuple[Atom, ...]]:
+        """A global variable with a row's own index takes it through [row = j], which is data."""
+        atoms, extra, bound = [], [], list(term.bound)
+        images: dict[Index, Index] = {}
+        for item in term.atoms:
+            is_global = item.variable not in is_local and not self._known(item)
+            clash = [index for index in rows if index in item.indices] if is_global else []
+            for index in clash:
+                if index not in images:
+                    images[index] = self.source.copy_of(index)
+                    extra.append(Atom(STRUCTURE, DELTA, (index, images[index])))
+                    bound.append(images[index])
+            atoms.append(item.substitute({index: images[index] for index in clash}))
+        rest = tuple(item for item in (*atoms, *extra) if item.variable not in is_local)
+        return Term(term.coefficient, tuple(atoms + extra), tuple(bound)), rest
+
+    def _known(self, item: Atom) -> bool:
+        if item.variable == STRUCTURE or item.variable in self.joint.derived:
+            return True
+        symbol = self.joint.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known
+
+    def _is_data(self, item: Atom, rows: tuple[Index, ...]) -> bool:
+        """Whether an atom is fixed by the data of a row: it varies with the row, or is observed."""
+        if not self._known(item):
+            return False
+        if any(index in item.indices for index in rows):
+            return True
+        symbol = self.joint.scope.symbols.get(item.variable)
+        observed = symbol is not None and symbol.known and bool(symbol.plates)
+        return observed and not rows
+
+    # ---------------------------------------------------------------- statistics
+
+    def _statistic(
+        self,
+        block: LocalBlock | None,
+        term: Term,
+        local: tuple[Atom, ...],
+        data: tuple[Atom, ...],
+        globals_: tuple[Atom, ...],
+        rows: tuple[Index, ...],
+    ) -> Term:
+        """The term with its local and data atoms replaced by their sufficient statistic.
+
+        A link that is a local axis too (f_l · X_nl) gets an axis of its own, so that the statistic is the whole table
+        and the term reads its diagonal.
+        """
+        data = tuple(sorted(data, key=lambda item: (item.variable, item.statistic.kind, item.statistic.exponent)))
+        outer = {index for item in globals_ for index in item.indices}
+        local_axes = _ordered(local, exclude=set(rows))
+        varying = _ordered(data, exclude=set(rows))
+        read_at = tuple(index for index in varying if index in outer or index in local_axes)
+        inner = tuple(index for index in varying if index not in read_at)
+        own = {index: self.source.copy_of(index) for index in read_at if index in local_axes}
+        data = tuple(item.substitute(dict(own)) for item in data)
+        links = tuple(own.get(index, index) for index in read_at)
+        local, local_axes, doubled = self._split_pairs(local, local_axes)
+        statistic = self._named(block, local, local_axes, data, links, inner, rows)
+        axes = tuple(doubled.get(index, index) for index in local_axes) + read_at
+        summed = set(rows) | set(inner)
+        remaining = tuple(index for index in term.bound if index not in summed)
+        return Term(term.coefficient, (Atom(statistic.name, IDENTITY, axes), *globals_), remaining)
+
+    def _split_pairs(
+        self, local: tuple[Atom, ...], axes: tuple[Index, ...]
+    ) -> tuple[tuple[Atom, ...], tuple[Index, ...], dict[Index, Index]]:
+        """f_l·f_l is the diagonal of the statistic f_l·f_m: give the second factor an axis of its own."""
+        plain = [item for item in local if item.statistic != HOT]
+        if len(plain) != 2 or plain[0].references != plain[1].references:
+            return local, axes, {}
+        event = [index for index in _ordered((plain[0],), exclude=set()) if index in axes]
+        copies = {index: self.source.copy_of(index) for index in event}
+        second = plain[1].substitute(dict(copies))
+        others = tuple(item for item in local if item.statistic == HOT)
+        doubled = {new: old for old, new in copies.items()}
+        return (*others, plain[0], second), axes + tuple(copies.values()), doubled
+
+    def _named(
+        self,
+        block: LocalBlock | None,
+        local: tuple[Atom, ...],
+        local_axes: tuple[Index, ...],
+        data: tuple[Atom, ...],
+        links: tuple[Index, ...],
+        inner: tuple[Index, ...],
+        rows: tuple[Index, ...],
+    ) -> SufficientStatistic:
+        key = (
+            block.name if block else None,
+            tuple(index.letter for index in rows),
+            canonical_form(local, rows, local_axes),
+            canonical_form(data, rows, links),
+        )
+        if key in self.keys:
+            return self.keys[key]
+        symmetric = len(links) == 2 and canonical_form(data, rows, links) == canonical_form(data, rows, links[::-1])
+        feature = Feature(data, links, rows, inner, symmetric)
+        name = self._name(local, data, local_axes + links, rows)
+        statistic = SufficientStatistic(name, LocalStatistic(local, local_axes), feature)
+        self.keys[key] = statistic
+        plates = tuple(index.letter for index in rows)
+        self.members.setdefault((block.name if block else None, plates), []).append(statistic)
+        return statistic
+
+    def _name(
+        self, local: tuple[Atom, ...], data: tuple[Atom, ...], axes: tuple[Index, ...], rows: tuple[Index, ...]
+    ) -> str:
+        """`N_k`, `x_kd`, `xx_kde`: what is summed, then its axes."""
+        parts = [_spelling(item) for item in (*local, *data) if item.statistic != HOT or item in data]
+        letters = _letters(axes)
+        stem = "_".join(part for part in parts if part) or "N"
+        name = f"{stem}_{letters}" if letters else stem
+        taken = {item.name for item in self.keys.values()}
+        if name in taken:
+            name = f"{'_'.join(item.variable for item in local if item.statistic == HOT) or 'rows'}_{name}"
+        serial = 2
+        base = name
+        while name in taken:
+            name, serial = f"{base}_{serial}", serial + 1
+        return name
+
+
+def _spelling(item: Atom) -> str:
+    if item.variable == STRUCTURE:
+        return "is" if item.statistic == DELTA else "number"
+    stem = item.variable.replace(" ", "_").replace("~", "")
+    kind = item.statistic.kind
+    if kind == "power":
+        return stem if item.statistic.exponent == 1.0 else f"{stem}_pow"
+    return {"hot": f"is_{stem}", "mask": f"has_{stem}"}.get(kind, f"{kind}_{stem}")
+
+
+def _letters(axes: tuple[Index, ...]) -> str:
+    taken: list[str] = []
+    for axis in axes:
+        letter = axis.letter
+        while letter in taken:
+            letter = chr((ord(letter[0]) - ord("a") + 1) % 26 + ord("a"))
+        taken.append(letter)
+    return "".join(taken)
+
+
+def _without_masked_hot(data: tuple[Atom, ...]) -> tuple[Atom, ...]:
+    """The one-hot of a missing value is zero everywhere, so its mask adds nothing."""
+    hot = {(item.variable, item.references[:-1]) for item in data if item.statistic == HOT}
+    return tuple(item for item in data if item.statistic != MASK or (item.variable, item.references) not in hot)
+
+
+def _ordered(atoms: tuple[Atom, ...], exclude: set[Index]) -> tuple[Index, ...]:
+    """Indices in the order of their first occurrence."""
+    seen: list[Index] = []
+    for item in atoms:
+        for reference in item.references:
+            for index in indices_in(reference):
+                if index not in exclude and index not in seen:
+                    seen.append(index)
+    return tuple(seen)
+
+
+def canonical_form(atoms: tuple[Atom, ...], rows: tuple[Index, ...], axes: tuple[Index, ...]) -> tuple[object, ...]:
+    """Atoms with indices replaced by their place: equal for terms that differ in the names of indices only."""
+    place: dict[Index, tuple[str, int]] = {index: ("row", position) for position, index in enumerate(rows)}
+    place |= {index: ("axis", position) for position, index in enumerate(axes)}
+
+    def shape(reference: Reference) -> object:
+        match reference:
+            case Index():
+                return place.setdefault(reference, ("inner", len(place)))
+            case Gather(table, references):
+                return (table, tuple(shape(inner) for inner in references))
+        return reference
+
+    listed = [
+        (item.variable, item.statistic.kind, item.statistic.exponent, tuple(shape(r) for r in item.references))
+        for item in atoms
+    ]
+    return tuple(sorted(listed, key=repr))
+
+
+def normal_form(terms: Iterable[Term], symmetric: frozenset[str]) -> tuple[Term, ...]:
+    """Deltas resolved, like terms merged, zero coefficients dropped; `symmetric`: variables that are symmetric matrices."""
+    merged: dict[tuple[object, ...], Term] = {}
+    for term in resolve_deltas(Polynomial(tuple(terms))).terms:
+        key = _term_key(term, symmetric)
+        if key in merged:
+            term = replace(merged[key], coefficient=merged[key].coefficient + term.coefficient)
+        merged[key] = term
+    return tuple(term for term in merged.values() if term.coefficient != 0)
+
+
+def _term_key(term: Term, symmetric: frozenset[str]) -> tuple[object, ...]:
+    """Equal for terms that differ in the names of bound indices, or by transposing a symmetric matrix."""
+    bound = set(term.bound)
+    place: dict[Index, object] = {}
+
+    def shape(reference: Reference) -> object:
+        if isinstance(reference, Index):
+            return place.setdefault(reference, len(place)) if reference in bound else ("free", reference.identity)
+        if isinstance(reference, Gather):
+            return (reference.table, tuple(shape(inner) for inner in reference.references))
+        return reference
+
+    def last(item: Atom) -> tuple[bool, str, str, float]:
+        matrix = item.variable in symmetric and item.statistic.kind != "logdet"
+        return (matrix, item.variable, item.statistic.kind, item.statistic.exponent)
+
+    listed = []
+    for item in sorted(term.atoms, key=last):
+        shapes = [shape(reference) for reference in item.references]
+        if last(item)[0]:
+            shapes[-2:] = sorted(shapes[-2:], key=repr)
+        listed.append((item.variable, item.statistic, tuple(shapes)))
+    unused = sorted(str(index.size) for index in term.bound if index not in place)
+    return (tuple(listed), tuple(unused))

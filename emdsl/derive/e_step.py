@@ -1,0 +1,271 @@
+"""The E-step: for each sweep its features, its natural parameters, and the statistics that come back.
+
+    natural parameters of a row = (∂Q/∂S) · T(row)        S = Σ_rows E[local statistics | row] T(row)ᵀ
+
+Q is the collapsed log joint: linear in every statistic, so its derivative is the coefficient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.indices import Index
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
+from emdsl.arrays.body import Assign, Body
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.collapse import Collapsed, Feature, SufficientStatistic, Sweep
+from emdsl.derive.layout import Layout, Slot, layout
+from emdsl.derive.lower import lower, lower_term
+from emdsl.derive.rows import RowMoments
+from emdsl.derive.setting import Setting
+
+
+@dataclass(frozen=True)
+class SweepCode:
+    """The function that prepares one sweep, and how its results are unpacked."""
+
+    sweep: Sweep
+    function: Function
+    layout: Layout
+    name: str
+
+
+def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
+    """`sweep_z(data, params)`: all arguments of the pass over the rows of one block."""
+    body = Body(setting.names)
+    plan = layout(sweep, setting.size_text)
+    name = setting.names.of(f"sweep {sweep.block.name if sweep.block else '_'.join(sweep.plates) or 'data'}")
+    arguments = ["write"]
+    statements: list[ProgrammeStatement] = []
+    if sweep.block is not None:
+        natural = _natural(sweep, setting, body, plan)
+        references = [setting.names.of(f"reference {location}") for location in setting.gated_axes]
+        arguments += [f"by_group({', '.join((natural, *references))})", f'start["{sweep.block.name}"] if start else expect']
+        statements += body.statements
+        statements += setting.expectation(sweep.block)
+    else:
+        arguments.append(plan.width)
+    statements.insert(len(body.statements), _writer(sweep, setting, plan))
+    arguments += [setting.row_count(sweep.plates), setting.repeats(sweep.plates), setting.weights(sweep.plates)]
+    contents = "Features and natural parameters" if sweep.block else "Features"
+    function = Function(
+        name,
+        "data, params, start=None" if sweep.block else "data, params",
+        f"{contents} of the rows of {_plates_text(sweep)}: {_features_doc(plan)}.",
+        tuple(statements),
+        f"({', '.join(arguments)})",
+        setting.sources(params=True, data=True),
+    )
+    return SweepCode(sweep, function, plan, name)
+
+
+def _plates_text(sweep: Sweep) -> str:
+    return f"`{sweep.block.name}`" if sweep.block else "the data"
+
+
+def _features_doc(plan: Layout) -> str:
+    return f"T = ({', '.join(feature_text(feature) for feature, _ in plan.features)})"
+
+
+def feature_text(feature: Feature) -> str:
+    """A feature as a formula: `x̃_d x̃_e`."""
+    parts = []
+    for item in feature.atoms:
+        if item.variable == STRUCTURE:
+            parts.append(f"[{item.references[0].letter} = {item.references[1].letter}']")  # type: ignore[union-attr]
+            continue
+        letters = "".join(getattr(r, "letter", "") for r in item.references if r not in feature.rows)
+        stem = item.variable.replace("~", "\u0303")
+        index = f"_{letters}" if letters else ""
+        match item.statistic.kind, item.statistic.exponent:
+            case "hot", _:
+                parts.append(f"[{stem}{'_' + letters[:-1] if letters[:-1] else ''} = {letters[-1:]}]")
+            case "mask", _:
+                parts.append(f"[{stem}{index} seen]")
+            case "power", 1.0:
+                parts.append(f"{stem}{index}")
+            case "power", exponent:
+                parts.append(f"{stem}{index}^{exponent:g}")
+            case kind, _:
+                parts.append(f"{kind} {stem}{index}")
+    return " ".join(parts) or "1"
+
+
+# ---------------------------------------------------------------- natural parameters
+
+
+def natural_parameter(statistic: SufficientStatistic, collapsed: Collapsed, ungated: frozenset[str]) -> Polynomial:
+    """∂Q/∂S: the cofactor of a statistic. At the reference point the offset of an ungated location is zero."""
+    terms = []
+    for _, term in collapsed.terms:
+        for item in term.atoms:
+            if item.variable != statistic.name:
+                continue
+            rest = tuple(other for other in term.atoms if other is not item)
+            if any(other.statistic == OFFSET and other.variable in ungated for other in rest):
+                continue
+            replacement: dict[Index, Index] = {}
+            deltas = []
+            for axis, reference in zip(statistic.axes, item.references, strict=True):
+                if isinstance(reference, Index) and reference not in replacement:
+                    replacement[reference] = axis
+                elif isinstance(reference, Index):
+                    deltas.append(Atom(STRUCTURE, DELTA, (replacement[reference], axis)))
+                else:
+                    deltas.append(Atom(STRUCTURE, DELTA, (axis, reference)))
+            bound = tuple(index for index in term.bound if index not in replacement)
+            moved = Term(term.coefficient, rest, bound).substitute(dict(replacement))
+            terms.append(replace(moved, atoms=(*moved.atoms, *deltas)))
+    return Polynomial(tuple(terms), statistic.axes)
+
+
+def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
+    """Statements that fill the matrix (local statistic, feature); its name comes back."""
+    moments = setting.moments(body)
+    blocks: dict[tuple[str, str], str] = {}
+    for statistic in sorted(sweep.statistics, key=lambda item: len(item.feature.atoms)):
+        polynomial = setting.merged(natural_parameter(statistic, setting.collapsed, setting.ungated))
+        array = lower(polynomial, moments)
+        if array is None:
+            continue
+        local, feature = plan.local_slot(statistic.local), plan.feature_slot(statistic.feature)
+        comment = f"coefficient of {statistic_text(statistic)}"
+        named = body.define(f"natural {statistic.name}", array, statistic.axes, comment)
+        blocks[local.text, feature.text] = _flattened(named, local, feature)
+    name = setting.names.of(f"natural {sweep.block.name if sweep.block else ''}")
+    body.statements.append(Assign(name, f"np.zeros(({plan.height}, {plan.width}))"))
+    for (local_text, feature_text_), code in blocks.items():
+        whole = len(plan.locals) == 1 and plan.locals[0][1].shape
+        body.statements.append(Assign(f"{name}[{':' if whole else local_text}, {feature_text_}]", code))
+    return name
+
+
+def _flattened(named: Named, local: Slot, feature: Slot) -> str:
+    if feature.packed:
+        return f"pairs({named.name})" if len(local.shape) <= 1 else f"pairs({named.name}).reshape(-1, {feature.stop})"
+    if len(feature.shape) <= 1 and len(local.shape) <= 1:
+        return named.name
+    rows = " * ".join(local.shape)
+    columns = " * ".join(feature.shape)
+    target = ", ".join(part for part in (rows, columns) if part)
+    return f"np.reshape({named.name}, ({target},))" if "," not in target else f"np.reshape({named.name}, ({target}))"
+
+
+def statistic_text(statistic: SufficientStatistic) -> str:
+    parts = []
+    for item in statistic.local.atoms:
+        letters = "".join(getattr(r, "letter", "") for r in item.references if r not in statistic.feature.rows)
+        parts.append(f"[{item.variable} = {letters}]" if item.statistic == HOT else f"{item.variable}_{letters}")
+    text = " ".join(part.rstrip("_") for part in parts)
+    feature = feature_text(statistic.feature)
+    return f"{text} {feature}" if feature != "1" else (text or "1")
+
+
+# ---------------------------------------------------------------- features
+
+
+def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> Nested:
+    """`write(rows, group, out)`: the features of a block of rows; row 0 of `out` stays 1."""
+    body = Body(setting.names)
+    lead = sweep.plates[0] if sweep.plates else None
+    moments = RowMoments(
+        body, setting.scope, setting.derived, setting.centred, setting.gated_axes, setting.missing, lead
+    )
+    statements: list[ProgrammeStatement] = []
+    for feature, slot in plan.features:
+        if not feature.atoms:
+            continue
+        if slot.packed:
+            operand = moments.operand(feature.atoms[0])
+            own = tuple(index for index in feature.links if index in feature.atoms[0].indices)
+            code = Contraction(1.0, (operand,), own + feature.rows)
+            body.statements.append(_call("write_pairs", code, f"out[{slot.text}]"))
+            continue
+        fast = _one_hot_call(feature, slot, moments, lead)
+        if fast is not None:
+            body.statements.append(fast)
+            continue
+        axes = feature.links + feature.rows
+        value = lower_term(Term(1.0, feature.atoms, feature.inner), axes, moments)
+        covered = _covering(value, axes, setting)
+        if len(feature.links) <= 1 and len(feature.rows) <= 1:
+            body.statements.append(Assign(f"out[{slot.text}]", covered))
+        else:
+            shaped = Apply("np.reshape", (covered, f"(-1, out.shape[1])" if slot.shape else "-1"), axes)
+            body.statements.append(Assign(f"out[{slot.text}]", shaped))
+    statements += body.statements
+    if not statements:
+        statements = [Lines(("pass",))]
+    return Nested("def write(rows, group, out):", tuple(statements))
+
+
+def _covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
+    """A feature that lacks a row axis is repeated along it."""
+    if not isinstance(value, Contraction):
+        return value
+    carried = {reference for operand in value.operands for reference in operand.references}
+    absent = [axis for axis in axes if axis not in carried]
+    if not absent or axes[:1] == tuple(absent) == axes:
+        return value
+    ones = tuple(
+        Operand(Named(f"np.ones({setting.block_size(axis)})", (axis,)), (axis,)) for axis in absent
+    )
+    return Contraction(value.coefficient, value.operands + ones, value.axes, value.counted)
+
+
+def _call(function: str, value: Array, target: str) -> Assign:
+    return Assign("", Apply(function, (value, target), ()))
+
+
+def _one_hot_call(feature: Feature, slot: Slot, moments: RowMoments, lead: str | None) -> Assign | None:
+    """The one-hot of one observed variable, written without an intermediate array."""
+    if len(feature.atoms) != 1 or feature.atoms[0].statistic != HOT or feature.inner or len(feature.rows) != 1:
+        return None
+    (item,) = feature.atoms
+    if item.references != (*feature.rows, *feature.links) or feature.rows[0].letter != lead:
+        return None
+    array, _ = moments.read(item.variable, item.references[:-1])
+    return Assign("", Apply("write_one_hot", (array, slot.shape[-1], f"out[{slot.text}]"), ()))
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def unpacking(code: SweepCode, total_name: str, setting: Setting) -> list[ProgrammeStatement]:
+    """Assignments of the named statistics from the matrix that a sweep returns."""
+    statements: list[ProgrammeStatement] = []
+    for statistic in code.sweep.statistics:
+        feature = code.layout.feature_slot(statistic.feature)
+        target = setting.names.of(f"statistic {statistic.name}")
+        comment = f"{statistic.name} = Σ {statistic_text(statistic)}"
+        if code.sweep.block is None:
+            text = f"{total_name}[{feature.text}]"
+            shape = feature.shape
+        else:
+            local = code.layout.local_slot(statistic.local)
+            whole = len(code.layout.locals) == 1 and local.shape
+            text = f"{total_name}[{':' if whole else local.text}, {feature.text}]"
+            shape = local.shape + feature.shape
+        if feature.packed:
+            text = f"unpairs({text}, {feature.shape[0]})"
+            local_shape = shape[: -2]
+            if len(local_shape) > 1:
+                text = f"{text}.reshape({', '.join(shape)})"
+        elif len(shape) > 1 and (len(feature.shape) > 1 or len(shape) - len(feature.shape) > 1):
+            text = f"{text}.reshape({', '.join(shape)})"
+        statements.append(Assign(target, text, comment))
+    return statements
+
+
+def used_statistics(terms: Sequence[Term], collapsed: Collapsed) -> list[SufficientStatistic]:
+    """The statistics that occur in these terms, in the order of the sweeps."""
+    names = {item.variable for term in terms for item in term.atoms if item.statistic == IDENTITY}
+    return [item for sweep in collapsed.sweeps for item in sweep.statistics if item.name in names]
+
+
+def e_step_codes(setting: Setting) -> list[SweepCode]:
+    """The sweeps with latents first, then those of data without."""
+    ordered = sorted(setting.collapsed.sweeps, key=lambda sweep: sweep.block is None)
+    return [sweep_code(sweep, setting) for sweep in ordered]

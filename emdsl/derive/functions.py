@@ -1,0 +1,230 @@
+"""The functions of an emitted module, each from the same derivation: E-step, M-step, objective, posterior, start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emdsl.algebra.terms import OFFSET, Polynomial, Term
+from emdsl.arrays.body import Assign, Body
+from emdsl.arrays.expressions import Array
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.e_step import SweepCode, unpacking
+from emdsl.derive.lower import lower
+from emdsl.derive.m_step import Update, write_update
+from emdsl.derive.setting import Setting
+
+#: Above this many squared standard deviations between a state and the common reference point, each state has its own.
+SPREAD_LIMIT = "1e4"
+
+
+def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+    """`e_step(data, params)`: the statistics and the log likelihood of a block of rows."""
+    body: list[ProgrammeStatement] = []
+    likelihood = setting.names.of("log likelihood")
+    started = False
+    for code in codes:
+        total = setting.names.of(f"sums {code.name}")
+        if code.sweep.block is None:
+            body.append(Assign(total, f"sum_features(*{code.name}(data, params))"))
+        elif not started:
+            body.append(Assign(f"{total}, {likelihood}", f"sweep(*{code.name}(data, params, start))"))
+            started = True
+        else:
+            evidence = setting.names.of(f"evidence {code.name}")
+            body.append(Assign(f"{total}, {evidence}", f"sweep(*{code.name}(data, params, start))"))
+            body.append(Lines((f"{likelihood} += {evidence}",)))
+        if code.sweep.block is not None:
+            body.append(Lines((f"{total} = {total}.reshape(-1, {total}.shape[-1])",)))
+        body += unpacking(code, total, setting)
+    inner = Body(setting.names)
+    terms = data_only_terms(setting)
+    value = _scalar(terms, setting, inner)
+    body += inner.statements
+    if value is not None:
+        comment = "laws without latents, and constants"
+        if started:
+            extra = setting.names.of("constant part")
+            body += [Assign(extra, value, comment), Lines((f"{likelihood} += float({extra})",))]
+        else:
+            body += [Assign(likelihood, value, comment), Lines((f"{likelihood} = float({likelihood})",))]
+            started = True
+    if not started:
+        body.append(Assign(likelihood, "0.0"))
+    names = [item.name for code in codes for item in code.sweep.statistics]
+    entries = ", ".join(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names)
+    return Function(
+        "e_step",
+        "data, params, start=None",
+        "Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.\n"
+        "`start`: expectations to use in place of the posterior, for starting values.",
+        tuple(body),
+        f"{{{entries}}}, {likelihood}",
+        setting.sources(params=True, data=True),
+    )
+
+
+def data_only_terms(setting: Setting) -> list[Term]:
+    """Terms of the data's laws in which no latent occurs."""
+    without = {item.name for s in setting.collapsed.sweeps if s.block is None for item in s.statistics}
+    return [term for _, term in setting.collapsed.terms if term.variables() & without and not _vanishes(term, setting)]
+
+
+def prior_terms(setting: Setting) -> list[Term]:
+    """Terms of the priors: those that no statistic multiplies."""
+    names = setting.statistic_names()
+    return [term for _, term in setting.collapsed.terms if not term.variables() & names]
+
+
+def _vanishes(term: Term, setting: Setting) -> bool:
+    """Whether a term holds the offset of a location whose reference point is its own value."""
+    return any(item.statistic == OFFSET and item.variable in setting.ungated for item in term.atoms)
+
+
+def _scalar(terms: Sequence[Term], setting: Setting, body: Body) -> Array | None:
+    return lower(setting.merged(Polynomial(tuple(terms))), setting.moments(body))
+
+
+def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
+    """`m_step(statistics, params)`: every block to its maximum."""
+    body = Body(setting.names)
+    moments = setting.moments(body)
+    for name in setting.parameters:
+        moments.value(name)  # type: ignore[attr-defined]
+    for name in setting.locations:
+        axes = moments.value(name).axes  # type: ignore[attr-defined]
+        if name in setting.gated_axes:
+            body.assume(f"reference {name}", axes)
+        else:
+            body.define(f"reference {name}", setting.names.of(name), axes)
+    for update in updates:
+        write_update(update, body, moments, setting.scope, setting.source)
+    entries = ", ".join(f'"{name}": {setting.names.of(name)}' for name in setting.parameters)
+    return Function(
+        "m_step",
+        "statistics, params",
+        "Parameters that maximise the expected log joint, given its sufficient statistics.",
+        tuple(body.statements),
+        f"{{{entries}}}",
+        setting.sources(params=True, statistics=True),
+    )
+
+
+def objective_function(setting: Setting) -> Function:
+    """`objective(log_likelihood, params)`: plus the log prior densities."""
+    body = Body(setting.names)
+    for name in setting.locations:
+        body.assume(f"reference {name}", ())
+    terms = [term for term in prior_terms(setting) if not any(item.statistic == OFFSET for item in term.atoms)]
+    value = _scalar(terms, setting, body)
+    statements: list[ProgrammeStatement] = list(body.statements)
+    sources = [
+        (name, text if not name.startswith("reference") else text) for name, text in setting.sources(params=True)
+    ]
+    replaced = []
+    for name, text in sources:
+        location = next((v for v in setting.gated_axes if setting.names.of(f"reference {v}") == name), None)
+        replaced.append((name, f'params["{location}"]' if location else text))
+    for location in setting.ungated:
+        replaced.append((setting.names.of(f"reference {location}"), f'params["{location}"]'))
+    result = "log_likelihood"
+    if value is not None:
+        prior = setting.names.of("log prior")
+        statements.append(Assign(prior, value))
+        result = f"log_likelihood + float({prior})"
+    return Function(
+        "objective",
+        "log_likelihood, params",
+        "What the iteration maximises: the log likelihood plus the log prior densities."
+        if value is not None
+        else "What the iteration maximises: the log likelihood.",
+        tuple(statements),
+        result,
+        tuple(replaced),
+    )
+
+
+def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> Function | None:
+    """`reference_points(params)`: where statistics are centred; None where every reference is its own parameter."""
+    if not setting.gated_axes:
+        return None
+    body = Body(setting.names)
+    statements: list[ProgrammeStatement] = []
+    for name, axes in setting.gated_axes.items():
+        own = setting.names.of(name)
+        places = str(axes[0]) if len(axes) == 1 else str(axes)
+        common = f"np.broadcast_to({own}.mean(axis={places}, keepdims=True), {own}.shape)"
+        statements.append(Assign(setting.names.of(f"reference {name}"), common))
+    groupable = all(axes == (0,) for axes in setting.gated_axes.values())
+    spread = _spread(setting, codes, body) if groupable else None
+    entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
+    own_entries = ", ".join(f'"{name}": {setting.names.of(name)}' for name in setting.gated_axes)
+    if spread is not None:
+        statements += body.statements
+        name = setting.names.of("spread")
+        statements.append(Assign(name, spread, "squared standard deviations between each state and the common point"))
+        statements.append(Nested(f"if np.max({name}) > {SPREAD_LIMIT}:", (Lines((f"return {{{own_entries}}}",)),)))
+    sources = [
+        (name, text) for name, text in setting.sources(params=True) if "reference_points" not in text
+    ]
+    return Function(
+        "reference_points",
+        "params",
+        "Points about which the statistics are taken: one for all states, or one for each where that would cancel.",
+        tuple(statements),
+        f"{{{entries}}}",
+        tuple(sources),
+    )
+
+
+def _spread(setting: Setting, codes: Sequence[SweepCode], body: Body) -> Array | None:
+    """−2 Σ of the terms (μ̃ᵀ Λ μ̃) that multiply a plain count, as an array over the states."""
+    counts = {
+        item.name: item
+        for code in codes
+        if code.sweep.block is not None
+        for item in code.sweep.statistics
+        if not item.feature.atoms
+    }
+    terms = []
+    axes = None
+    for _, term in setting.collapsed.terms:
+        offsets = [item for item in term.atoms if item.statistic == OFFSET and item.variable in setting.gated_axes]
+        found = [item for item in term.atoms if item.variable in counts]
+        if len(offsets) != 2 or not found:
+            continue
+        statistic = counts[found[0].variable]
+        if len(statistic.axes) != 1:
+            return None
+        axes = axes or statistic.axes
+        rest = tuple(item for item in term.atoms if item is not found[0])
+        index = found[0].references[0]
+        bound = tuple(other for other in term.bound if other != index)
+        terms.append(Term(-2.0 * term.coefficient, rest, bound).substitute({index: axes[0]}))  # type: ignore[dict-item]
+    if axes is None:
+        return None
+    return lower(setting.merged(Polynomial(tuple(terms), axes)), setting.moments(body))
+
+
+def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+    """`posterior(data, params)`: the probabilities of each latent, row by row."""
+    body: list[ProgrammeStatement] = []
+    entries = []
+    for code in codes:
+        block = code.sweep.block
+        if block is None or block.discrete is None:
+            continue
+        symbol = setting.scope.symbols[block.discrete]
+        assert symbol.categories is not None
+        sizes = [setting.size_text(size) for size, _ in symbol.plates]
+        table = setting.names.of(f"probabilities {block.discrete}")
+        body.append(Assign(table, f"expected_rows(*{code.name}(data, params))"))
+        shape = ", ".join((*sizes, setting.size_text(symbol.categories)))
+        entries.append(f'"{block.discrete}": {{"probabilities": {table}.T.reshape({shape})}}')
+    return Function(
+        "posterior",
+        "data, params",
+        "What the data say of each latent variable, given the parameters.",
+        tuple(body),
+        f"{{{', '.join(entries)}}}",
+        setting.sources(params=True, data=True),
+    )

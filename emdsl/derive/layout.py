@@ -1,0 +1,118 @@
+"""Where each feature and each local statistic of a sweep stands in its matrices.
+
+    T(row) = (1, x̃_d, x̃_d x̃_e for d ≤ e, …)
+
+The constant feature is always first: it carries the normalisers in and the counts out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Index
+from emdsl.algebra.terms import HOT, MASK
+from emdsl.derive.collapse import Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
+
+SizeText = Callable[[str | int], str]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The rows `start:stop` of a matrix, as text; `shape` lists the axes that they hold (empty: one row)."""
+
+    start: str
+    stop: str
+    shape: tuple[str, ...]
+    packed: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{self.start}:{self.stop}" if self.shape else self.start
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Slots of the features and of the local statistics of one sweep, in order, with the total sizes."""
+
+    features: tuple[tuple[Feature, Slot], ...]
+    width: str
+    locals: tuple[tuple[LocalStatistic, Slot], ...]
+    height: str
+
+    def feature_slot(self, feature: Feature) -> Slot:
+        return next(slot for other, slot in self.features if same_feature(other, feature))
+
+    def local_slot(self, local: LocalStatistic) -> Slot:
+        return next(slot for other, slot in self.locals if same_local(other, local))
+
+
+def same_feature(one: Feature, other: Feature) -> bool:
+    return canonical_form(one.atoms, one.rows, one.links) == canonical_form(other.atoms, other.rows, other.links)
+
+
+def same_local(one: LocalStatistic, other: LocalStatistic) -> bool:
+    return _local_key(one) == _local_key(other)
+
+
+def _local_key(local: LocalStatistic) -> tuple[object, ...]:
+    return tuple((item.variable, item.statistic, len(item.references)) for item in local.atoms)
+
+
+def is_packed(feature: Feature) -> bool:
+    """A product of one vector with itself: only the pairs d ≤ e are kept."""
+    return (
+        feature.symmetric
+        and len(feature.atoms) == 2
+        and feature.atoms[0].variable == feature.atoms[1].variable
+        and feature.atoms[0].statistic == feature.atoms[1].statistic
+        and feature.atoms[0].statistic not in (HOT, MASK)
+        and all(len(set(item.indices) & set(feature.links)) == 1 for item in feature.atoms)
+        and not feature.inner
+    )
+
+
+def layout(sweep: Sweep, size_text: SizeText) -> Layout:
+    """Constant feature first, then by degree, each feature once."""
+    statistics = sorted(sweep.statistics, key=lambda item: len(item.feature.atoms))
+    features: list[Feature] = []
+    local: list[LocalStatistic] = []
+    for statistic in statistics:
+        if statistic.feature.atoms and not any(same_feature(statistic.feature, other) for other in features):
+            features.append(statistic.feature)
+    for statistic in sorted(sweep.statistics, key=lambda item: len(item.local.atoms)):
+        if not any(same_local(statistic.local, other) for other in local):
+            local.append(statistic.local)
+    rows = sweep.statistics[0].feature.rows
+    constant = Feature((), (), rows, ())
+    feature_slots, position = [(constant, Slot("0", "1", ()))], "1"
+    for feature in features:
+        sizes = tuple(size_text(index.size) for index in feature.links)
+        packed = is_packed(feature)
+        extent = f"{sizes[0]} * ({sizes[0]} + 1) // 2" if packed else " * ".join(sizes)
+        if packed and sizes[0].isdigit():
+            extent = str(int(sizes[0]) * (int(sizes[0]) + 1) // 2)
+        stop = plus(position, extent or "1")
+        feature_slots.append((feature, Slot(position, stop, sizes, packed)))
+        position = stop
+    local_slots, height = [], "0"
+    for item in local:
+        sizes = tuple(size_text(index.size) for index in item.axes)
+        stop = plus(height, " * ".join(sizes) or "1")
+        local_slots.append((item, Slot(height, stop, sizes)))
+        height = stop
+    return Layout(tuple(feature_slots), position, tuple(local_slots), height)
+
+
+def plus(start: str, extent: str) -> str:
+    """`start + extent`, with numbers added up."""
+    if start == "0":
+        return extent
+    if start.isdigit() and extent.replace(" ", "").isdigit():
+        return str(int(start) + int(extent))
+    return f"{start} + {extent}"
+
+
+def natural_axes(statistic: SufficientStatistic) -> tuple[Index, ...]:
+    """Axes of the natural parameter that belongs to a statistic."""
+    return statistic.local.axes + statistic.feature.links

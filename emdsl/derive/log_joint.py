@@ -1,0 +1,254 @@
+"""The log joint density as a sum over factors, one for each `~` of the model.
+
+    log p = Σ_factors Σ_plates log density(value | arguments)
+
+Each factor is a list of scalar terms, every index bound, and of quadratic forms kept whole; gates stand for the
+discrete latents that the law is indexed by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.expand import Derived, Expansion, NotPolynomial, Quadratic, resolve_deltas
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
+from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.symbols import Scope, Symbol
+from emdsl.algebra.terms import MASK, QUADRATIC, Atom, Polynomial, Term
+from emdsl.errors import ModelError, Span
+from emdsl.families.registry import family
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Definition, Law, Model, Role, Type, Variable
+
+
+@dataclass(frozen=True)
+class QuadraticTerm:
+    """`cofactor · residual²` (or with a matrix precision), under the gates of its factor."""
+
+    cofactor: Term
+    quadratic: Quadratic
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The log density of one definition. `plates` are bound indices too: every term counts once for each row."""
+
+    variable: str
+    law: str
+    plates: tuple[Index, ...]
+    gates: tuple[tuple[Atom, Index], ...]
+    terms: tuple[Term, ...]
+    quadratics: tuple[QuadraticTerm, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class LogJoint:
+    """All factors of a model, with the names that they use."""
+
+    factors: tuple[Factor, ...]
+    scope: Scope
+    derived: Mapping[str, Derived]
+    source: IndexSource
+
+
+def not_compiled(reason: str, span: Span | None, cure: str | None = None) -> ModelError:
+    """The refusal of what the language allows and the compiler does not derive yet."""
+    return ModelError("E090", f"not compiled yet: {reason}", cure=cure, span=span)
+
+
+def scope_of(bound: BoundModel) -> Scope:
+    """Every variable of the model as a symbol."""
+    model = bound.checked.model
+    symbols = {}
+    for variable in model.variables:
+        kind = bound.checked.types[variable.name]
+        symbols[variable.name] = Symbol(
+            name=variable.name,
+            known=_is_known(variable, kind),
+            kind=kind.kind,
+            plates=tuple((_plate_size(model, letter, bound), letter) for letter in variable.plates),
+            event=tuple((_size(dim, bound), _letter(dim, position)) for position, dim in enumerate(kind.event_shape)),
+            categories=_size(kind.dims[0], bound) if kind.kind == "index" else None,
+            value=variable.value,
+        )
+    return Scope(symbols, bound.constants)
+
+
+def _is_known(variable: Variable, kind: Type) -> bool:
+    """Data are known, but for vectors that may miss some of their entries: those are inferred from the others."""
+    if variable.role is Role.GIVEN:
+        return True
+    return variable.role is Role.OBSERVED and not is_partly_missing(variable, kind)
+
+
+def is_partly_missing(variable: Variable, kind: Type) -> bool:
+    """Whether entries of one value may be missing that the law couples to the others."""
+    law = variable.definitions[0].law.family if variable.definitions else ""
+    return variable.missing and variable.role is Role.OBSERVED and law in COUPLED_LAWS and bool(kind.event_shape)
+
+
+#: Laws that couple the entries of a value by a precision matrix.
+COUPLED_LAWS = ("MvNormal",)
+
+
+def _size(dim: Expression, bound: BoundModel) -> str | int:
+    if isinstance(dim, Number):
+        return int(dim.value)
+    if isinstance(dim, Name):
+        return dim.name
+    raise not_compiled("a size that is not a name or a number", dim.span)
+
+
+def _plate_size(model: Model, letter: str, bound: BoundModel) -> str | int:
+    plate = model.plate(letter)
+    assert plate is not None
+    return plate.size
+
+
+def _letter(dim: Expression, position: int) -> str:
+    """A letter for an event axis: that of its size, and the next ones for further axes of the same size."""
+    first = dim.name[:1].lower() if isinstance(dim, Name) and dim.name[:1].isalpha() else "i"
+    return chr((ord(first) - ord("a") + position) % 26 + ord("a"))
+
+
+def log_joint(bound: BoundModel) -> LogJoint:
+    """Expand every definition of the model; what is not compiled yet is refused with its place."""
+    model = bound.checked.model
+    scope, source, derived = scope_of(bound), IndexSource(), dict[str, Derived]()
+    for plate in model.plates:
+        if plate.parents:
+            raise not_compiled(f"the ragged plate `{plate.letter}`", plate.span)
+        if plate.ordered:
+            raise not_compiled(f"the time plate `{plate.letter}`", plate.span)
+    factors = [
+        _factor(variable, definition, bound, scope, source, derived)
+        for variable in model.variables
+        for definition in variable.definitions
+    ]
+    return LogJoint(tuple(factors), scope, derived, source)
+
+
+def _factor(
+    variable: Variable,
+    definition: Definition,
+    bound: BoundModel,
+    scope: Scope,
+    source: IndexSource,
+    derived: dict[str, Derived],
+) -> Factor:
+    symbol = scope.symbols[variable.name]
+    plates = tuple(source.fresh(size, letter) for size, letter in symbol.plates)
+    letters = dict(zip(variable.plates, plates, strict=True))
+    letters_used = {letter for letter in variable.plates}
+    for slot in definition.slots:
+        if not (isinstance(slot, Name) and slot.name in letters_used):
+            raise not_compiled("a fixed slot of a variable", slot.span or definition.span)
+    expansion = Expansion(scope, source, letters, derived)
+    subject: Expression = Name(variable.name)
+    if variable.plates:
+        subject = Subscript(subject, tuple(Name(letter) for letter in variable.plates))
+    try:
+        value = _log_density(definition.law, subject, variable, bound, expansion)
+    except NotPolynomial as refusal:
+        raise not_compiled(refusal.reason, refusal.span or definition.law.span or definition.span) from None
+    value = _masked(value, variable, plates, scope)
+    bound_terms = resolve_deltas(
+        Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
+    ).terms
+    terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
+    marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
+    quadratics = tuple(_whole(term, expansion.quadratics) for term in marked)
+    gates = tuple((key, index) for key, index in expansion.gates.items())
+    return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
+
+
+def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: IndexSource) -> Term:
+    """Multiply by the gates and bind every remaining index.
+
+    A gate whose index occurs nowhere else sums to one and is dropped; but the only gate of a law stays on every term
+    except those of the data alone, so that all terms of one law share their statistics.
+    """
+    used = set(term.indices)
+    for item in term.atoms:
+        if item.statistic == QUADRATIC:
+            quadratic = expansion.quadratics[int(item.variable)]
+            parts = (quadratic.residual, *((quadratic.precision,) if quadratic.precision else ()))
+            used |= {index for part in parts for inner in part.terms for index in inner.indices}
+    unknown = any(item.statistic == QUADRATIC or not expansion.is_known(item) for item in term.atoms)
+    constant = all(not item.references for item in term.atoms)
+    keep_all = (unknown or constant) and len(expansion.gates) == 1
+    gates = tuple((key, index) for key, index in expansion.gates.items() if keep_all or index in used)
+    atoms = tuple(Atom(key.variable, key.statistic, (*key.references, index)) for key, index in gates)
+    return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
+
+
+def _whole(term: Term, quadratics: list[Quadratic]) -> QuadraticTerm:
+    (marker,) = (item for item in term.atoms if item.statistic == QUADRATIC)
+    quadratic = quadratics[int(marker.variable)]
+    axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
+    replacement = dict(zip(axes, marker.references, strict=True))
+    residual = quadratic.residual.substitute(replacement)
+    precision = None if quadratic.precision is None else quadratic.precision.substitute(replacement)
+    rest = tuple(item for item in term.atoms if item is not marker)
+    return QuadraticTerm(replace(term, atoms=rest), Quadratic(residual, precision))
+
+
+def _masked(value: Polynomial, variable: Variable, plates: tuple[Index, ...], scope: Scope) -> Polynomial:
+    """Missing entries contribute log 1: every term is multiplied by the mask of the datum."""
+    if not variable.missing or not scope.symbols[variable.name].known:
+        return value
+    mask = Atom(variable.name, MASK, plates + value.axes)
+    return Polynomial(tuple(replace(t, atoms=(*t.atoms, mask)) for t in value.terms), value.axes)
+
+
+def _log_density(
+    law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion
+) -> Polynomial:
+    """The law's formula with its arguments in place; its axes are those of an entry-by-entry law."""
+    if law.limits is not None:
+        raise not_compiled(f"a {law.limits.kind} law", law.limits.span or law.span)
+    custom = next((dist for dist in bound.checked.model.distributions if dist.name == law.family), None)
+    if custom is not None:
+        expressions = [argument for _, argument in law.arguments]
+        bindings = dict(zip((name for name, _ in custom.parameters), expressions, strict=True))
+        expansion.arguments = {custom.subject[0]: subject, **_plain(bindings, law)}
+        return expansion.expand(custom.log_density)
+    known = family(law.family)
+    if known is None:
+        raise not_compiled(f"the law `{law.family}`", law.span)
+    positional = iter(known.arguments)
+    given = _plain({name if name is not None else next(positional).name: value for name, value in law.arguments}, law)
+    form = known.form(given)
+    if form is None or form.log_density is None:
+        raise not_compiled(f"the law `{law.family}` in this form", law.span)
+    types = bound.checked.types[variable.name]
+    sizes = dict(zip(form.dims, (_size(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
+    shapes = {}
+    for name in given:
+        argument = form.argument(name)
+        assert argument is not None
+        dims = argument.dims * 2 if argument.support == "cov" else argument.dims
+        if argument.rank and all(dim in sizes or isinstance(dim, int) for dim in dims):
+            shapes[f"@{name}"] = tuple(dim if isinstance(dim, int) else sizes[dim] for dim in dims)
+    expansion.arguments = {"@value": subject, **{f"@{name}": value for name, value in given.items()}}
+    expansion.shapes = shapes
+    canonical = form.canonical({name: Name(f"@{name}") for name in given})
+    return expansion.expand(form.log_density(Name("@value"), **canonical))
+
+
+def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Expression]:
+    for value in arguments.values():
+        if isinstance(value, Law):
+            raise not_compiled(f"`{law.family}` of laws", law.span)
+    return {name: value for name, value in arguments.items() if isinstance(value, Expression)}
+
+
+def uses(variable: Variable) -> frozenset[str]:
+    """Names in the arguments of a variable's definitions."""
+    found: set[str] = set()
+    for definition in variable.definitions:
+        for _, argument in definition.law.arguments:
+            found |= names(argument) if isinstance(argument, Expression) else set()
+    return frozenset(found)

@@ -1,0 +1,77 @@
+"""Polynomials into arrays: each atom's expectation becomes an operand, each term a contraction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from emdsl.algebra.indices import Fixed, Index, Reference
+from emdsl.algebra.terms import DELTA, NUMBER, STRUCTURE, Atom, Polynomial, Term
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.errors import CompilerBug
+
+
+class Moments(Protocol):
+    """Expectations of atoms under the current estimates or posteriors."""
+
+    def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
+        """A coefficient and operands whose product is the expectation of the product of `atoms`."""
+        ...
+
+    def size(self, size: str | int) -> Named | int:
+        """The length of an axis."""
+        ...
+
+
+def lower(polynomial: Polynomial, moments: Moments) -> Array | None:
+    """The polynomial's expectation as an array with its axes; None where it has no terms."""
+    parts = tuple(lower_term(term, polynomial.axes, moments) for term in polynomial.terms)
+    return total(parts, polynomial.axes) if parts else None
+
+
+def lower_term(term: Term, axes: tuple[Index, ...], moments: Moments) -> Array:
+    """One term's expectation, with those of `axes` that it carries."""
+    plain, structure = [], []
+    for item in term.atoms:
+        (structure if item.variable == STRUCTURE else plain).append(item)
+    factor, operands = moments.operands(plain)
+    operands += [_structural(item, moments) for item in structure]
+    carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
+    counted = []
+    coefficient = term.coefficient * factor
+    for index in term.bound:
+        if index not in carried:
+            size = moments.size(index.size)
+            if isinstance(size, int):
+                coefficient *= size
+            else:
+                counted.append(index.size)
+    return Contraction(coefficient, tuple(operands), axes, tuple(counted))
+
+
+def _structural(item: Atom, moments: Moments) -> Operand:
+    if item.statistic == NUMBER:
+        (reference,) = item.references
+        if not isinstance(reference, Index):
+            raise CompilerBug("the number of something that is no index")
+        return Operand(Named(f"np.arange({_size_text(reference, moments)})", (reference,)), item.references)
+    if item.statistic != DELTA:
+        raise CompilerBug(f"a structural atom of kind {item.statistic.kind}")
+    left, right = item.references
+    if isinstance(left, Index) and isinstance(right, Index):
+        return Operand(Named(f"np.eye({_size_text(left, moments)})", (left, right)), (left, right))
+    index, position = (left, right) if isinstance(left, Index) else (right, left)
+    if not isinstance(index, Index) or not isinstance(position, Fixed):
+        raise CompilerBug("a delta between things that are no indices")
+    return _indicator(index, position, moments)
+
+
+def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
+    code = f"(np.arange({_size_text(index, moments)}) == {position.position})"
+    references: tuple[Reference, ...] = (index,)
+    return Operand(Named(code, (index,)), references)
+
+
+def _size_text(index: Index, moments: Moments) -> str:
+    size = moments.size(index.size)
+    return str(size) if isinstance(size, int) else size.name

@@ -1,0 +1,147 @@
+"""The M-step: each block of parameters to the mode of its complete conditional, given the statistics.
+
+Location parameters come first and those that are coupled are solved for together; a spread that cancels from their
+conditional does not influence them, so the sequence is the joint maximiser. Where nothing cancels, each step maximises
+over its block given the others (conditional maximisation), which never lowers the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import IndexSource
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import Term
+from emdsl.arrays.body import Body
+from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.derive.cancellation import cancel
+from emdsl.derive.collapse import normal_form
+from emdsl.derive.conditional import conditional
+from emdsl.derive.joint_gaussian import joint_mode
+from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.lower import Moments, lower
+from emdsl.errors import Span
+from emdsl.kernels.gaussian import PAIR, GaussianKernel
+from emdsl.kernels.kernel import Naturals
+from emdsl.kernels.registry import match
+
+
+@dataclass(frozen=True)
+class Update:
+    """How one block of parameters is updated, and why it may be done so."""
+
+    variables: tuple[str, ...]
+    kernel: str
+    closed_form: bool
+    joint_maximiser: bool
+    reason: str
+    terms: tuple[Term, ...]
+
+
+def symmetric_variables(scope: Scope) -> frozenset[str]:
+    return frozenset(name for name, symbol in scope.symbols.items() if symbol.kind == "cov")
+
+
+def updates(
+    terms: Sequence[Term], parameters: Sequence[str], locations: Sequence[str], scope: Scope, spans: dict[str, Span | None],
+    source: IndexSource,
+) -> tuple[Update, ...]:
+    """The blocks in the order of their updates, each matched to its kernel."""
+    reals = [name for name in parameters if scope.symbols[name].kind == "real"]
+    others = [name for name in parameters if name not in reals]
+    ordered: list[tuple[str, ...]] = [*_coupled(terms, reals), *((name,) for name in others)]
+    symmetric = symmetric_variables(scope)
+    result = []
+    for group in ordered:
+        own = normal_form([t for t in terms if t.variables() & set(group)], symmetric)
+        if not own:
+            name = group[0]
+            raise not_compiled(f"nothing depends on the parameter `{name}`", spans[name], "use it, or leave it out")
+        reduced, cancelled = cancel(own, frozenset(group), scope)
+        if len(group) > 1:
+            _check_joint(group, own, spans)
+            kernel_name, kernel_reason = "joint Gaussian", "coupled, so solved for together"
+        else:
+            symbol = scope.symbols[group[0]]
+            found, refusal = match(symbol, conditional(symbol, reduced, source).signature)
+            if found is None:
+                raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
+            kernel_name, kernel_reason = found.name, ""
+        spreads = {
+            name
+            for term in reduced
+            for name in term.variables() - set(group)
+            if name in parameters and scope.symbols[name].kind in ("positive", "cov", "real")
+        }
+        exact = not spreads or scope.symbols[group[0]].kind != "real"
+        reason = "; ".join(part for part in (_reason(cancelled, spreads, exact), kernel_reason) if part)
+        result.append(Update(group, kernel_name, True, exact, reason, reduced))
+    return tuple(result)
+
+
+def _reason(cancelled: tuple[str, ...], spreads: set[str], exact: bool) -> str:
+    listed = " and ".join(f"`{name}`" for name in cancelled)
+    if not exact:
+        others = " and ".join(f"`{name}`" for name in sorted(spreads))
+        return f"given {others}: a conditional maximum"
+    return f"{listed} cancel{'s' if len(cancelled) == 1 else ''}" if cancelled else ""
+
+
+def _coupled(terms: Sequence[Term], reals: Sequence[str]) -> list[tuple[str, ...]]:
+    """Real parameters in groups: two that meet in one term belong together."""
+    groups: list[set[str]] = [{name} for name in reals]
+    for term in terms:
+        together = {name for name in reals if name in term.variables()}
+        if len(together) > 1:
+            joined = set().union(*(group for group in groups if group & together))
+            groups = [group for group in groups if not group & together] + [joined]
+    order = {name: place for place, name in enumerate(reals)}
+    return sorted((tuple(sorted(group, key=order.__getitem__)) for group in groups), key=lambda g: order[g[0]])
+
+
+def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str, Span | None]) -> None:
+    for term in terms:
+        factors = [item for item in term.atoms if item.variable in group]
+        plain = all((item.statistic.kind, item.statistic.exponent) in (("offset", 1.0), ("power", 1.0)) for item in factors)
+        if len(factors) > 2 or not plain:
+            names = " and ".join(f"`{name}`" for name in group)
+            raise not_compiled(f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]])
+
+
+def write_update(update: Update, body: Body, moments: Moments, scope: Scope, source: IndexSource) -> None:
+    """The statements of one update; each variable of the block is assigned anew."""
+    if len(update.variables) > 1:
+        joint_mode(update.variables, update.terms, body, moments, scope, source)
+        return
+    (name,) = update.variables
+    symbol = scope.symbols[name]
+    found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
+    assert found is not None
+    naturals = lowered_naturals(name, update.terms, moments, scope, source)
+    mode: Array = found.mode(naturals)
+    is_offset = any(key[0][0] == "offset" for key in naturals.parts)
+    if isinstance(found, GaussianKernel) and is_offset:
+        reference = body.assume(f"reference {name}", naturals.axes)
+        mode = Apply("+", (Named(reference.name, naturals.axes), mode), naturals.axes)
+    body.reassign(name, mode)
+
+
+def lowered_naturals(
+    name: str, terms: Sequence[Term], moments: Moments, scope: Scope, source: IndexSource
+) -> Naturals:
+    """The natural parameters of a variable's conditional as arrays."""
+    collected = conditional(scope.symbols[name], terms, source)
+    parts, pair_axes, axes = {}, None, None
+    for monomial, cofactor in collected.parts:
+        array = lower(cofactor, moments)
+        if array is None:
+            continue
+        parts[monomial.kinds] = array
+        if monomial.kinds in PAIR:
+            pair_axes = (monomial.axes[0], monomial.axes[1])
+        if len(monomial.statistics) == 1 and monomial.statistics[0].kind != "logdet":
+            axes = monomial.axes[0]
+    if axes is None:
+        axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]
+    return Naturals(scope.symbols[name], axes, parts, pair_axes)

@@ -1,0 +1,118 @@
+"""Moments at point estimates: a statistic of a parameter is the statistic of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.symbols import Scope, Symbol
+from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Term
+from emdsl.arrays.body import Body
+from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
+from emdsl.derive.centre import Centred
+from emdsl.derive.lower import lower_term
+from emdsl.errors import CompilerBug
+
+#: Supports on which log p is taken with care at zero.
+PROBABILITIES = ("simplex", "unit")
+
+
+class PointMoments:
+    """Operands for one function body in which every global variable stands under its own name."""
+
+    def __init__(
+        self,
+        body: Body,
+        scope: Scope,
+        source: IndexSource,
+        arrays: Mapping[str, tuple[Index, ...]],
+        statistics: frozenset[str],
+        centred: Mapping[str, Centred],
+    ) -> None:
+        """`arrays`: axes of what stands in the body without being a variable: statistics, reference points."""
+        self.body, self.scope, self.source, self.arrays = body, scope, source, arrays
+        self.statistics, self.centred = statistics, centred
+
+    def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
+        return 1.0, [Operand(self.moment(item), item.references) for item in atoms]
+
+    def size(self, size: str | int) -> Named | int:
+        if isinstance(size, int):
+            return size
+        return Named(self.body.names.of(size))
+
+    def axes(self, symbol: Symbol) -> tuple[Index, ...]:
+        known = self.body.known(symbol.name)
+        return known.axes if known else tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
+
+    def value(self, name: str) -> Named:
+        """The variable itself."""
+        known = self.body.known(name)
+        if known is not None:
+            return known
+        if name in self.statistics:
+            return Named(self.body.names.of(f"statistic {name}"), self.arrays[name])
+        if name in self.arrays:
+            return self.body.assume(name, self.arrays[name])
+        if name in self.centred:
+            return self._centred_prior(self.centred[name])
+        symbol = self.scope.symbols.get(name)
+        if symbol is None:
+            return self.body.assume(name, ())
+        return self.body.assume(name, self.axes(symbol))
+
+    def _centred_prior(self, item: Centred) -> Named:
+        """The known part of a prior's residual about the reference points."""
+        terms = [
+            Term(
+                term.coefficient,
+                tuple(
+                    Atom(f"reference {part.variable}", IDENTITY, part.references)
+                    if (symbol := self.scope.symbols.get(part.variable)) is not None and not symbol.known
+                    else part
+                    for part in term.atoms
+                ),
+                term.bound,
+            )
+            for term in (*item.known, *item.references)
+        ]
+        parts = tuple(lower_term(term, item.indices, self) for term in terms)
+        return self.body.define(item.name, total(parts, item.indices), item.indices)
+
+    def moment(self, item: Atom) -> Array:
+        value = self.value(item.variable)
+        statistic, name = item.statistic, item.variable
+        if statistic == IDENTITY:
+            return value
+        symbol = self.scope.symbols[name]
+        axes = value.axes[: len(symbol.plates)] if statistic.kind == "logdet" else value.axes
+        careful = symbol.kind in PROBABILITIES
+        match statistic.kind:
+            case "log":
+                return self._define(f"log_{name}", "log_probability" if careful else "np.log", value, axes)
+            case "log1m":
+                complement = Apply("-", (1.0, value), axes)
+                return self._define(f"log1m_{name}", "log_probability", complement, axes)
+            case "power":
+                return self._power(name, statistic.exponent, value, axes)
+            case "inverse":
+                return self._define(f"inverse_{name}", "inverse", value, axes)
+            case "logdet":
+                return self._define(f"logdet_{name}", "log_determinant", value, axes)
+            case "offset" if statistic == OFFSET:
+                reference = self.value(f"reference {name}")
+                offset = Apply("-", (value, Named(reference.name, axes)), axes)
+                return self.body.define(f"offset_{name}", offset, axes, depends=(name,))
+        raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{name}`")
+
+    def _define(self, quantity: str, function: str, argument: Array, axes: tuple[Index, ...]) -> Named:
+        variable = quantity.split("_", 1)[1]
+        return self.body.define(quantity, Apply(function, (argument,), axes), axes, depends=(variable,))
+
+    def _power(self, name: str, exponent: float, value: Named, axes: tuple[Index, ...]) -> Named:
+        if exponent == -1.0:
+            return self.body.define(f"inverse_{name}", Apply("/", (1.0, value), axes), axes, depends=(name,))
+        hint = {-2.0: f"precision_{name}", 2.0: f"squared_{name}", 0.5: f"root_{name}"}.get(
+            exponent, f"{name}_power_{exponent:g}".replace("-", "minus_").replace(".", "_")
+        )
+        return self.body.define(hint, Apply("**", (value, exponent), axes), axes, depends=(name,))

@@ -1,0 +1,194 @@
+"""Row quantities: the arrays from which the features of a block of rows are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from emdsl.algebra.expand import Derived
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, Atom, Polynomial, Term
+from emdsl.arrays.body import Body
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.centre import Centred
+from emdsl.derive.lower import lower_term
+from emdsl.errors import CompilerBug
+
+#: numpy and scipy spellings of the language's functions.
+FUNCTIONS = {
+    "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
+    "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
+    "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
+    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln",
+}  # fmt: skip
+
+
+class RowMoments:
+    """Operands for the atoms of features, within a function that fills the block `rows`."""
+
+    def __init__(
+        self,
+        body: Body,
+        scope: Scope,
+        derived: Mapping[str, Derived],
+        centred: Mapping[str, Centred],
+        gated_axes: Mapping[str, tuple[int, ...]],
+        missing: frozenset[str],
+        lead: str | None,
+    ) -> None:
+        """`lead`: the letter of the plate that blocks run over; None: all rows at once."""
+        self.body, self.scope, self.derived, self.centred = body, scope, derived, centred
+        self.gated_axes, self.missing, self.lead = gated_axes, missing, lead
+
+    def size(self, size: str | int) -> Named | int:
+        if isinstance(size, int):
+            return size
+        return Named(self.body.names.of(size))
+
+    def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
+        return 1.0, [self.operand(item) for item in atoms]
+
+    def operand(self, item: Atom) -> Operand:
+        if item.variable in self.derived:
+            return self._derived(self.derived[item.variable], item.references)
+        if item.variable in self.centred:
+            return self._centred(self.centred[item.variable], item.references)
+        if item.statistic == HOT:
+            return self._one_hot(item)
+        array, references = self.read(item.variable, item.references)
+        if item.statistic == MASK:
+            return Operand(Apply("observed", (array,), array.axes), references)
+        if item.variable in self.missing:
+            array = Apply("np.nan_to_num", (array,), array.axes)
+        match item.statistic.kind, item.statistic.exponent:
+            case "power", 1.0:
+                return Operand(array, references)
+            case "power", exponent:
+                return Operand(Apply("**", (array, exponent), array.axes), references)
+            case "log", _:
+                return Operand(Apply("np.log", (array,), array.axes), references)
+            case "log1m", _:
+                return Operand(Apply("np.log1p", (Apply("negative", (array,), array.axes),), array.axes), references)
+        raise CompilerBug(f"the statistic {item.statistic.kind} of known `{item.variable}`")
+
+    def read(self, name: str, references: tuple[Reference, ...]) -> tuple[Named, tuple[Reference, ...]]:
+        """The block of a known variable, and its references with gathers taken."""
+        identifier = self.body.names.of(name)
+        if name not in self.scope.symbols:
+            return Named(identifier), ()
+        places, plain = [], []
+        for reference in references:
+            if isinstance(reference, Gather):
+                inner, axes = self.read(reference.table, reference.references)
+                places.append(inner.name)
+                plain += list(axes)
+            elif isinstance(reference, Index) and reference.letter == self.lead:
+                places.append("rows")
+                plain.append(reference)
+            elif isinstance(reference, Fixed):
+                places.append(str(reference.position))
+            else:
+                places.append(":")
+                plain.append(reference)
+        while places and places[-1] == ":":
+            places.pop()
+        axes = tuple(reference for reference in plain if isinstance(reference, Index))
+        return Named(f"{identifier}[{', '.join(places)}]" if places else identifier, axes), axes
+
+    def _one_hot(self, item: Atom) -> Operand:
+        array, references = self.read(item.variable, item.references[:-1])
+        category = item.references[-1]
+        if not isinstance(category, Index):
+            raise CompilerBug("the one-hot of a fixed category")
+        size = self.size(category.size)
+        axes = (*array.axes, category)
+        hot = Apply("one_hot", (array, str(size) if isinstance(size, int) else size.name), axes)
+        return Operand(hot, (*references, category))
+
+    def _derived(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
+        """`function(arguments)`, with the derivation's own indices in place of the quantity's."""
+        replacement = dict(zip(item.indices, references, strict=True))
+        arguments: list[Array | float | str] = []
+        axes = tuple(reference for reference in references if isinstance(reference, Index))
+        for argument in item.arguments:
+            constant = argument.constant
+            if constant is not None:
+                arguments.append(constant)
+                continue
+            inner = tuple(axis for axis in argument.axes if axis not in replacement)
+            moved = argument.substitute(dict(replacement))
+            array = self.polynomial(Polynomial(moved.terms, axes + inner))
+            arguments.append(array)
+        value: Array = Apply(FUNCTIONS.get(item.function, item.function), tuple(arguments), axes)
+        if self._may_miss(item):
+            value = Apply("np.nan_to_num", (value,), axes)
+        return Operand(value, axes)
+
+    def _may_miss(self, item: Derived) -> bool:
+        variables = {part.variable for argument in item.arguments for term in argument.terms for part in term.atoms}
+        return bool(variables & self.missing)
+
+    def _centred(self, item: Centred, references: tuple[Reference, ...]) -> Operand:
+        axes = tuple(axis for axis in (*item.indices[::-1],) if axis.letter != self.lead)[::-1]
+        axes += tuple(axis for axis in item.indices if axis.letter == self.lead)
+        key = f"block {item.name}"
+        known = self.body.known(key)
+        if known is None:
+            known = self.body.define(key, self.centred_value(item, axes), axes, f"{item.name}: about the reference point")
+        places = {index: reference for index, reference in zip(item.indices, references, strict=True)}
+        return Operand(known, tuple(places[axis] for axis in axes))
+
+    def centred_value(self, item: Centred, axes: tuple[Index, ...]) -> Array:
+        """The known part of the residual plus its location terms at the reference points of the current group."""
+        parts = [lower_term(term, axes, self) for term in item.known]
+        for term in item.references:
+            atoms, references = [], []
+            for part in term.atoms:
+                symbol = self.scope.symbols.get(part.variable)
+                is_location = symbol is not None and not symbol.known and part.statistic == IDENTITY
+                (references if is_location else atoms).append(part)
+            operands = [self._reference_point(part) for part in references]
+            plain = lower_term(Term(term.coefficient, tuple(atoms), term.bound), axes, self)
+            assert isinstance(plain, Contraction)
+            carried = {index for operand in operands for index in operand.references}
+            counted = tuple(size for size in plain.counted if not any(getattr(i, "size", None) == size for i in carried))
+            parts.append(Contraction(plain.coefficient, plain.operands + tuple(operands), axes, counted))
+        return total(tuple(parts), axes)
+
+    def _reference_point(self, item: Atom) -> Operand:
+        """A location parameter at its reference point: that of the group, where a gate chooses it."""
+        gated = self.gated_axes.get(item.variable, ())
+        if not gated:
+            return self._global(self.body.names.of(item.variable), item.references)
+        places = ["group" if place in gated else ":" for place in range(len(item.references))]
+        while places[-1] == ":":
+            places.pop()
+        kept = tuple(reference for place, reference in enumerate(item.references) if place not in gated)
+        name = f"{self.body.names.of(f'reference {item.variable}')}[{', '.join(places)}]"
+        return self._global(name, kept)
+
+    def _global(self, name: str, references: tuple[Reference, ...]) -> Operand:
+        places, plain = [], []
+        for reference in references:
+            if isinstance(reference, Gather):
+                inner, axes = self.read(reference.table, reference.references)
+                places.append(inner.name)
+                plain += list(axes)
+            elif isinstance(reference, Fixed):
+                places.append(str(reference.position))
+            else:
+                places.append(":")
+                plain.append(reference)
+        while places and places[-1] == ":":
+            places.pop()
+        axes = tuple(reference for reference in plain if isinstance(reference, Index))
+        code = f"{name}[{', '.join(places)}]" if places else name
+        return Operand(Named(code, axes), axes)
+
+    def polynomial(self, value: Polynomial) -> Array:
+        return total(tuple(lower_term(term, value.axes, self) for term in value.terms), value.axes)
+
+
+def is_row_atom(item: Atom) -> bool:
+    """Whether an atom is data; deltas and numbers are structure."""
+    return item.variable != STRUCTURE or item.statistic not in (DELTA, NUMBER)

@@ -1,0 +1,149 @@
+"""The setting in which all functions of one module are derived: names, symbols, and where quantities come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emdsl.algebra.expand import Derived
+from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import Polynomial
+from emdsl.arrays.body import Body, Names
+from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
+from emdsl.derive.centre import Centred
+from emdsl.derive.collapse import Collapsed, normal_form
+from emdsl.derive.lower import Moments
+from emdsl.derive.point import PointMoments
+from emdsl.structure.locals import LocalBlock
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that the functions of one module share.
+
+    `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
+    entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
+    """
+
+    names: Names
+    scope: Scope
+    source: IndexSource
+    derived: Mapping[str, Derived]
+    centred: Mapping[str, Centred]
+    collapsed: Collapsed
+    parameters: tuple[str, ...]
+    locations: tuple[str, ...]
+    gated_axes: Mapping[str, tuple[int, ...]]
+    missing: frozenset[str]
+    hard: bool
+
+    @property
+    def ungated(self) -> frozenset[str]:
+        """Location parameters whose reference point is their own value."""
+        return frozenset(self.locations) - frozenset(self.gated_axes)
+
+    @property
+    def symmetric(self) -> frozenset[str]:
+        return frozenset(name for name, symbol in self.scope.symbols.items() if symbol.kind == "cov")
+
+    def merged(self, polynomial: Polynomial) -> Polynomial:
+        return Polynomial(normal_form(polynomial.terms, self.symmetric), polynomial.axes)
+
+    def moments(self, body: Body) -> Moments:
+        arrays = {}
+        for sweep in self.collapsed.sweeps:
+            for statistic in sweep.statistics:
+                arrays[statistic.name] = statistic.axes
+        for name in self.locations:
+            symbol = self.scope.symbols[name]
+            axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
+            arrays[f"reference {name}"] = axes
+        return PointMoments(body, self.scope, self.source, arrays, self.statistic_names(), self.centred)
+
+    def statistic_names(self) -> frozenset[str]:
+        return frozenset(item.name for sweep in self.collapsed.sweeps for item in sweep.statistics)
+
+    # ---------------------------------------------------------------- text of sizes and rows
+
+    def size_text(self, size: str | int) -> str:
+        return str(size) if isinstance(size, int) else self.names.of(size)
+
+    def plate_size(self, letter: str) -> str | int:
+        return next(
+            size for symbol in self.scope.symbols.values() for size, other in symbol.plates if other == letter
+        )
+
+    def row_count(self, plates: tuple[str, ...]) -> str:
+        return self.size_text(self.plate_size(plates[0])) if plates else "1"
+
+    def repeats(self, plates: tuple[str, ...]) -> str:
+        return " * ".join(self.size_text(self.plate_size(letter)) for letter in plates[1:]) or "1"
+
+    def weights(self, plates: tuple[str, ...]) -> str:
+        if len(plates) == 1:
+            return f'data.get("weights.{plates[0]}")'
+        if not plates:
+            return "None"
+        sizes = ", ".join(self.size_text(self.plate_size(letter)) for letter in plates)
+        return f"row_weights(data, {plates!r}, ({sizes}))"
+
+    def block_size(self, axis: Index) -> str:
+        """The length of a row axis within a block."""
+        return "rows.stop - rows.start" if axis.letter in self.leads else self.size_text(axis.size)
+
+    @property
+    def leads(self) -> frozenset[str]:
+        return frozenset(sweep.plates[0] for sweep in self.collapsed.sweeps if sweep.plates)
+
+    # ---------------------------------------------------------------- where names come from
+
+    def sources(self, *, params: bool = False, data: bool = False, statistics: bool = False) -> tuple[tuple[str, str], ...]:
+        """(identifier, expression) of everything that a function may load, in the order of loading."""
+        listed: list[tuple[str, str]] = []
+        if data:
+            for name, symbol in self.scope.symbols.items():
+                if symbol.known and symbol.value is None and name not in self.centred:
+                    listed.append((self.names.of(name), f'data["{name}"]'))
+        if statistics:
+            for name in (item.name for sweep in self.collapsed.sweeps for item in sweep.statistics):
+                listed.append((self.names.of(f"statistic {name}"), f'statistics["{name}"]'))
+        if params:
+            listed += [(self.names.of(name), f'params["{name}"]') for name in self.parameters]
+            for name in self.gated_axes:
+                listed.append((self.names.of(f"reference {name}"), f'reference_points(params)["{name}"]'))
+        listed += self._sizes(params, data)
+        return tuple(listed)
+
+    def _sizes(self, params: bool, data: bool) -> list[tuple[str, str]]:
+        found: dict[str, str] = {}
+        for name, symbol in self.scope.symbols.items():
+            readable = (params and name in self.parameters) or (data and symbol.known and name not in self.centred)
+            if not readable or symbol.value is not None:
+                continue
+            holder = "params" if name in self.parameters else "data"
+            for axis, (size, _) in enumerate(symbol.axes):
+                if isinstance(size, str) and size not in self.scope.numbers:
+                    found.setdefault(size, f'{holder}["{name}"].shape[{axis}]')
+        return [(self.names.of(size), text) for size, text in found.items()]
+
+    # ---------------------------------------------------------------- local inference
+
+    def expectation(self, block: LocalBlock) -> list[ProgrammeStatement]:
+        """`expect(natural, rows)`: natural parameters of a block of rows into expected statistics, in place."""
+        assert block.discrete is not None
+        function = "hardmax" if self.hard else "softmax"
+        lead = "rows"
+        name = block.discrete
+        return [
+            Nested(
+                "def expect(logits, rows):",
+                (
+                    Nested(
+                        f'if "{name}" in data:',
+                        (Lines((f'labelled(logits, data["{name}"][{lead}].reshape(-1))',)),),
+                    ),
+                    Lines((f"return {function}(logits)",)),
+                ),
+            )
+        ]

@@ -1,0 +1,106 @@
+"""Starting values: location from the data, symmetry broken on purpose.
+
+A symmetric start is a fixed point of EM, so the rows are shared out first: each to the nearest of a few seeds that lie
+far apart in the features which the discrete latent explains. Two M-steps follow; the second one is about the reference
+points that the first one found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emdsl.algebra.symbols import Symbol
+from emdsl.arrays.body import Assign
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.e_step import SweepCode
+from emdsl.derive.setting import Setting
+
+
+def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+    """`initialise(data, rng)`: one random start."""
+    statements: list[ProgrammeStatement] = []
+    entries = [f'"{name}": {_neutral(setting.scope.symbols[name], setting)}' for name in setting.parameters]
+    statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
+    blocks = [code for code in codes if code.sweep.block is not None]
+    starts = []
+    for code in blocks:
+        block = code.sweep.block
+        assert block is not None
+        if block.discrete is not None:
+            starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, data.get("{block.discrete}"))')
+    start = f"{{{', '.join(starts)}}}" if starts else "None"
+    statements.append(Assign("start", start))
+    step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
+    statements.append(Nested("for _ in range(2):", (step,)))
+    return Function(
+        "initialise",
+        "data, rng",
+        "One random start: rows shared out among seeds that lie apart, then two M-steps.",
+        tuple(statements),
+        "params",
+        _sources(setting),
+    )
+
+
+def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
+    """Data, and sizes from the data: from an axis, from a bound value, or as the largest index + 1."""
+    listed = [(name, text) for name, text in setting.sources(data=True)]
+    have = {name for name, _ in listed}
+    for symbol in setting.scope.symbols.values():
+        for size, _ in symbol.axes:
+            identifier = setting.size_text(size)
+            if isinstance(size, str) and size not in setting.scope.numbers and identifier not in have:
+                have.add(identifier)
+                listed.append((identifier, _size_source(size, setting)))
+    return tuple(listed)
+
+
+def _size_source(size: str, setting: Setting) -> str:
+    indexed = [
+        name for name, symbol in setting.scope.symbols.items() if symbol.known and symbol.categories == size
+    ]
+    if not indexed:
+        return f'data["{size}"]'
+    largest = f'int(np.nanmax(data["{indexed[0]}"])) + 1'
+    return f'data["{size}"] if "{size}" in data else {largest}'
+
+
+def _neutral(symbol: Symbol, setting: Setting) -> str:
+    """A value in the middle of the support; a location parameter starts at the mean of what it locates."""
+    sizes = [setting.size_text(size) for size, _ in symbol.axes]
+    shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    match symbol.kind:
+        case "simplex":
+            return f"np.full({shape}, 1 / {sizes[-1]})"
+        case "unit":
+            return f"np.full({shape}, 0.5)"
+        case "positive":
+            return f"np.ones({shape})"
+        case "cov":
+            plates = sizes[:-2]
+            eye = f"np.eye({sizes[-1]})"
+            return f"np.tile({eye}, ({', '.join((*plates, '1', '1'))}))" if plates else eye
+    located = _located_by(symbol, setting)
+    return located or f"np.zeros({shape})"
+
+
+def _located_by(symbol: Symbol, setting: Setting) -> str | None:
+    """The mean of the datum from which the parameter is subtracted, in the shape of the parameter."""
+    for item in setting.centred.values():
+        if len(item.known) != 1 or len(item.known[0].atoms) != 1 or item.known[0].coefficient != 1.0:
+            continue
+        (datum,) = item.known[0].atoms
+        for term in item.references:
+            if len(term.atoms) != 1 or term.atoms[0].variable != symbol.name or term.coefficient != -1.0 or term.bound:
+                continue
+            own = term.atoms[0].references
+            axes = tuple(place for place, reference in enumerate(datum.references) if reference not in own)
+            kept = [reference for reference in datum.references if reference in own]
+            if kept != [reference for reference in own if reference in kept] or datum.variable not in setting.scope.symbols:
+                continue
+            mean = f'np.nanmean(data["{datum.variable}"], axis={axes})'
+            shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
+            places = ", ".join(":" if reference in kept else "None" for reference in own)
+            placed = f"{mean}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else mean
+            return f"np.broadcast_to({placed}, ({shape}{',' if len(symbol.axes) == 1 else ''}))"
+    return None

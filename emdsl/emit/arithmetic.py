@@ -1,0 +1,152 @@
+"""Array expressions as numpy text.
+
+A product without sums is written with broadcasting, everything else as an einsum in the model's own letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from emdsl.algebra.indices import Fixed, Index, Shift
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
+from emdsl.errors import CompilerBug
+
+#: Binding strength of an operator; function calls and names bind tightest.
+STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "negative": 3, "**": 4}
+TIGHTEST = 9
+
+SizeText = Callable[[str | int], str]
+
+
+def text(array: Array | float | str, size_text: SizeText) -> str:
+    """The array as a Python expression."""
+    return _written(array, size_text)[0]
+
+
+def _written(array: Array | float | str, size_text: SizeText) -> tuple[str, int]:
+    match array:
+        case float() | int():
+            return number_text(array), TIGHTEST if array >= 0 else STRENGTH["negative"]
+        case str():
+            return array, TIGHTEST
+        case Named(name):
+            return name, TIGHTEST
+        case Contraction():
+            return _contraction(array, size_text)
+        case Total(parts):
+            return _sum(parts, size_text)
+        case Apply(function, arguments):
+            if function in ("+", "-", "*", "/", "**"):
+                left, right = arguments
+                strength = STRENGTH[function]
+                one = _within(left, strength, size_text)
+                two = _within(right, strength + (function in ("-", "/")), size_text)
+                return f"{one} {function} {two}" if function != "**" else f"{one}**{two}", strength
+            if function == "negative":
+                return f"-{_within(arguments[0], STRENGTH['negative'], size_text)}", STRENGTH["negative"]
+            return f"{function}({', '.join(text(argument, size_text) for argument in arguments)})", TIGHTEST
+    raise CompilerBug(f"{array!r} is not an array expression")
+
+
+def _within(array: Array | float | str, strength: int, size_text: SizeText) -> str:
+    written, own = _written(array, size_text)
+    return f"({written})" if own < strength else written
+
+
+def _sum(parts: Iterable[Array], size_text: SizeText) -> tuple[str, int]:
+    result = ""
+    for part in parts:
+        written = _within(part, STRENGTH["+"], size_text)
+        if not result:
+            result = written
+        elif written.startswith("-"):
+            result += f" - {written[1:]}"
+        else:
+            result += f" + {written}"
+    return result, STRENGTH["+"]
+
+
+def number_text(value: float) -> str:
+    """A number as short as it can be without loss."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, int]:
+    scalars, arrays = [], []
+    for operand in array.operands:
+        (arrays if operand.references else scalars).append(operand)
+    factors = [_within(operand.array, STRENGTH["*"], size_text) for operand in scalars]
+    factors += [size_text(size) for size in array.counted]
+    body = _product(arrays, array.axes, size_text) if arrays else ""
+    coefficient = array.coefficient
+    sign = "-" if coefficient < 0 else ""
+    magnitude = abs(coefficient)
+    if magnitude != 1.0 or not (factors or body):
+        factors.insert(0, number_text(magnitude))
+    if body:
+        factors.append(body)
+    written = sign + " * ".join(factors)
+    if len(factors) == 1 and not sign:
+        return written, TIGHTEST if body.startswith("np.einsum") or " " not in written else STRENGTH["*"]
+    return written, STRENGTH["negative"] if sign and len(factors) == 1 else STRENGTH["*"]
+
+
+def _product(operands: list[Operand], axes: tuple[Index, ...], size_text: SizeText) -> str:
+    prepared = [_at_numbers(operand, size_text) for operand in operands]
+    carried = {index for _, indices in prepared for index in indices}
+    output = tuple(axis for axis in axes if axis in carried)
+    summed = carried - set(output)
+    distinct = all(len(set(indices)) == len(indices) for _, indices in prepared)
+    in_order = all(_subsequence(indices, axes) for _, indices in prepared)
+    if not summed and distinct and in_order:
+        return " * ".join(_broadcast(code, indices, axes) for code, indices in prepared)
+    if len(prepared) == 1 and not summed and distinct and len(output) == 2 and output == axes:
+        return f"{prepared[0][0]}.T"
+    letters = _letters([index for _, indices in prepared for index in indices])
+    inputs = ",".join("".join(letters[index] for index in indices) for _, indices in prepared)
+    result = "".join(letters[index] for index in output)
+    arguments = ", ".join(code for code, _ in prepared)
+    written = f'np.einsum("{inputs}->{result}", {arguments})'
+    return _broadcast(written, output, axes)
+
+
+def _at_numbers(operand: Operand, size_text: SizeText) -> tuple[str, tuple[Index, ...]]:
+    """The operand's text with fixed positions taken, and the indices that are left."""
+    code, strength = _written(operand.array, size_text)
+    if any(isinstance(reference, Shift) for reference in operand.references):
+        raise CompilerBug("a lagged index reached the array programme")
+    if any(isinstance(reference, Fixed) for reference in operand.references):
+        code = f"({code})" if strength < TIGHTEST else code
+        places = [str(item.position) if isinstance(item, Fixed) else ":" for item in operand.references]
+        while places[-1] == ":":
+            places.pop()
+        return f"{code}[{', '.join(places)}]", tuple(i for i in operand.references if isinstance(i, Index))
+    indices = tuple(reference for reference in operand.references if isinstance(reference, Index))
+    return (f"({code})" if strength < STRENGTH["negative"] else code), indices
+
+
+def _subsequence(indices: tuple[Index, ...], axes: tuple[Index, ...]) -> bool:
+    remaining = iter(axes)
+    return all(index in remaining for index in indices)
+
+
+def _broadcast(code: str, indices: tuple[Index, ...], axes: tuple[Index, ...]) -> str:
+    """`N[:, None]`: new axes where the array lacks one, from its first own axis on."""
+    if not indices or indices == axes[len(axes) - len(indices) :]:
+        return code
+    first = axes.index(indices[0])
+    places = [":" if axis in indices else "None" for axis in axes[first:]]
+    return f"{code}[{', '.join(places)}]"
+
+
+def _letters(indices: list[Index]) -> dict[Index, str]:
+    """A letter of its own for each index, its own where that is free."""
+    chosen: dict[Index, str] = {}
+    for index in indices:
+        if index in chosen:
+            continue
+        letter = index.letter[:1] if index.letter[:1].isascii() and index.letter[:1].isalpha() else "i"
+        while letter in chosen.values():
+            letter = chr((ord(letter) - ord("a") + 1) % 26 + ord("a")) if letter.islower() else "a"
+        chosen[index] = letter
+    return chosen

@@ -1,0 +1,96 @@
+"""Helpers that an emitted module carries along: the functions of the runtime's numerics that its code names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+#: Where imported names come from, as the emitted module spells it.
+IMPORTS = (
+    ("ctypes", "import ctypes"),
+    ("os", "import os"),
+    ("ThreadPoolExecutor", "from concurrent.futures import ThreadPoolExecutor"),
+    ("contextmanager", "from contextlib import contextmanager"),
+    ("np", "import numpy as np"),
+)
+SPECIAL_FUNCTIONS = (
+    "betaln", "digamma", "expit", "gammaln", "logit", "logsumexp", "multigammaln", "ndtr", "xlogy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Helper:
+    """One function or class of the numerics, and the helpers that it names."""
+
+    name: str
+    source: str
+    uses: frozenset[str]
+
+
+@cache
+def _library() -> dict[str, Helper]:
+    """All helpers, read from the source of the numerics; annotations are left out of the copies."""
+    found = {}
+    for file in ("numerics.py", "sweeps.py", "seeding.py", "loop_plain.py"):
+        source = files("emdsl.runtime").joinpath(file)
+        if not source.is_file():
+            continue
+        code = source.read_text(encoding="utf-8")
+        for node in ast.parse(code).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                text = "\n".join(code.splitlines()[first - 1 : node.end_lineno])
+                found[node.name] = _without_annotations(text)
+    names = set(found)
+    return {
+        name: Helper(name, text, frozenset(_words(text) & names - {name})) for name, text in found.items()
+    }
+
+
+def _without_annotations(text: str) -> str:
+    """The function's text with its signature's annotations removed, everything else as written."""
+    tree = ast.parse(text)
+    edits: list[tuple[int, int, int, int, str]] = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+            if argument.annotation is not None:
+                end = argument.annotation
+                edits.append((argument.lineno, argument.col_offset, end.end_lineno or 0, end.end_col_offset or 0, argument.arg))
+    lines = text.splitlines()
+    for line, column, end_line, end_column, name in sorted(edits, reverse=True):
+        if line == end_line:
+            lines[line - 1] = lines[line - 1][:column] + name + lines[line - 1][end_column:]
+    joined = re.sub(r"\) -> [^\n]*:\n", "):\n", "\n".join(lines))
+    return re.sub(r"(\bdef \w+\([^()]*\)) -> [^\n]*:\n", r"\1:\n", joined)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w*", text))
+
+
+def helpers(code: str) -> list[Helper]:
+    """The helpers that `code` names, and those that they name, in the order of the library."""
+    library = _library()
+    needed = _words(code) & library.keys()
+    while True:
+        more = {use for name in needed for use in library[name].uses} - needed
+        if not more:
+            return [helper for name, helper in library.items() if name in needed]
+        needed |= more
+
+
+def import_lines(code: str, needed: Sequence[Helper]) -> list[str]:
+    """The import lines of a module with this code and these helpers."""
+    words = _words("\n".join((code, *(helper.source for helper in needed))))
+    lines = [line for name, line in IMPORTS if name in words and name != "np"]
+    special = [name for name in SPECIAL_FUNCTIONS if name in words]
+    third = ["import numpy as np"]
+    if special:
+        third.append(f"from scipy.special import {', '.join(special)}")
+    return [*lines, *([""] if lines else []), *third]

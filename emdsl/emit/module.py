@@ -1,0 +1,158 @@
+"""An emitted module as text: constants, the helpers that it needs, its functions.
+
+Only what is used is written: helpers are found by their names in the code, and so are the loads at the head of a
+function.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from emdsl.arrays.body import Assign, Remark
+from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
+from emdsl.emit.arithmetic import SizeText, text
+from emdsl.emit.helpers import Helper, helpers, import_lines
+
+WIDTH = 116
+INDENT = "    "
+
+
+def module_text(module: Module, size_text: SizeText) -> str:
+    """The whole module as Python source."""
+    functions = [_function(function, size_text) for function in module.functions]
+    constants = [f"{name} = {value}" for name, value in module.constants]
+    code = "\n".join((*functions, *constants))
+    needed = helpers(code)
+    parts = [_docstring(module)]
+    parts.append("\n".join(import_lines(code, needed)))
+    if constants:
+        parts.append("\n".join(constants))
+    body = [*functions, *([_HELPERS_HEADING] if needed else []), *(helper.source for helper in needed)]
+    return "\n\n".join(parts) + "\n\n\n" + "\n\n\n".join(_grouped(body, needed)) + "\n"
+
+
+_HELPERS_HEADING = "# Numerics: carried along so that this file stands alone."
+
+
+def _grouped(body: Sequence[str], needed: Sequence[Helper]) -> Iterable[str]:
+    del needed
+    return body
+
+
+def _docstring(module: Module) -> str:
+    lines = [f'"""{module.title}', *([""] if module.doc else []), *module.doc, '"""']
+    return "\n".join(lines) if module.doc else f'"""{module.title}"""'
+
+
+def _function(function: Function, size_text: SizeText) -> str:
+    loads = _loads(function, size_text)
+    lines = [f"def {function.name}({function.parameters}):"]
+    lines += _wrapped_doc(function.doc)
+    lines += [f"{INDENT}{name} = {source}" for name, source in loads]
+    for statement in function.body:
+        lines += [INDENT + line if line else "" for line in _statement(statement, size_text)]
+    if function.result:
+        lines += [INDENT + line for line in _fitted(f"return {function.result}")]
+    return "\n".join(lines)
+
+
+def _wrapped_doc(doc: str) -> list[str]:
+    paragraphs = doc.split("\n")
+    if len(paragraphs) == 1 and len(doc) + len(INDENT) + 6 <= WIDTH:
+        return [f'{INDENT}"""{doc}"""']
+    wrapped = [line for paragraph in paragraphs for line in (textwrap.wrap(paragraph, WIDTH - 8) or [""])]
+    return [f'{INDENT}"""{wrapped[0]}', *(INDENT + line if line else "" for line in wrapped[1:]), f'{INDENT}"""']
+
+
+def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
+    match statement:
+        case Assign(target, value, comment):
+            code = value if isinstance(value, str) else text(value, size_text)
+            lines = [f"# {comment}"] if comment else []
+            return lines + _fitted(f"{target} = {code}" if target else code)
+        case Remark(line):
+            return [f"# {line}"]
+        case Lines(code):
+            return [line for item in code for line in _fitted(item)]
+        case Nested(header, body):
+            inner = [INDENT + line for item in body for line in _statement(item, size_text)]
+            return [header, *inner]
+
+
+def _fitted(line: str) -> list[str]:
+    """A long line broken inside its outermost brackets, one argument a line."""
+    if len(line) <= WIDTH - 4:
+        return [line]
+    opening = next((place for place, character in enumerate(line) if character in "([{"), None)
+    if opening is None or line[-1] not in ")]}":
+        return [line]
+    head, inside, tail = line[: opening + 1], line[opening + 1 : -1], line[-1]
+    pieces = _split_arguments(inside)
+    if len(pieces) < 2:
+        return [line]
+    return [head, *(f"{INDENT}{piece.strip()}," for piece in pieces), tail]
+
+
+def _split_arguments(inside: str) -> list[str]:
+    """Split at commas outside brackets and strings."""
+    depth, quoted, start, pieces = 0, False, 0, []
+    for place, character in enumerate(inside):
+        if character == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+            if depth < 0:
+                return [inside]
+        elif character == "," and depth == 0:
+            pieces.append(inside[start:place])
+            start = place + 1
+    return [piece for piece in (*pieces, inside[start:]) if piece.strip()]
+
+
+# ---------------------------------------------------------------- loads
+
+
+def identifiers(code: str) -> set[str]:
+    """Identifiers in a piece of code, strings left out."""
+    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", re.sub(r'"[^"]*"', '""', code)))
+
+
+def _loads(function: Function, size_text: SizeText) -> list[tuple[str, str]]:
+    """The sources that are used before anything assigns them, and those that these use in turn."""
+    sources = dict(function.sources)
+    used: set[str] = set()
+    assigned: set[str] = set()
+    for statement in function.body:
+        _use(statement, size_text, used, assigned)
+    used |= identifiers(function.result) - assigned
+    needed = {name for name in used if name in sources}
+    while True:
+        more = {name for item in needed for name in identifiers(sources[item]) if name in sources} - needed
+        if not more:
+            return [(name, source) for name, source in function.sources if name in needed]
+        needed |= more
+
+
+def _use(statement: ProgrammeStatement, size_text: SizeText, used: set[str], assigned: set[str]) -> None:
+    match statement:
+        case Assign(target, value, _):
+            code = value if isinstance(value, str) else text(value, size_text)
+            used |= identifiers(code) - assigned
+            if re.fullmatch(r"\w+", target):
+                assigned.add(target)
+            else:
+                used |= identifiers(target) - assigned
+        case Lines(code):
+            for line in code:
+                used |= identifiers(line) - assigned
+        case Nested(header, body):
+            used |= identifiers(header) - assigned
+            inner = set(assigned)
+            for item in body:
+                _use(item, size_text, used, inner)

@@ -1,0 +1,31 @@
+"""Beta kernel: support unit, statistics log p and log(1 − p).
+
+    exponent = a log p + b log(1 − p)        mode p = a / (a + b)        posterior Beta(a + 1, b + 1)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emdsl.algebra.symbols import Symbol
+from emdsl.arrays.algebra import apply
+from emdsl.arrays.expressions import Array
+from emdsl.kernels.kernel import Kinds, Naturals
+
+LOG: Kinds = (("log", 1.0),)
+LOG1M: Kinds = (("log1m", 1.0),)
+
+
+@dataclass(frozen=True)
+class BetaKernel:
+    name: str = "Beta"
+
+    def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
+        if symbol.kind != "unit":
+            return "its support is not the unit interval"
+        return None if signature <= {LOG, LOG1M} else "the probability enters otherwise than by log p and log(1 − p)"
+
+    def mode(self, naturals: Naturals) -> Array:
+        successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
+        array = next(item for item in (successes, failures) if item is not None)
+        return apply("proportion", successes or 0.0, failures or 0.0, like=array)

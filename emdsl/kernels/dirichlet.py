@@ -1,0 +1,28 @@
+"""Dirichlet kernel: support simplex, statistics log π.
+
+    exponent = Σ_k η_k log π_k        mode π_k = η_k / Σ η        posterior Dirichlet(η + 1)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emdsl.algebra.symbols import Symbol
+from emdsl.arrays.algebra import apply
+from emdsl.arrays.expressions import Array
+from emdsl.kernels.kernel import Kinds, Naturals
+
+LOG: Kinds = (("log", 1.0),)
+
+
+@dataclass(frozen=True)
+class DirichletKernel:
+    name: str = "Dirichlet"
+
+    def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
+        if symbol.kind != "simplex":
+            return "its support is no simplex"
+        return None if signature == {LOG} else "the probabilities enter otherwise than by their logarithms"
+
+    def mode(self, naturals: Naturals) -> Array:
+        return apply("normalised", naturals.parts[LOG])

@@ -1,0 +1,52 @@
+"""A kernel turns the natural parameters of a complete conditional into its mode, its posterior and its moments.
+
+    exponent of the conditional = Σ naturals · statistics,   with respect to Lebesgue measure
+
+So with a flat prior the natural parameter of log π_k is the count N_k, and the mode is the M-step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from emdsl.algebra.indices import Index
+from emdsl.algebra.symbols import Symbol
+from emdsl.arrays.expressions import Array
+
+#: Statistics of one monomial: (kind, exponent) of each factor.
+Kinds = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Naturals:
+    """The conditional of one variable, lowered: an array for each monomial. `axes` are the variable's own."""
+
+    symbol: Symbol
+    axes: tuple[Index, ...]
+    parts: Mapping[Kinds, Array]
+    pair_axes: tuple[tuple[Index, ...], tuple[Index, ...]] | None = None
+
+    def get(self, *kinds: str) -> Array | None:
+        """The natural parameter of the monomial with these kinds, or None."""
+        return next((array for key, array in self.parts.items() if tuple(kind for kind, _ in key) == kinds), None)
+
+    def exponent(self) -> float:
+        """The exponent of the only power statistic."""
+        return next(key[0][1] for key in self.parts if len(key) == 1 and key[0][0] == "power")
+
+
+class Kernel(Protocol):
+    """What every kernel offers; each is matched by support and signature."""
+
+    @property
+    def name(self) -> str: ...
+
+    def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
+        """Why the kernel does not fit a variable with this signature; None where it fits."""
+        ...
+
+    def mode(self, naturals: Naturals) -> Array:
+        """The maximiser of the conditional."""
+        ...

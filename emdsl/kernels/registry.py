@@ -1,0 +1,25 @@
+"""All kernels of global variables, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from emdsl.algebra.symbols import Symbol
+from emdsl.kernels.beta import BetaKernel
+from emdsl.kernels.dirichlet import DirichletKernel
+from emdsl.kernels.gamma import GammaKernel
+from emdsl.kernels.gaussian import GaussianKernel
+from emdsl.kernels.kernel import Kernel, Kinds
+from emdsl.kernels.wishart import WishartKernel
+
+KERNELS: tuple[Kernel, ...] = (DirichletKernel(), BetaKernel(), GammaKernel(), GaussianKernel(), WishartKernel())
+
+
+def match(symbol: Symbol, signature: frozenset[Kinds]) -> tuple[Kernel | None, str]:
+    """The kernel that fits a variable with this signature; else None and the reason of the nearest one."""
+    reasons = []
+    for kernel in KERNELS:
+        refusal = kernel.refusal(symbol, signature)
+        if refusal is None:
+            return kernel, ""
+        reasons.append(refusal)
+    nearest = max(reasons, key=lambda reason: not reason.startswith("its support"))
+    return None, nearest
