@@ -1,0 +1,195 @@
+"""What users hold: a declared model, the same model with its constants bound, and a fit.
+
+read, parse, class Model  ->  model class  --(K=3)-->  Bound  --fit(x=X)-->  Fit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from emdsl.errors import DataError
+from emdsl.language.classes import Declaration, ModelType
+
+if TYPE_CHECKING:
+    from emdsl.compile import Program
+    from emdsl.model.bound import BoundModel
+    from emdsl.model.statements import Model as Statements
+    from emdsl.results.diagram import Diagram
+    from emdsl.results.fit import Fit
+
+METHODS = ("em", "vb", "hard", "online", "svi", "incremental", "gem", "mcem")
+
+
+class DeclaredType(ModelType):
+    """The class of declared models: calling one binds its constants."""
+
+    def __call__(cls, **constants: Any) -> Bound:
+        """The model with its constants bound, and any sizes. Raises ModelError for a mistake in the model."""
+        from emdsl.model.check import bind, check
+
+        return Bound(bind(check(cls.declared()), **constants))  # type: ignore[attr-defined]
+
+    @property
+    def text(cls) -> str:
+        """The canonical text."""
+        from emdsl.language.printer import to_text
+
+        return to_text(cls.declared())  # type: ignore[attr-defined]
+
+    def __str__(cls) -> str:
+        return cls.text if cls.declaration is not None else super().__str__()
+
+
+class Model(Declaration, metaclass=DeclaredType):
+    """Base class of models written in Python; `Model` subclasses are called to bind their constants."""
+
+
+def parse(text: str, name: str = "<text>") -> DeclaredType:
+    """The model that a text says. Raises ModelError, which points at the line."""
+    from emdsl.language.text import parse as parse_text
+
+    return _declared(parse_text(text, name))
+
+
+def read(path: str | PathLike[str]) -> DeclaredType:
+    """The model in a `.em` file. Raises ModelError, which points at the line."""
+    from emdsl.language.text import read as read_text
+
+    return _declared(read_text(path))
+
+
+def load(path: str | PathLike[str]) -> Fit:
+    """The fit that `Fit.save` wrote; its model is read from the text in the file and compiled again."""
+    from emdsl.results import saving
+    from emdsl.results.fit import Fit
+
+    content = saving.read(path)
+    bound = parse(content["text"], str(path))(**content["constants"])
+    return Fit.from_saved(bound.source_of(content["method"]), content)
+
+
+def _declared(statements: Statements) -> DeclaredType:
+    from emdsl.language.declarations import Body
+
+    declared = DeclaredType(statements.name, (Model,), Body())
+    declared.declaration = statements
+    return declared
+
+
+class Bound:
+    """A model whose constants are bound: it prints as its canonical text, explains itself, and can be fitted.
+
+    Programs are compiled when first asked for, one for each method; fitting changes nothing else.
+    """
+
+    def __init__(self, bound: BoundModel) -> None:
+        self.bound_model = bound
+        self._programs: dict[str, Program] = {}
+
+    @property
+    def text(self) -> str:
+        """The canonical text."""
+        from emdsl.language.printer import to_text
+
+        return to_text(self.bound_model.checked.model)
+
+    @property
+    def constants(self) -> Mapping[str, float | int]:
+        """The constants and sizes that are bound."""
+        return dict(self.bound_model.constants)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        bound = ", ".join(f"{name}={value}" for name, value in self.bound_model.constants.items())
+        return f"<model {self.bound_model.checked.model.name}({bound})>"
+
+    @property
+    def plan(self) -> Any:
+        """What the compiler decided, as a table: blocks, exact or not, closed form or not, and why."""
+        return self.program("em").plan
+
+    @property
+    def derivation(self) -> Any:
+        """The mathematics, step by step: `.markdown`, `.latex`, and a rich display in notebooks."""
+        return self.program("em").derivation
+
+    def source(self, method: str = "em") -> str:
+        """The emitted numpy module, as text."""
+        return self.program(method).source
+
+    def diagram(self) -> Diagram:
+        """The plate diagram: `.mermaid`, `.dot`, `.svg`."""
+        from emdsl.results.diagram import Diagram
+
+        return Diagram.of(self.bound_model.checked.model)
+
+    def fit(
+        self,
+        data: object = None,
+        *,
+        method: str = "em",
+        n_init: int = 10,
+        random_state: Any = 0,
+        max_iter: int = 1000,
+        tol: float = 1e-8,
+        weights: Mapping[str, Any] | None = None,
+        init: Mapping[str, Any] | None = None,
+        accelerate: str | None = None,
+        strict: bool = False,
+        progress: bool = False,
+        **arrays: Any,
+    ) -> Fit:
+        """The fit to data, given by name: arrays, series, a data frame, or lists of arrays for ragged plates.
+
+        The best of `n_init` starts, or the one run from `init`. Raises DataError for data or arguments that do not fit
+        the model, ModelError when `strict` forbids a step, and FitError when every start degenerates.
+        """
+        from emdsl.data.binding import bind_data
+        from emdsl.results.fit import Fit, merged
+        from emdsl.results.progress import progress_bar
+        from emdsl.results.starts import split_init
+        from emdsl.runtime.loop import run
+
+        source = self.source_of(method)
+        if strict:
+            self._refuse_approximations(method)
+        bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
+        start, latents = split_init(self.bound_model, init or {})
+        with progress_bar(progress, 1 if init else n_init, max_iter) as report:
+            outcome = run(
+                source.program.module, bound_data, n_init=n_init, random_state=random_state, max_iter=max_iter, tol=tol,
+                init=start or None, latents=latents, accelerate=accelerate, progress=report,
+            )  # fmt: skip
+        return Fit(source, outcome, bound_data)
+
+    def program(self, method: str) -> Program:
+        if method not in METHODS:
+            from emdsl.data.words import did_you_mean
+
+            raise DataError(f"there is no method {method!r}{did_you_mean(method, METHODS)}")
+        if method not in self._programs:
+            from emdsl.compile import compile_model
+
+            self._programs[method] = compile_model(self.bound_model, method)
+        return self._programs[method]
+
+    def source_of(self, method: str) -> Any:
+        from emdsl.results.fit import Source
+
+        return Source(self.bound_model, self.text, method, self.program(method))
+
+    def _refuse_approximations(self, method: str) -> None:
+        from emdsl.errors import ModelError
+
+        for row in self.program(method).plan.rows:
+            if not (row.exact and row.closed_form):
+                what = "exact" if not row.exact else "in closed form"
+                raise ModelError(
+                    "E090",
+                    f"the update of `{row.block}` is not {what}: {row.why}",
+                    cure="leave strict=True out to allow it",
+                )

@@ -1,0 +1,248 @@
+"""Data of the user, checked against a bound model and laid out for the emitted module.
+
+    (bound model, arrays by name) -> {variable: array, "weights.n": array, "offsets.t": array, size: int}
+
+Arrays have their plates first, in the declared order, then the event axes. Real data are float64, counts and indices
+int64; data with missing entries, and latents given in part, are float64 with NaN. A ragged plate and its parents are
+one concatenated axis beside the array "offsets.<letter>" (see `emdsl.data.ragged`). Sizes that are bound, given by
+name, or told only by the largest index stand under their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emdsl.data.columns import variables_from_columns
+from emdsl.data.laws import check_laws, families, limit_names
+from emdsl.data.ragged import concatenate, merged_letters, offsets, ragged_plates
+from emdsl.data.sizes import Sizes, ragged_sizes, signature, size_name, size_names, unknown_sizes
+from emdsl.data.sources import Array, columns, is_frame, to_array
+from emdsl.data.support import check_finite, check_range, check_support
+from emdsl.data.weights import bind_weights
+from emdsl.data.words import did_you_mean
+from emdsl.errors import DataError
+from emdsl.families.registry import family
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Plate, Role, Type, Variable
+
+_DATA_ROLES = (Role.GIVEN, Role.OBSERVED, Role.LATENT)
+
+
+def bind_data(
+    bound: BoundModel, data: object = None, weights: object = None, *, optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The data dict of the emitted module; raises DataError, which names the variable and the cure.
+
+    `data` is a mapping of name to array, series or list, or a pandas or polars frame whose columns are scalar
+    variables. `optional` names observed variables that may be absent.
+    """
+    return _Binding(bound, optional).bind(data, weights)
+
+
+def variables_of_table(
+    bound: BoundModel, table: Mapping[str, Any], named: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Data by variable out of the columns of a table; `named` says which columns make a variable."""
+    types = bound.checked.types
+    readable = [v for v in bound.checked.model.variables if v.role in _DATA_ROLES]
+    for name in named:
+        if all(name != variable.name for variable in readable):
+            raise DataError(f"the model has no variable `{name}`{did_you_mean(name, [v.name for v in readable])}")
+    # A second plate that is not the first axis of the table is spread over columns like an event axis.
+    axes = {v.name: len(v.plates) + len(types[v.name].event_shape) for v in readable}
+    scalars = frozenset(name for name, count in axes.items() if count == 1)
+    vectors = frozenset(name for name, count in axes.items() if count == 2)
+    return variables_from_columns(table, vectors, scalars, named)
+
+
+class _Binding:
+    """The sizes and arrays found so far, while one data set is read."""
+
+    def __init__(self, bound: BoundModel, optional: frozenset[str]) -> None:
+        self.bound, self.model, self.types = bound, bound.checked.model, bound.checked.types
+        self.optional = optional
+        self.sizes = Sizes.of(bound)
+        self.lengths: dict[str, tuple[list[int], str]] = {}
+        self.arrays: dict[str, Array] = {}
+        self.columns: tuple[str, ...] = ()
+
+    def bind(self, data: object, weights: object) -> dict[str, Any]:
+        given = self._by_name(data)
+        self._check_names(given)
+        self._read_sizes(given)
+        limits = limit_names(self.bound)
+        for variable in self._variables(given):
+            array = self._read(variable, given[variable.name])
+            self._check_values(variable, array, infinite=variable.name in limits)
+            if not (variable.role is Role.LATENT and np.isnan(array).all()):
+                self.arrays[variable.name] = array
+        self._check_indices()
+        self._require_sizes()
+        result: dict[str, Any] = {name: self._dtyped(name, array) for name, array in self.arrays.items()}
+        for letter, (lengths, _) in self.lengths.items():
+            result[f"offsets.{letter}"] = offsets(lengths)
+        result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
+        for variable in self.model.variables:
+            if variable.role is Role.OBSERVED and variable.name in self.arrays:
+                check_laws(self.bound, variable, result)
+        if weights is not None:
+            totals = {letter: sum(lengths) for letter, (lengths, _) in self.lengths.items()}
+            result |= bind_weights(self.bound, weights, self.sizes, totals)
+        return result
+
+    # names
+
+    def _by_name(self, data: object) -> dict[str, Any]:
+        if data is None:
+            return {}
+        if isinstance(data, Mapping):
+            return {str(name): value for name, value in data.items() if value is not None}
+        if is_frame(data):
+            table = columns(data)
+            self.columns = tuple(table)
+            return variables_of_table(self.bound, table, {})
+        names = ", ".join(f"{v.name}=…" for v in self.model.variables if v.role in (Role.GIVEN, Role.OBSERVED))
+        raise DataError(f"data is a {type(data).__name__} without names; give it by name: fit({names})")
+
+    def _check_names(self, given: Mapping[str, Any]) -> None:
+        readable = [v.name for v in self.model.variables if v.role in _DATA_ROLES]
+        constants = {constant.name for constant in self.model.constants}
+        for name in given:
+            variable = self.model.variable(name)
+            if variable is not None and variable.role is Role.PARAM:
+                raise DataError(f"`{name}` is a parameter, not data; starting values go in init={{'{name}': …}}")
+            if variable is not None and variable.role is Role.LET:
+                raise DataError(f"`{name}` is defined by `let`; it cannot be given")
+            if name in constants and name not in size_names(self.bound):
+                raise DataError(f"`{name}` is a constant; give it when the model is bound: {self.model.name}({name}=…)")
+            if variable is None and name not in size_names(self.bound):
+                raise DataError(f"the model has no variable `{name}`{did_you_mean(name, readable)}")
+        for variable in self.model.variables:
+            if variable.role not in (Role.GIVEN, Role.OBSERVED) or variable.name in (given.keys() | self.optional):
+                continue
+            subject = signature(variable.name, self._plates(variable), self.types[variable.name])
+            verb = "is given" if variable.role is Role.GIVEN else "observes"
+            cure = f"give it by name: {variable.name}=…"
+            if self.columns:
+                cure = f"the frame has the columns {', '.join(f'`{column}`' for column in self.columns)}"
+            raise DataError(f"`{variable.name}` is absent: the model {verb} {subject}; {cure}")
+
+    def _variables(self, given: Mapping[str, Any]) -> list[Variable]:
+        """Given data first, then observed, then latents: sizes are quoted from the steadiest source."""
+        return [v for role in _DATA_ROLES for v in self.model.variables if v.role is role and v.name in given]
+
+    # shapes
+
+    def _plates(self, variable: Variable) -> tuple[Plate, ...]:
+        return tuple(plate for letter in variable.plates if (plate := self.model.plate(letter)) is not None)
+
+    def _read_sizes(self, given: Mapping[str, Any]) -> None:
+        for name in size_names(self.bound):
+            if name not in given or self.model.variable(name) is not None:
+                continue
+            value = to_array(name, given[name])
+            if name in ragged_sizes(self.bound) and value.ndim == 1:
+                letter = next(plate.letter for plate in self.model.plates if plate.size == name)
+                check_support(name, value, Type("count"), frozenset())
+                self.lengths[letter] = ([int(length) for length in value], f"`{name}`")
+                continue
+            if value.ndim or not np.isfinite(value) or value != int(value) or value < 1:
+                raise DataError(f"`{name}` is a size: a whole number from 1 up")
+            self.sizes.tell(name, int(value), "is given")
+
+    def _read(self, variable: Variable, value: object) -> Array:
+        name, kind, plates = variable.name, self.types[variable.name], self._plates(variable)
+        array, lengths = concatenate(name, value, plates)
+        if array.size == 0:
+            raise DataError(f"`{name}` is empty: its shape is {array.shape}")
+        letters = merged_letters(plates)
+        expected = len(letters) + len(kind.event_shape)
+        if array.ndim != expected:
+            axes = ", ".join([*letters, *(str(size_name(dim)) for dim in kind.event_shape)])
+            raise DataError(
+                f"`{name}` has shape {array.shape}, but {signature(name, plates, kind)} needs "
+                f"{_axes_words(expected)}{f' ({axes})' if axes else ''}{_reshape_hint(name, array, expected)}"
+            )
+        for letter, found in lengths.items():
+            known, origin = self.lengths.setdefault(letter, (found, f"`{name}`"))
+            if known != found:
+                raise DataError(f"the lengths of plate `{letter}` differ between `{name}` and {origin}")
+        self._learn(name, array, plates, kind)
+        return array
+
+    def _learn(self, name: str, array: Array, plates: tuple[Plate, ...], kind: Type) -> None:
+        letters = merged_letters(plates)
+        ragged = {plate.letter for plate in ragged_plates(plates)}
+        regular = {plate.letter: plate.size for plate in plates}
+        dims = [*(None if letter in ragged else regular[letter] for letter in letters), *kind.event_shape]
+        for axis, dim in enumerate(dims):
+            if dim is not None:
+                self.sizes.learn(size_name(dim), array.shape[axis], name, axis, array.ndim)
+        for plate in plates:
+            if plate.letter not in letters and not plate.parents:
+                child = next(p for p in plates if plate.letter in p.parents)
+                if child.parents == (plate.letter,):
+                    self.sizes.learn(plate.size, len(self.lengths[child.letter][0]), name, 0, 1)
+
+    def _sizes_of_axes(self) -> set[str]:
+        """Sizes that an array of the result shows as an axis, unless the user bound them."""
+        return {name for name, (_, origin) in self.sizes.known.items() if origin.startswith("comes from")}
+
+    # values
+
+    def _check_values(self, variable: Variable, array: Array, *, infinite: bool) -> None:
+        name, kind = variable.name, self.types[variable.name]
+        slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
+        cures = {
+            Role.OBSERVED: f"write `observed {name}{slots} missing ~ …` to integrate missing entries out",
+            Role.GIVEN: "given data must be complete: fill it in, or leave those rows out",
+        }
+        may_miss = variable.missing or variable.role is Role.LATENT
+        check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
+        laws = families(variable)
+        check_support(name, array, kind, laws)
+        if variable.role is Role.OBSERVED and not kind.event_shape:
+            # Data may be declared wider than their law.
+            for support in {
+                law.support for law in map(family, laws) if law and law.support in ("positive", "unit", "count")
+            }:
+                check_support(name, array, Type(support), laws)
+
+    def _check_indices(self) -> None:
+        indices = [name for name in self.arrays if self.types[name].kind == "index"]
+        largest: dict[str, tuple[int, str]] = {}
+        for name in indices:
+            size = size_name(self.types[name].dims[0])
+            if isinstance(size, str) and self.sizes.value(size) is None and np.isfinite(self.arrays[name]).any():
+                top = int(np.nanmax(self.arrays[name])) + 1
+                largest[size] = max(largest.get(size, (0, "")), (top, name))
+        for size, (top, name) in largest.items():
+            self.sizes.known[size] = (top, f"is the largest `{name}` + 1")
+        for name in indices:
+            check_range(name, self.arrays[name], self.types[name], self.sizes)
+
+    def _require_sizes(self) -> None:
+        for name in unknown_sizes(self.bound, self.sizes.known):
+            raise DataError(f"no array tells the size {name}; bind it: {self.model.name}({name}=…)")
+
+    def _dtyped(self, name: str, array: Array) -> Array:
+        variable = self.model.variable(name)
+        whole = self.types[name].kind in ("count", "index") and variable is not None
+        if whole and variable and not variable.missing and variable.role is not Role.LATENT:
+            return array.astype(np.int64)
+        return array
+
+
+def _axes_words(count: int) -> str:
+    return "a single number" if count == 0 else "one axis" if count == 1 else f"{count} axes"
+
+
+def _reshape_hint(name: str, array: Array, expected: int) -> str:
+    if array.ndim == expected + 1 and array.shape[-1] == 1:
+        return f"; give {name}[..., 0]"
+    if array.ndim == expected - 1:
+        return f"; for a last axis of length 1, give {name}[..., None]"
+    return ""

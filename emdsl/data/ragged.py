@@ -1,0 +1,103 @@
+"""Ragged plates as one long axis: `time t in T[s]` turns s sequences into concatenated rows and offsets.
+
+    values       concatenation over s of arrays (t, …), so the pair of axes (s, t) becomes one axis of length sum T[s]
+    offsets.t    (s + 1,) int64; the rows of sequence s are values[offsets[s] : offsets[s + 1]]
+
+A plate that is ragged over several letters (`plate j in J[d, i]`) has one offset per (d, i), in row-major order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from emdsl.data.sources import Array, to_array
+from emdsl.errors import DataError
+from emdsl.model.statements import Plate
+
+
+def ragged_plates(plates: Sequence[Plate]) -> tuple[Plate, ...]:
+    """Those of `plates` whose size depends on other plates."""
+    return tuple(plate for plate in plates if plate.parents)
+
+
+def merged_letters(plates: Sequence[Plate]) -> tuple[str, ...]:
+    """Letters of the axes that remain when each ragged plate has swallowed its parents."""
+    swallowed = {parent for plate in plates for parent in plate.parents}
+    return tuple(plate.letter for plate in plates if plate.letter not in swallowed)
+
+
+def concatenate(name: str, value: object, plates: Sequence[Plate]) -> tuple[Array, dict[str, list[int]]]:
+    """(values, lengths): concatenated values, and the lengths of each ragged plate in row-major order of its parents.
+
+    A plain array (s, t, …) stands for sequences of one length. Raises DataError when the nesting is not that of the
+    plates.
+    """
+    return _concatenate(name, value, tuple(plates), frozenset(plate.letter for plate in ragged_plates(plates)))
+
+
+def _concatenate(
+    name: str, value: object, plates: tuple[Plate, ...], ragged: frozenset[str]
+) -> tuple[Array, dict[str, list[int]]]:
+    if not ragged_plates(plates):
+        array = to_array(name, value)
+        return array, {
+            plate.letter: [_length(name, array, axis, plate)]
+            for axis, plate in enumerate(plates)
+            if plate.letter in ragged
+        }
+    first, below = plates[0], tuple(_without_parent(plate, plates[0].letter) for plate in plates[1:])
+    pieces = [_concatenate(name, item, below, ragged) for item in _items(name, value, first)]
+    if not pieces:
+        raise DataError(f"`{name}` is empty")
+    owned = {plate.letter for plate in plates if first.letter in plate.parents}
+    lengths: dict[str, list[int]] = {}
+    for letter in pieces[0][1]:
+        of_pieces = [found[letter] for _, found in pieces]
+        if letter not in owned and any(other != of_pieces[0] for other in of_pieces):
+            raise DataError(f"the lengths of plate `{letter}` in `{name}` differ along plate `{first.letter}`")
+        lengths[letter] = [n for found in of_pieces for n in found] if letter in owned else of_pieces[0]
+    if first.letter in ragged:
+        lengths[first.letter] = [len(pieces)]
+    arrays = [array for array, _ in pieces]
+    if not owned:
+        return _join(name, arrays, None, first), lengths
+    axis = next(axis for axis, letter in reversed(list(enumerate(merged_letters(below)))) if letter in owned)
+    return _join(name, arrays, axis, first), lengths
+
+
+def offsets(lengths: Sequence[int]) -> Array:
+    """0, T[0], T[0] + T[1], …"""
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]).astype(np.int64)
+
+
+def _without_parent(plate: Plate, letter: str) -> Plate:
+    parents = tuple(parent for parent in plate.parents if parent != letter)
+    return Plate(plate.letter, plate.size, parents, plate.ordered)
+
+
+def _items(name: str, value: object, plate: Plate) -> list[Any]:
+    try:
+        return list(value)  # type: ignore[call-overload, no-any-return]
+    except TypeError as error:
+        raise DataError(f"`{name}` needs a list over plate `{plate.letter}`, one array for each") from error
+
+
+def _length(name: str, array: Array, axis: int, plate: Plate) -> int:
+    if array.ndim <= axis:
+        raise DataError(f"plate `{plate.letter}` of `{name}` is ragged: give a list of arrays, one axis each for it")
+    return int(array.shape[axis])
+
+
+def _join(name: str, arrays: list[Array], axis: int | None, plate: Plate) -> Array:
+    """Concatenation along `axis`, or a new first axis where it is None."""
+    try:
+        return np.stack(arrays) if axis is None else np.concatenate(arrays, axis=axis)
+    except (ValueError, np.exceptions.AxisError) as error:
+        shapes = sorted({array.shape for array in arrays})
+        raise DataError(
+            f"the arrays of `{name}` along plate `{plate.letter}` do not fit together: "
+            f"shapes {shapes[0]} and {shapes[-1]}"
+        ) from error

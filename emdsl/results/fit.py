@@ -1,0 +1,320 @@
+"""A fit: what was estimated, and what follows from it for the data at hand and for new data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+
+from emdsl.data.binding import bind_data
+from emdsl.errors import DataError
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Role
+from emdsl.results import saving, summary
+from emdsl.results.axes import plate_of, sizes_of
+from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
+from emdsl.results.posterior import Posterior
+from emdsl.results.relabel import relabelled
+from emdsl.results.simulate import simulate
+from emdsl.runtime.loop import Outcome
+
+Array = np.ndarray[Any, Any]
+
+VARIATIONAL = "evidence lower bound"
+
+
+class Program(Protocol):
+    """What a fit needs of a compiled model."""
+
+    @property
+    def module(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model of a fit: bound, its canonical text, the method and the program compiled for it."""
+
+    bound: BoundModel
+    text: str
+    method: str
+    program: Program
+
+
+class Fit:
+    """The result of fitting a model.
+
+    `params`: estimates by name, axes in the declared order; posterior means under vb.
+    `log_likelihood`: at the estimate, without priors; None under vb. `objective`: what was maximised; `history`: its
+    trace.
+    """
+
+    def __init__(self, source: Source, outcome: Outcome, data: Mapping[str, Any] | None) -> None:
+        self.source, self._data = source, data
+        module = source.program.module
+        raw = relabelled(source.bound, outcome.params, module.estimates(outcome.params), data or {})
+        self._outcome = replace(outcome, params=raw)
+
+    # what was estimated
+
+    @cached_property
+    def params(self) -> dict[str, Array]:
+        """The estimates by name."""
+        estimates: Mapping[str, Array] = self._module.estimates(self._outcome.params)
+        return {name: np.array(value) for name, value in estimates.items()}
+
+    @property
+    def log_likelihood(self) -> float | None:
+        """The log likelihood at the estimates, all constants included; None under vb."""
+        return None if self._module.OBJECTIVE == VARIATIONAL else self._outcome.log_likelihood
+
+    @property
+    def objective(self) -> float:
+        """The last value of what was maximised."""
+        return self._outcome.objective
+
+    @property
+    def history(self) -> Array:
+        """The objective after each M-step of the winning run."""
+        return self._outcome.history
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run stopped because nothing moved any more."""
+        return self._outcome.converged
+
+    @property
+    def n_iter(self) -> int:
+        """Number of M-steps of the winning run."""
+        return self._outcome.n_iter
+
+    @property
+    def restarts(self) -> tuple[float, ...]:
+        """The last objective of each start, nan for one that degenerated."""
+        return self._outcome.restarts
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the run."""
+        return self._outcome.warnings
+
+    @property
+    def method(self) -> str:
+        """The method of the fit."""
+        return self.source.method
+
+    @property
+    def text(self) -> str:
+        """The canonical text of the model."""
+        return self.source.text
+
+    # latents
+
+    @cached_property
+    def posterior(self) -> dict[str, Posterior]:
+        """The posterior of each latent, and under vb of each parameter with a prior."""
+        return self._posterior(self._own_data("fit.predict_proba(…) with data"))
+
+    def predict(self, data: object = None, **arrays: Any) -> dict[str, Array]:
+        """The most probable state, or the mode, of each latent for new data."""
+        return {name: posterior.mode for name, posterior in self._latents(data, arrays).items()}
+
+    def predict_proba(self, data: object = None, **arrays: Any) -> dict[str, Array]:
+        """The probabilities of the states of each discrete latent for new data, category last."""
+        latents = self._latents(data, arrays)
+        return {name: posterior.probabilities for name, posterior in latents.items() if posterior.discrete}
+
+    def impute(self, data: object = None, **arrays: Any) -> dict[str, Array]:
+        """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
+        bound = self._bind(data, arrays)
+        posterior = self._posterior(bound)
+        result = {}
+        for variable in self._model.variables:
+            if not variable.missing or variable.name not in bound:
+                continue
+            observed = bound[variable.name]
+            if not np.isnan(observed).any():
+                result[variable.name] = observed
+                continue
+            if variable.name not in posterior:
+                raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`")
+            known = posterior[variable.name]
+            filled = known.mode if known.discrete else known.mean
+            result[variable.name] = np.where(np.isnan(observed), filled, observed)
+        if not result:
+            raise DataError("the model has no `missing` variable; write `observed x[n] missing ~ …`")
+        return result
+
+    def score(self, data: object = None, weights: object = None, **arrays: Any) -> float:
+        """The log likelihood of new data at the estimates (under vb, their part of the bound)."""
+        return float(self._module.e_step(self._bind(data, arrays, weights), self._outcome.params)[1])
+
+    def sample(
+        self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any
+    ) -> dict[str, Array]:
+        """A draw of all latent and observed variables at the estimates.
+
+        `n` is the size of the outermost plate of the data; other sizes and given variables go by name. What is left out
+        is as it was in the data of the fit.
+        """
+        from emdsl.data.sources import columns, is_frame
+
+        given = {**(columns(data) if isinstance(data, Mapping) or is_frame(data) else {}), **named}
+        roles = {variable.name: variable.role for variable in self._model.variables}
+        arrays = {name: np.asarray(value) for name, value in given.items() if roles.get(name) is Role.GIVEN}
+        sizes = {name: int(value) for name, value in given.items() if name not in roles}
+        own = self._data or {}
+        if n is None:
+            arrays = {name: value for name, value in own.items() if roles.get(name) is Role.GIVEN} | arrays
+        known_sizes = sizes_of(self.source.bound, {k: v for k, v in own.items() if k in roles})
+        known_sizes |= {name: value for name, value in own.items() if isinstance(value, int)}
+        known_sizes |= sizes_of(self.source.bound, self.params) | sizes_of(self.source.bound, arrays) | sizes
+        if n is not None:
+            known_sizes[self._outermost_size()] = n
+        for variable in self._model.variables:
+            if variable.role is Role.GIVEN and variable.name not in arrays:
+                raise DataError(f"`{variable.name}` is given data; sampling needs it: sample({variable.name}=…)")
+        known = {name: self.params[name] for name in self.params} | arrays
+        return simulate(self.source.bound, known, known_sizes, np.random.default_rng(random_state))
+
+    # comparison
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters: entries less those that `fix` and the sums of simplexes determine."""
+        return free_coordinates(self.source.bound, self._module, self._estimated()).size
+
+    @cached_property
+    def standard_errors(self) -> StandardErrors:
+        """Standard errors by parameter, or why there are none."""
+        if self._module.OBJECTIVE not in ("log likelihood", "log posterior"):
+            return StandardErrors(None, f"the method {self.method!r} has no log likelihood to differentiate")
+        if self._data is None:
+            return StandardErrors(None, "a loaded fit has no data")
+        return standard_errors(self.source.bound, self._module, self._estimated(), self._data)
+
+    def summary(self) -> str:
+        """A table: estimates, standard errors, AIC, BIC, restarts that agree."""
+        pairs = {"model": self._model.name, "method": self.method, self._module.OBJECTIVE: f"{self.objective:.6f}"}
+        errors = self.standard_errors
+        if self.log_likelihood is not None:
+            pairs["log likelihood"] = f"{self.log_likelihood:.6f}"
+            pairs["free parameters"] = str(self.n_free)
+            pairs["AIC"] = f"{2 * self.n_free - 2 * self.log_likelihood:.3f}"
+            if self._data is not None:
+                rows = self._rows()
+                pairs["BIC"] = f"{self.n_free * np.log(rows) - 2 * self.log_likelihood:.3f} (n = {rows:g})"
+        state = "converged" if self.converged else "not converged"
+        pairs["iterations"] = f"{self.n_iter} ({state})"
+        pairs["restarts"] = summary.agreement(self.restarts, self._outcome.continued, self.objective)
+        lines = [*summary.figures(pairs), "", *summary.estimates_table(self.params, errors.errors)]
+        if errors.why_not:
+            lines += ["", f"no standard errors: {errors.why_not}"]
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "not converged"
+        return f"<fit of {self._model.name} by {self.method}: {self._module.OBJECTIVE} {self.objective:.6g}, {state}>"
+
+    # keeping
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the fit as JSON; `emdsl.load` reads it back. The data are not part of it."""
+        outcome = self._outcome
+        saving.write(
+            path,
+            {
+                "text": self.text, "constants": dict(self.source.bound.constants), "method": self.method,
+                "params": outcome.params, "objective": outcome.objective, "log_likelihood": outcome.log_likelihood,
+                "history": outcome.history, "converged": outcome.converged, "n_iter": outcome.n_iter,
+                "restarts": outcome.restarts, "continued": outcome.continued, "warnings": outcome.warnings,
+            },
+        )  # fmt: skip
+
+    @classmethod
+    def from_saved(cls, source: Source, content: Mapping[str, Any]) -> Fit:
+        """The fit that `save` wrote."""
+        names = (
+            "params",
+            "objective",
+            "log_likelihood",
+            "history",
+            "converged",
+            "n_iter",
+            "restarts",
+            "continued",
+            "warnings",
+        )
+        fit = cls.__new__(cls)
+        fit.source, fit._data = source, None
+        fit._outcome = Outcome(**{name: content[name] for name in names})
+        return fit
+
+    # inside
+
+    @property
+    def _module(self) -> Any:
+        return self.source.program.module
+
+    @property
+    def _model(self) -> Any:
+        return self.source.bound.checked.model
+
+    def _estimated(self) -> dict[str, Array]:
+        return {name: self.params[name] for name in self._module.PARAMETERS}
+
+    def _own_data(self, instead: str) -> Mapping[str, Any]:
+        if self._data is None:
+            raise DataError(f"a loaded fit has no data; use {instead}")
+        return self._data
+
+    def _posterior(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
+        found = self._module.posterior(data, self._outcome.params)
+        return {name: Posterior(name, statistics) for name, statistics in found.items()}
+
+    def _latents(self, data: object, arrays: Mapping[str, Any]) -> dict[str, Posterior]:
+        latent = {variable.name for variable in self._model.variables if variable.role is Role.LATENT}
+        posterior = self._posterior(self._bind(data, arrays))
+        return {name: value for name, value in posterior.items() if name in latent}
+
+    def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:
+        """New data, bound with the sizes that the estimates have; the data of the fit when none are given."""
+        if data is None and not arrays:
+            return self._own_data("new data")
+        bound = self.source.bound
+        sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
+        return bind_data(sized, merged(sized, data, arrays), weights)
+
+    def _outermost_size(self) -> str:
+        first = next(v for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
+        size = plate_of(self.source.bound, first.plates[0]).size
+        if isinstance(size, int) or size in self.source.bound.constants:
+            raise DataError(
+                f"the size {size} of plate `{first.plates[0]}` is part of the model; it cannot be given here"
+            )
+        return size
+
+    def _rows(self) -> float:
+        """Rows of the outermost plate of the data, weights counted."""
+        data = self._own_data("new data")
+        letter = next(v.plates[0] for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
+        if f"weights.{letter}" in data:
+            return float(data[f"weights.{letter}"].sum())
+        first = next(v for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
+        return float(len(data[first.name]))
+
+
+def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:
+    """Data and keywords as one; a variable that is itself called `data` may come as the keyword of that name."""
+    if data is not None and bound.checked.model.variable("data") and not isinstance(data, Mapping):
+        return {"data": data, **arrays}
+    if not arrays:
+        return data
+    if data is None:
+        return dict(arrays)
+    from emdsl.data.sources import columns
+
+    return {**columns(data), **arrays}

@@ -1,0 +1,87 @@
+"""Standard errors from the observed information.
+
+    I = -d² objective / du²  in free unconstrained coordinates u, by central differences
+    var θ = J I⁻¹ Jᵀ,  J = dθ / du      (delta method)
+
+The objective is the log likelihood, or under a prior the log posterior. [EfronHinkley1978]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emdsl.model.bound import BoundModel
+from emdsl.results.axes import held_entries
+from emdsl.runtime.coordinates import Array, Coordinates, Params
+from emdsl.runtime.diagnostics import objective_at
+
+#: More coordinates than this, and the second differences cost more than the fit.
+MOST_COORDINATES = 60
+#: Width of the differences: ε^¼ balances rounding against curvature for second differences, ε^⅓ for first ones.
+SECOND_WIDTH, FIRST_WIDTH = np.finfo(float).eps ** 0.25, np.finfo(float).eps ** (1 / 3)
+
+
+@dataclass(frozen=True)
+class StandardErrors:
+    """Standard errors by parameter, nan for held entries; `why_not` says why there are none."""
+
+    errors: Mapping[str, Array] | None
+    why_not: str | None = None
+
+
+def free_coordinates(bound: BoundModel, module: Any, params: Params) -> Coordinates:
+    """Coordinates around the estimates in which the entries held by `fix` do not move."""
+    held = {name: held_entries(bound, name, np.shape(value)) for name, value in params.items()}
+    return Coordinates.of(params, module.SUPPORTS, held)
+
+
+def standard_errors(bound: BoundModel, module: Any, params: Params, data: Mapping[str, Any]) -> StandardErrors:
+    """The standard errors of `params`, shaped like them."""
+    coordinates = free_coordinates(bound, module, params)
+    if coordinates.size > MOST_COORDINATES:
+        return StandardErrors(None, f"{coordinates.size} free parameters, more than {MOST_COORDINATES}")
+    if coordinates.size == 0:
+        return StandardErrors({name: np.full(np.shape(value), np.nan) for name, value in params.items()})
+    centre = coordinates.pack(params)
+    information = -_second_differences(lambda u: objective_at(module, data, coordinates.unpack(u)), centre)
+    try:
+        covariance = np.linalg.inv(information)
+        np.linalg.cholesky(information)
+    except np.linalg.LinAlgError:
+        return StandardErrors(None, "the observed information is not positive definite: this is no interior maximum")
+    jacobian = _jacobian(coordinates, centre)
+    errors = {}
+    for name, value in params.items():
+        variance = np.einsum("iu,uv,iv->i", jacobian[name], covariance, jacobian[name])
+        free = np.abs(jacobian[name]).max(axis=1, initial=0.0) > 0
+        errors[name] = np.where(free, np.sqrt(variance), np.nan).reshape(np.shape(value))
+    return StandardErrors(errors)
+
+
+def _second_differences(function: Any, centre: Array) -> Array:
+    count = len(centre)
+    width = SECOND_WIDTH * np.maximum(1.0, np.abs(centre))
+    here, hessian = function(centre), np.empty((count, count))
+    steps = np.diag(width)
+    for i in range(count):
+        hessian[i, i] = (function(centre + steps[i]) - 2 * here + function(centre - steps[i])) / width[i] ** 2
+        for j in range(i):
+            corners = [function(centre + a * steps[i] + b * steps[j]) * a * b for a in (1, -1) for b in (1, -1)]
+            hessian[i, j] = hessian[j, i] = sum(corners) / (4 * width[i] * width[j])
+    return hessian
+
+
+def _jacobian(coordinates: Coordinates, centre: Array) -> dict[str, Array]:
+    """dθ / du by parameter: (entries, coordinates)."""
+    columns: dict[str, list[Array]] = {name: [] for name in coordinates.charts}
+    for i, value in enumerate(centre):
+        step = np.zeros(len(centre))
+        step[i] = FIRST_WIDTH * max(1.0, abs(value))
+        above, below = coordinates.unpack(centre + step), coordinates.unpack(centre - step)
+        for name in columns:
+            columns[name].append(((above[name] - below[name]) / (2 * step[i])).ravel())
+    return {name: np.stack(parts, axis=1) for name, parts in columns.items()}

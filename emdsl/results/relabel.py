@@ -1,0 +1,105 @@
+"""`order mu by k`: the components in increasing order of `mu`.
+
+The likelihood of a model whose components are exchangeable does not change when they change places; every axis that
+runs over the components, of parameters and of posteriors, is permuted by the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Order, Role
+from emdsl.results.axes import axis_sizes, plate_of
+
+Array = np.ndarray[Any, Any]
+Params = dict[str, Array]
+
+
+def relabelled(
+    bound: BoundModel, params: Mapping[str, Array], estimates: Mapping[str, Array], data: Mapping[str, Any]
+) -> Params:
+    """`params`, of the emitted module, with the components of each `order` statement sorted.
+
+    Nothing is moved where the data or a `fix` tell the components apart: there they are not exchangeable.
+    """
+    result, current = dict(params), dict(estimates)
+    for order in bound.checked.model.orders:
+        size = plate_of(bound, order.letter).size
+        if not _exchangeable(bound, size, data):
+            continue
+        permutation = _order(bound, order, current[order.name])
+        result = {key: _permuted(bound, key, value, order.letter, size, permutation) for key, value in result.items()}
+        current = {key: _permuted(bound, key, value, order.letter, size, permutation) for key, value in current.items()}
+    return result
+
+
+def _order(bound: BoundModel, order: Order, value: Array) -> Array:
+    """Positions of the components, smallest first; of vectors, the first entry decides, then the second, …"""
+    variable = bound.checked.model.variable(order.name)
+    assert variable is not None
+    rows = np.moveaxis(value, variable.plates.index(order.letter), 0).reshape(
+        np.shape(value)[variable.plates.index(order.letter)], -1
+    )
+    return np.lexsort(rows.T[::-1])
+
+
+def _exchangeable(bound: BoundModel, size: str | int, data: Mapping[str, Any]) -> bool:
+    model, types = bound.checked.model, bound.checked.types
+    fixed = {fix.name for fix in model.fixes}
+    for variable in model.variables:
+        kind = types[variable.name]
+        own = _component_axes(bound, variable.name, None, size)
+        told = variable.name in data and (bool(own) or (kind.kind == "index" and _same(kind.dims[0], size)))
+        if told or (variable.name in fixed and own):
+            return False
+    return True
+
+
+def _permuted(bound: BoundModel, key: str, value: Array, letter: str, size: str | int, permutation: Array) -> Array:
+    """A parameter, or a part of its posterior (`mu.mean`), with its component axes permuted."""
+    name = key.partition(".")[0]
+    if bound.checked.model.variable(name) is None:
+        return value
+    for axis in _component_axes(bound, name, letter, size):
+        if axis < value.ndim and value.shape[axis] == len(permutation):
+            value = np.take(value, permutation, axis=axis)
+    return value
+
+
+def _component_axes(bound: BoundModel, name: str, letter: str | None, size: str | int) -> list[int]:
+    """Axes of a variable that run over the components.
+
+    A named size says so by itself; where the size is a mere number, the plate's letter does, and the simplex that a
+    latent of so many states is drawn from.
+    """
+    model = bound.checked.model
+    variable = model.variable(name)
+    assert variable is not None
+    sizes = axis_sizes(bound, name)
+    if isinstance(size, str):
+        return [axis for axis, other in enumerate(sizes) if other == size]
+    plates = [axis for axis, own in enumerate(variable.plates) if own == letter or (letter is None)]
+    weights = any(
+        latent.role is Role.LATENT
+        and bound.checked.types[latent.name].kind == "index"
+        and _same(bound.checked.types[latent.name].dims[0], size)
+        and any(name in _mentioned(definition.law) for definition in latent.definitions)
+        for latent in model.variables
+    )
+    event = [axis for axis in range(len(variable.plates), len(sizes)) if weights and sizes[axis] == size]
+    return [axis for axis in plates if sizes[axis] == size] + event
+
+
+def _mentioned(law: Any) -> frozenset[str]:
+    from emdsl.algebra.expressions import Expression, names
+
+    parts = [names(value) if isinstance(value, Expression) else _mentioned(value) for _, value in law.arguments]
+    return frozenset().union(*parts)
+
+
+def _same(dim: Any, size: str | int) -> bool:
+    return size in (getattr(dim, "name", None), getattr(dim, "value", None))

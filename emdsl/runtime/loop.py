@@ -1,0 +1,273 @@
+"""The fit: several short starts, the best of them continued, the best optimum in the interior kept.
+
+    statistics, log likelihood = E(data, params);   params = M(statistics, params);   until nothing moves
+
+A run stops when |objective step| <= tol (1 + |objective|) and the parameters have settled. The objective of every step
+is checked: EM cannot lower it, so a drop is an error that names the block at fault. Starts that degenerate (a component
+without rows, a singular covariance, a likelihood without bound) never win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from emdsl.errors import DataError, FitError
+from emdsl.runtime.coordinates import Array, Params
+from emdsl.runtime.diagnostics import collapsed, faults, finite, lowering_block, settled
+from emdsl.runtime.squarem import STEP_FACTOR, extrapolate
+from emdsl.runtime.starts import LatentStart, start, streams
+
+#: M-steps of each start before the best are chosen, and the share of starts that is continued (at least two).
+SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
+#: Relative drop of the objective that is rounding.
+ROUNDING = 3e-9
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The winning run.
+
+    `params` are those of the emitted module (posteriors' own under vb). `history` has the objective after each M-step.
+    `restarts` has the last objective of each start, nan for one that degenerated; `continued` says which of them ran on
+    to the end.
+    """
+
+    params: Params
+    objective: float
+    log_likelihood: float
+    history: Array
+    converged: bool
+    n_iter: int
+    restarts: tuple[float, ...]
+    continued: tuple[bool, ...]
+    warnings: tuple[str, ...]
+
+
+class _Degenerate(Exception):
+    """A point at which the model degenerates, with the reason."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """Parameters with what their E-step gave."""
+
+    params: Params
+    statistics: Mapping[str, Array]
+    log_likelihood: float
+    objective: float
+
+
+@dataclass
+class _Run:
+    """One start on its way."""
+
+    start: int
+    state: _State
+    history: list[float] = field(default_factory=list)
+    converged: bool = False
+    longest_step: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What all runs share."""
+
+    module: Any
+    data: Mapping[str, Any]
+    max_iter: int
+    tol: float
+    accelerate: str | None
+    progress: Progress | None
+
+    def start(
+        self, seed: np.random.SeedSequence, init: Mapping[str, Any], latents: Mapping[str, LatentStart]
+    ) -> Params:
+        """The parameters that a run starts from."""
+        try:
+            return start(self.module, self.data, seed, init, latents)
+        except faults(self.module) as error:
+            raise _Degenerate(str(error)) from error
+
+    def state(self, params: Params) -> _State:
+        """The E-step at `params`."""
+        if not finite(params):
+            bad = next(name for name, value in params.items() if not np.isfinite(value).all())
+            raise _Degenerate(f"`{bad}` is not finite")
+        try:
+            statistics, log_likelihood = self.module.e_step(self.data, params)
+            objective = float(self.module.objective(log_likelihood, params))
+        except faults(self.module) as error:
+            raise _Degenerate(str(error)) from error
+        if not np.isfinite(objective):
+            raise _Degenerate(f"the {self.module.OBJECTIVE} is {objective}")
+        return _State(params, statistics, float(log_likelihood), objective)
+
+    def updated(self, state: _State) -> _State:
+        """The M-step and the E-step after it; raises FitError when the objective fell."""
+        try:
+            params = self.module.m_step(state.statistics, state.params)
+        except faults(self.module) as error:
+            raise _Degenerate(str(error)) from error
+        new = self.state(params)
+        tolerance = ROUNDING * (1 + abs(state.objective))
+        if new.objective < state.objective - tolerance:
+            self._refuse_drop(state, new, tolerance)
+        return new
+
+    def _refuse_drop(self, old: _State, new: _State, tolerance: float) -> None:
+        """A drop beside a collapsed component is the floor at work; any other is a fault."""
+        name = collapsed(self.module, self.data, old.params) or collapsed(self.module, self.data, new.params)
+        if name is not None:
+            raise _Degenerate(f"a component of `{name}` collapsed")
+        found = lowering_block(self.module, self.data, old.params, new.params, tolerance)
+        block, before, after = found if found else ("the M-step", old.objective, new.objective)
+        raise FitError(
+            f"the update of `{block}` lowered the {self.module.OBJECTIVE} from {before:.12g} to {after:.12g}; "
+            "an exact step cannot do that, so please report the model"
+        )
+
+    def advance(self, run: _Run, limit: int) -> None:
+        """Steps until convergence or `limit` M-steps in all."""
+        while len(run.history) < limit and not run.converged:
+            before = run.state
+            if self.accelerate == "squarem" and len(run.history) + 2 <= limit:
+                self._squared_step(run)
+            else:
+                self._record(run, self.updated(run.state))
+            change = abs(run.state.objective - before.objective)
+            run.converged = (
+                self.tol > 0
+                and change <= self.tol * (1 + abs(run.state.objective))
+                and settled(before.params, run.state.params, self.tol)
+            )
+
+    def _squared_step(self, run: _Run) -> None:
+        """Two M-steps, and the point that they point to when it is better."""
+        first = run.state
+        second = self.updated(first)
+        self._record(run, second)
+        third = self.updated(second)
+        self._record(run, third)
+        found = extrapolate((first.params, second.params, third.params), self.module.SUPPORTS, run.longest_step)
+        if found is None:
+            run.longest_step = max(run.longest_step, STEP_FACTOR)
+            return
+        params, step = found
+        try:
+            with np.errstate(all="ignore"):
+                ahead = self.state(params)
+        except _Degenerate:
+            ahead = None
+        if ahead is not None and ahead.objective >= third.objective:
+            run.state, run.history[-1] = ahead, ahead.objective
+            if step >= run.longest_step:
+                run.longest_step *= STEP_FACTOR
+        else:
+            run.longest_step = max(run.longest_step / STEP_FACTOR, STEP_FACTOR)
+
+    def _record(self, run: _Run, state: _State) -> None:
+        run.state = state
+        run.history.append(state.objective)
+        if self.progress:
+            self.progress(run.start, len(run.history), state.objective)
+
+
+def run(
+    module: Any,
+    data: Mapping[str, Any],
+    *,
+    n_init: int = 10,
+    random_state: Any = None,
+    max_iter: int = 1000,
+    tol: float = 1e-8,
+    init: Mapping[str, Any] | None = None,
+    latents: Mapping[str, LatentStart] | None = None,
+    accelerate: str | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """The best of `n_init` starts, or the one run from `init`.
+
+    `init` has parameters by name and `latents` starting values of latents; either makes it one run, and what they leave
+    out comes from a random start. `progress` is called after each M-step
+    with the start, the number of its M-steps and its objective. The same `random_state` gives the same outcome.
+    Raises FitError when every start degenerates or when a step lowers the objective, DataError for a bad argument.
+    """
+    _check_arguments(n_init, max_iter, tol, accelerate)
+    problem = _Problem(module, data, max_iter, tol, accelerate, progress)
+    single = bool(init or latents)
+    seeds = streams(random_state, 1 if single else n_init)
+    reasons: list[str] = []
+    runs: list[_Run] = []
+    for number, seed in enumerate(seeds):
+        try:
+            one = _Run(number, problem.state(problem.start(seed, init or {}, latents or {})))
+            problem.advance(one, min(max_iter, SHORT_RUN))
+            runs.append(one)
+        except _Degenerate as reason:
+            reasons.append(str(reason))
+    finished = _finish(problem, runs, reasons, keep_collapsed=single)
+    if not finished:
+        raise FitError(
+            f"{'the start' if len(seeds) == 1 else f'all {len(seeds)} starts'} degenerated: {reasons[-1]}. "
+            "Give the spread a prior, tie it over components, use fewer components, or start elsewhere with init="
+        )
+    best = max(finished, key=lambda one: one.state.objective)
+    return _outcome(problem, best, runs, finished, len(seeds), reasons)
+
+
+def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_collapsed: bool) -> list[_Run]:
+    """The best starts run to the end, and others after them until one has an optimum in the interior."""
+    wanted = max(2, ceil(len(runs) * CONTINUED_SHARE))
+    finished: list[_Run] = []
+    for tried, one in enumerate(sorted(runs, key=lambda one: -one.state.objective)):
+        if tried >= wanted and finished:
+            break
+        try:
+            problem.advance(one, problem.max_iter)
+        except _Degenerate as reason:
+            reasons.append(str(reason))
+            continue
+        name = collapsed(problem.module, problem.data, one.state.params) if one.converged else None
+        if name is not None:
+            reasons.append(f"a component of `{name}` collapsed, where the {problem.module.OBJECTIVE} has no maximum")
+        if name is None or keep_collapsed:
+            finished.append(one)
+    return finished
+
+
+def _outcome(
+    problem: _Problem, best: _Run, runs: list[_Run], finished: list[_Run], n_starts: int, reasons: list[str]
+) -> Outcome:
+    restarts, continued = [float("nan")] * n_starts, [False] * n_starts
+    for one in runs:
+        restarts[one.start] = one.state.objective
+    for one in finished:
+        continued[one.start] = True
+    warnings = []
+    if reasons:
+        warnings.append(f"{len(reasons)} of {n_starts} starts degenerated ({reasons[-1]})")
+    if not best.converged and problem.tol > 0:
+        warnings.append(f"not converged after {problem.max_iter} iterations; raise max_iter or tol")
+    state = best.state
+    return Outcome(
+        state.params, state.objective, state.log_likelihood, np.array(best.history), best.converged, len(best.history),
+        tuple(restarts), tuple(continued), tuple(warnings),
+    )  # fmt: skip
+
+
+def _check_arguments(n_init: int, max_iter: int, tol: float, accelerate: str | None) -> None:
+    if n_init < 1:
+        raise DataError(f"n_init is {n_init}; at least one start is needed")
+    if max_iter < 0:
+        raise DataError(f"max_iter is {max_iter}; it cannot be negative")
+    if not tol >= 0:
+        raise DataError(f"tol is {tol}; it cannot be negative")
+    if accelerate not in (None, "squarem"):
+        raise DataError(f'accelerate is {accelerate!r}; there is "squarem"')

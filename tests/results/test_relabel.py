@@ -1,0 +1,71 @@
+"""`order`: every axis over the components moves together, and nothing moves that the data or a `fix` tell apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import emdsl as em
+from emdsl.results.relabel import relabelled
+
+CHAIN = """
+model Chain(K = 3)
+plate s in S, k in K
+time t in T
+param start : simplex[K]
+param A[k] : simplex[K]
+param mu[k] : real[D]
+param W : real[D, K]
+latent z[s, 0] ~ Categorical(start)
+latent z[s, t] ~ Categorical(A[z[s, t-1]])
+observed x[s, t] ~ MvNormal(mu[z[s, t]], cov=eye(D))
+order mu by k
+"""
+PARAMS = {
+    "start": np.array([0.1, 0.2, 0.7]),
+    "A": np.arange(9.0).reshape(3, 3),
+    "mu": np.array([[2.0, 0.0], [1.0, 5.0], [1.0, 4.0]]),
+    "W": np.arange(6.0).reshape(2, 3),
+}
+
+
+def test_all_axes_over_the_components_move_together() -> None:
+    moved = relabelled(em.parse(CHAIN)().bound_model, PARAMS, PARAMS, {})
+    order = [2, 1, 0]
+    assert moved["mu"].tolist() == [[1, 4], [1, 5], [2, 0]]
+    assert moved["start"].tolist() == [0.7, 0.2, 0.1]
+    assert np.array_equal(moved["A"], PARAMS["A"][np.ix_(order, order)])
+    assert np.array_equal(moved["W"], PARAMS["W"][:, order])
+
+
+def test_parts_of_posteriors_move_too() -> None:
+    raw = {"mu.mean": PARAMS["mu"], "mu.cov": np.arange(12.0).reshape(3, 2, 2), "A.concentration": PARAMS["A"]}
+    moved = relabelled(em.parse(CHAIN)().bound_model, raw, PARAMS, {})
+    assert np.array_equal(moved["mu.cov"], raw["mu.cov"][::-1])
+    assert np.array_equal(moved["A.concentration"], PARAMS["A"][::-1, ::-1])
+
+
+def test_a_literal_size_moves_the_law_of_the_latent_and_no_other_simplex() -> None:
+    text = """model M plate n in N, k in 2 param pi : simplex[2] param other : simplex[2] param mu[k] : real
+    latent z[n] ~ Categorical(pi) observed x[n] ~ Normal(mu[z[n]], sd=1)
+    observed w[n] ~ Categorical(other) order mu by k"""
+    params = {"pi": np.array([0.3, 0.7]), "other": np.array([0.1, 0.9]), "mu": np.array([5.0, 1.0])}
+    moved = relabelled(em.parse(text)().bound_model, params, params, {})
+    assert moved["mu"].tolist() == [1, 5]
+    assert moved["pi"].tolist() == [0.7, 0.3]
+    assert moved["other"].tolist() == [0.1, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (CHAIN + "\nfix A[0, 2] = 0", {}),
+        (CHAIN + "\nfix mu[0] = 0", {}),
+        (CHAIN, {"z": np.array([[0.0, np.nan]])}),
+    ],
+)
+def test_components_that_are_told_apart_stay(text: str, data: Any) -> None:
+    moved = relabelled(em.parse(text)().bound_model, PARAMS, PARAMS, data)
+    assert np.array_equal(moved["mu"], PARAMS["mu"])

@@ -1,0 +1,142 @@
+"""The command line: output, files and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from emdsl.cli import NEW_MODEL, app, read_csv
+from emdsl.errors import DataError
+from tests.results.conftest import TEXT, compiled
+from tests.runtime.modules import counts
+
+__all__ = ["compiled"]
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    path = tmp_path / "mixture.em"
+    path.write_text(TEXT)
+    return str(path)
+
+
+def test_check(model: str) -> None:
+    result = run(app, ["check", model])
+    assert result.exit_code == 0
+    assert result.output == f"{model}: Mixture is a valid model\n"
+
+
+def test_mistakes_are_shown_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "bad.em"
+    path.write_text(TEXT.replace("rate[z[n]]", "rote[z[n]]"))
+    result = run(app, ["check", str(path)])
+    assert result.exit_code == 1
+    assert "--> bad.em:7:" in result.output
+    assert "Traceback" not in result.output
+    assert "did you mean `rate`?" in result.output
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["fit", "x.em"], ["check"]])
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    assert run(app, arguments).exit_code == 2
+
+
+def test_settings_must_be_assignments(model: str) -> None:
+    assert run(app, ["emit", model, "--set", "K"]).exit_code == 2
+    assert run(app, ["emit", model, "--set", "K=three"]).exit_code == 2
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = run(app, ["check", str(tmp_path / "none.em")])
+    assert result.exit_code == 1
+    assert "there is no file" in result.output
+
+
+@pytest.mark.usefixtures("compiled")
+def test_info_derive_emit(model: str, tmp_path: Path) -> None:
+    assert "model Mixture(K = 2)" in run(app, ["info", model]).output
+    assert run(app, ["derive", model]).output == "# Derivation\n"
+    assert "section" in run(app, ["derive", model, "--latex"]).output
+    assert run(app, ["emit", model, "-o", str(tmp_path / "m.py")]).exit_code == 0
+    assert (tmp_path / "m.py").read_text() == "import numpy as np\n"
+
+
+def test_draw(model: str) -> None:
+    assert run(app, ["draw", model]).output.startswith("flowchart TD")
+    assert run(app, ["draw", model, "--format", "dot"]).output.startswith('digraph "Mixture"')
+
+
+def test_fmt(tmp_path: Path) -> None:
+    path = tmp_path / "m.em"
+    path.write_text(TEXT)
+    assert run(app, ["fmt", str(path), "--check"]).exit_code == 1
+    canonical = run(app, ["fmt", str(path)]).output
+    assert path.read_text() == TEXT != canonical
+    assert run(app, ["fmt", str(path), "--write"]).exit_code == 0
+    assert path.read_text() == canonical
+    assert run(app, ["fmt", str(path), "--check"]).exit_code == 0
+
+
+def test_fmt_does_not_lose_comments(tmp_path: Path) -> None:
+    path = tmp_path / "m.em"
+    path.write_text("# a comment\n" + TEXT)
+    result = run(app, ["fmt", str(path), "-w"])
+    assert result.exit_code == 1
+    assert "has comments, which canonical text leaves out" in result.output
+    assert path.read_text() == "# a comment\n" + TEXT
+
+
+def test_new_writes_a_valid_model(tmp_path: Path) -> None:
+    path = tmp_path / "my-model.em"
+    assert run(app, ["new", str(path)]).exit_code == 0
+    assert path.read_text() == NEW_MODEL.format(name="MyModel")
+    assert run(app, ["check", str(path)]).exit_code == 0
+    assert run(app, ["new", str(path)]).exit_code == 1
+
+
+@pytest.mark.usefixtures("compiled")
+def test_fit(model: str, tmp_path: Path) -> None:
+    csv = tmp_path / "data.csv"
+    csv.write_text("id,y\n" + "".join(f"a{i},{y}\n" for i, y in enumerate(counts()["y"])))
+    output = tmp_path / "fit.json"
+    result = run(app, ["fit", model, str(csv), "--set", "K=2", "--method", "em", "--n-init", "3", "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    assert "rate[0]" in result.output
+    assert json.loads(output.read_text())["constants"] == {"K": 2}
+    csv.write_text("count\n1\n2\n9\n8\n")
+    assert run(app, ["fit", model, str(csv), "--columns", "y=count"]).exit_code == 0
+    result = run(app, ["fit", model, str(csv)])
+    assert result.exit_code == 1
+    assert "`y` is absent" in result.output
+    result = run(app, ["fit", model, str(csv), "--columns", "y=cuont"])
+    assert "there is no column `cuont` for `y`; did you mean `count`?" in result.output
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a, b,c\n1,,x\n2.5,NA,true\n\n")
+    assert read_csv(path) == {"a": [1.0, 2.5], "b": [None, None], "c": ["x", 1.0]}
+    path.write_text("a,b\n1\n")
+    with pytest.raises(DataError, match="row 2: 1 cells, but the header has 2"):
+        read_csv(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="is empty"):
+        read_csv(path)
+
+
+def test_vectors_from_columns(tmp_path: Path) -> None:
+    from emdsl.api import parse
+    from emdsl.data.binding import variables_of_table
+
+    bound: Any = parse("model M plate n in N param m : real[D] observed x[n] : real[D] ~ MvNormal(m, cov=eye(D))")()
+    table = {"x_0": [1.0, 2.0], "x_1": [3.0, 4.0], "a": [0.0, 0.0], "b": [1.0, 1.0]}
+    assert variables_of_table(bound.bound_model, table, {})["x"].tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    assert variables_of_table(bound.bound_model, table, {"x": ["b", "a"]})["x"].tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    with pytest.raises(DataError, match="numbered from 0, and number 0 is absent"):
+        variables_of_table(bound.bound_model, {"x_1": [1.0]}, {})
