@@ -26,10 +26,10 @@ bench: .venv/bench      ## ratios to other libraries, side by side; BLAS uses ev
 	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks.run $(ONLY)
 
 promote: .venv/test     ## accept what the compiler writes now as the golden files; review the diff
-	$(BIN)/python -m pytest tests/golden --promote
+	$(BIN)/python -m pytest tests/golden tests/language tests/model --promote
 
-fuzz: .venv/test        ## many random models
-	$(BIN)/python -m pytest -n $(JOBS) -m fuzz --hypothesis-profile=fuzz
+fuzz: .venv/test        ## random models, and many examples of every property
+	$(BIN)/python -m pytest -n $(JOBS) -m 'fuzz or hypothesis' --hypothesis-profile=fuzz
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -40,6 +40,7 @@ from tests.zoo_data import (
     two_factors,
     with_given,
     with_holes,
+    without,
 )
 
 Data = dict[str, Any]
@@ -202,7 +203,7 @@ EXAMPLES: tuple[Example, ...] = (
         param mu[k, l] : real  param v : positive
         latent z[n] ~ Categorical(pi)  latent w[n] ~ Categorical(rho)  observed x[n] ~ Normal(mu[z[n], w[n]], var=v)
     """),
-    Example("latent_tree", families, text="""
+    Example("latent_tree", without(families, "flag", "wait"), text="""
         model LatentTree(K = 2, L = 2)  plate n in N, k in K, l in L  param pi : simplex[K]
         param rho[k] : simplex[L]  param rate[k] : positive  param m[l] : real  param v : positive
         latent z[n] ~ Categorical(pi)  latent w[n] ~ Categorical(rho[z[n]])  observed count[n] ~ Poisson(rate[z[n]])

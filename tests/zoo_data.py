@@ -44,6 +44,11 @@ def with_given(data: Callable[[Generator], Data], **given: Any) -> Callable[[Gen
     return lambda rng: {**data(rng), **given}
 
 
+def without(data: Callable[[Generator], Data], *names: str) -> Callable[[Generator], Data]:
+    """The same less some arrays."""
+    return lambda rng: {name: value for name, value in data(rng).items() if name not in names}
+
+
 def counts(n: int = 14, low: float = 2.0, high: float = 11.0) -> Callable[[Generator], Data]:
     """y (n,) from two Poisson laws."""
     return lambda rng: {"y": np.concatenate([rng.poisson(low, n // 2), rng.poisson(high, n - n // 2)])}

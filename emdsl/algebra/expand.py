@@ -221,7 +221,7 @@ class Expansion:
             exponent = self.expand(right).constant
             if exponent is None:
                 raise NotPolynomial("an exponent that is not a number is not compiled yet", right.span)
-            if exponent == 2 and len(one.terms) > 1 and not self._known(one):
+            if exponent == 2 and self._is_residual(one):
                 return self._quadratic(one, None)
             return self.power(one, exponent, node)
         two = self.expand(right)
@@ -238,6 +238,11 @@ class Expansion:
                 return resolve_deltas(contract(one, two, self.source))
         raise NotPolynomial(f"`{operator}` is not compiled yet", node.span)
 
+    def _is_residual(self, value: Polynomial) -> bool:
+        """Whether the value is worth keeping as a residual: it holds something unknown and real."""
+        symbols = [self.scope.symbols.get(item.variable) for term in value.terms for item in term.atoms]
+        return any(symbol is not None and not symbol.known and symbol.kind == "real" for symbol in symbols)
+
     def _call(self, function: str, arguments: tuple[Expression, ...], node: Expression) -> Polynomial:
         if function in ELEMENTWISE and len(arguments) == 1:
             through = self._literal(arguments[0])
@@ -246,6 +251,13 @@ class Expansion:
             if isinstance(through, Subscript) and isinstance(through.base, Array):
                 items = tuple(Call(function, (item,), node.span) for item in through.base.items)
                 return self.expand(Subscript(Array(items), through.indices))
+            if function == "log" and isinstance(through, Binary) and through.operator in ("*", "/"):
+                sign = 1.0 if through.operator == "*" else -1.0
+                try:
+                    one, two = (self.expand(Call("log", (side,), node.span)) for side in (through.left, through.right))
+                    return add(one, two.scaled(sign))
+                except NotPolynomial:
+                    pass  # the factors have no logarithm one by one; the product may
             return self.elementwise(function, self.expand(arguments[0]), node)
         match function, arguments:
             case "sum", (value,):
@@ -285,7 +297,7 @@ class Expansion:
                 return self._log_determinant(self.expand(value), node)
         expanded = tuple(self.expand(argument) for argument in arguments)
         if all(self._known(item) for item in expanded):
-            return self._derive(function, expanded, node)
+            return self.derive(function, expanded, node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
 
     def _literal(self, node: Expression) -> Expression:
@@ -303,27 +315,37 @@ class Expansion:
         return node
 
     def elementwise(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
-        constant = value.constant
+        uniform = self._uniform(value)
         if function == "log":
             return self.log(value, node)
         if function == "log1p":
             return self.log(add(number(1.0), value), node)
         if function == "sqrt":
             return self.power(value, 0.5, node)
-        if function == "lgamma" and constant is not None:
-            return number(math.lgamma(constant))
-        if function == "exp" and constant is not None:
-            return number(math.exp(constant))
+        if function == "lgamma" and uniform is not None:
+            return Polynomial(number(math.lgamma(uniform)).terms, value.axes)
+        if function == "exp" and uniform is not None:
+            return Polynomial(number(math.exp(uniform)).terms, value.axes)
         if self._known(value):
-            return self._derive(function, (value,), node)
+            return self.derive(function, (value,), node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
 
+    def _uniform(self, value: Polynomial) -> float | None:
+        """The number that the polynomial is everywhere on its axes, where it is one; sizes that are bound count."""
+        result = 0.0
+        for term in value.terms:
+            sizes = [self.scope.numbers.get(index.size, index.size) for index in term.bound]
+            if term.atoms or any(isinstance(size, str) for size in sizes):
+                return None
+            result += term.coefficient * math.prod(float(size) for size in sizes)
+        return result
+
     def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
-        constant = value.constant
+        constant = self._uniform(value)
         if constant is not None and (constant > 0 or exponent == int(exponent)):
             if constant == 0 and exponent < 0:
                 raise NotPolynomial("this divides by zero", node.span)
-            return number(constant**exponent)
+            return Polynomial(number(constant**exponent).terms, value.axes)
         if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
             raised = _monomial_power(value.terms[0], exponent)
             if raised is not None:
@@ -334,13 +356,13 @@ class Expansion:
                 result = multiply(result, value, self.source)
             return result
         if self._known(value):
-            return self._derive("power", (value, number(exponent)), node)
+            return self.derive("power", (value, number(exponent)), node)
         raise NotPolynomial("this power of a sum of unknowns has no closed form here", node.span)
 
     def log(self, value: Polynomial, node: Expression) -> Polynomial:
-        constant = value.constant
+        constant = self._uniform(value)
         if constant is not None and constant > 0:
-            return number(math.log(constant))
+            return Polynomial(number(math.log(constant)).terms, value.axes)
         if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
             term = value.terms[0]
             logs = [_log_of(item) for item in term.atoms]
@@ -351,7 +373,7 @@ class Expansion:
         if complement is not None:
             return Polynomial((Term(1.0, (complement,)),), value.axes)
         if self._known(value):
-            return self._derive("log", (value,), node)
+            return self.derive("log", (value,), node)
         raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
 
     def _complement(self, value: Polynomial) -> Atom | None:
@@ -409,7 +431,7 @@ class Expansion:
             if inverted is not None:
                 return Polynomial((inverted,), matrix.axes)
         if self._known(matrix):
-            return self._derive("inv", (matrix,), node)
+            return self.derive("inv", (matrix,), node)
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
 
     def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
@@ -432,7 +454,7 @@ class Expansion:
             if found is not None:
                 return found
         if self._known(matrix):
-            return self._derive("logdet", (matrix,), node)
+            return self.derive("logdet", (matrix,), node)
         raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
 
     def _log_determinant_monomial(
@@ -466,7 +488,7 @@ class Expansion:
         symbol = self.scope.symbols.get(item.variable)
         return symbol is None or symbol.known
 
-    def _derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
+    def derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
         """A known quantity under a name of its own; the same quantity keeps the same name."""
         axes = max((item.axes for item in arguments), key=len)
         if function == "logdet":

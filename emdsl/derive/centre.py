@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.expand import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, multiply
@@ -60,7 +61,8 @@ def centre(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[st
         terms = list(factor.terms)
         for item in factor.quadratics:
             residual = _about_reference(factor, item, joint, locations, partly_known, centred)
-            terms += _square(replace(item, quadratic=replace(item.quadratic, residual=residual)), joint.source)
+            squared = _square(replace(item, quadratic=replace(item.quadratic, residual=residual)), joint.source)
+            terms += resolve_deltas(Polynomial(tuple(squared))).terms
         factors.append((factor, tuple(terms)))
     symbols = {item.name: _symbol(item, joint) for item in centred}
     scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers)
@@ -95,8 +97,11 @@ def _locations(joint: LogJoint, partly_known: frozenset[str], inferred: frozense
             for item in term.atoms
         ]
         candidates -= {item.variable for item in outside}
+        gates = {index for _, index in factor.gates}
         for part in factor.quadratics:
             for term in part.quadratic.residual.terms:
+                if any(is_known(item, joint.scope, joint) and item.indices & gates for item in term.atoms):
+                    candidates -= {item.variable for item in term.atoms}
                 unknown = [item for item in term.atoms if not is_known(item, joint.scope, joint) and item.statistic != HOT]
                 linear = len(unknown) == 1 and unknown[0].statistic == IDENTITY
                 if not linear:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expand import resolve_deltas
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.structure.locals import LocalBlock
@@ -71,11 +71,30 @@ class Collapsed:
     terms: tuple[tuple[str, Term], ...]
     sweeps: tuple[Sweep, ...]
 
+    @property
+    def symmetric(self) -> frozenset[str]:
+        """Statistics that do not change when their last two axes are exchanged."""
+        return frozenset(
+            item.name
+            for sweep in self.sweeps
+            for item in sweep.statistics
+            if item.feature.symmetric or (not item.feature.links and _is_square(item.local))
+        )
+
     def statistic(self, name: str) -> SufficientStatistic | None:
         return next((item for sweep in self.sweeps for item in sweep.statistics if item.name == name), None)
 
     def sweep_of(self, name: str) -> Sweep:
         return next(sweep for sweep in self.sweeps if any(item.name == name for item in sweep.statistics))
+
+
+def _is_square(local: LocalStatistic) -> bool:
+    """Whether a local statistic is a vector times itself, with an axis for each factor."""
+    plain = [item for item in local.atoms if item.statistic != HOT]
+    if len(plain) != 2 or plain[0].variable != plain[1].variable:
+        return False
+    first, second = (set(item.references) & set(local.axes) for item in plain)
+    return len(first) == len(second) == 1 and first != second
 
 
 class Collapser:
@@ -102,21 +121,67 @@ class Collapser:
     def _term(self, factor: Factor, term: Term) -> Term:
         is_local = {variable for block in self.blocks for variable in block.variables}
         term = self._observed_hot(term)
+        blocks = {block for block in self.blocks for item in term.atoms if item.variable in block.variables}
+        if not blocks and not self._has_rows(factor):
+            return term
+        block = next(iter(blocks), None)
+        if block is not None:
+            term = self._with_all_hots(self._free_categories(term), block, factor)
         local = tuple(item for item in term.atoms if item.variable in is_local)
         rest = tuple(item for item in term.atoms if item.variable not in is_local)
-        blocks = {block for block in self.blocks for item in local if item.variable in block.variables}
-        if len(blocks) > 1:
-            names = " and ".join(f"`{block.name}`" for block in sorted(blocks, key=lambda block: block.name))
-            raise not_compiled(f"{names} meet in the law of `{factor.variable}`", factor.span)
-        if not local and not self._has_rows(factor):
-            return term
         rows = self._rows(factor, local, rest)
         term, rest = self._row_indices_out_of_globals(replace(term, atoms=local + rest), rows, is_local)
-        data = tuple(item for item in rest if self._is_data(item, rows))
-        data = _without_masked_hot(data)
-        globals_ = tuple(item for item in rest if item not in data and not self._is_data(item, rows))
-        block = next(iter(blocks), None)
-        return self._statistic(block, term, local, data, globals_, rows)
+        data = _without_masked_hot(tuple(item for item in rest if self._is_data(item, rows)))
+        globals_ = tuple(item for item in rest if not self._is_data(item, rows))
+        counted = tuple(
+            index
+            for index in factor.plates
+            if index in term.bound and index not in rows and not any(index in item.indices for item in term.atoms)
+        )
+        unknown = any(self._is_global(item) for item in globals_)
+        return self._statistic(block, term, local, data, globals_, rows, counted if unknown else ())
+
+    def _free_categories(self, term: Term) -> Term:
+        """[z = 0] becomes [z = k]·[k = 0], so that the statistic is the whole table."""
+        atoms: list[Atom] = []
+        bound = list(term.bound)
+        for item in term.atoms:
+            if item.statistic == HOT and isinstance(item.references[-1], Fixed):
+                symbol = self.joint.scope.symbols[item.variable]
+                if not symbol.known and symbol.categories is not None:
+                    index = self.source.fresh(symbol.categories, "k")
+                    bound.append(index)
+                    atoms.append(Atom(STRUCTURE, DELTA, (index, item.references[-1])))
+                    item = replace(item, references=(*item.references[:-1], index))
+            atoms.append(item)
+        return Term(term.coefficient, tuple(atoms), tuple(bound))
+
+    def _with_all_hots(self, term: Term, block: LocalBlock, factor: Factor) -> Term:
+        """Σ_k [z = k] = 1 for every discrete latent of the block that the term lacks: statistics are over joint states."""
+        own = [item for item in term.atoms if item.variable in block.variables]
+        plates = self.joint.scope.symbols[own[0].variable].plates
+        references = own[0].references[: len(plates)]
+        for name in block.variables:
+            if len(self.joint.scope.symbols[name].plates) != len(plates):
+                listed = " and ".join(f"`{variable}`" for variable in block.variables)
+                raise not_compiled(f"{listed}, which are coupled but live on different plates", factor.span)
+        atoms, bound = [], list(term.bound)
+        for name in block.discrete:
+            present = [item for item in own if item.variable == name]
+            if len(present) > 1:
+                raise not_compiled(f"`{name}` meets itself in the law of `{factor.variable}`", factor.span)
+            if present:
+                atoms.append(present[0])
+                continue
+            symbol = self.joint.scope.symbols[name]
+            assert symbol.categories is not None
+            index = self.source.fresh(symbol.categories, "k")
+            bound.append(index)
+            atoms.append(Atom(name, HOT, (*references, index)))
+        order = {name: place for place, name in enumerate(block.gaussian)}
+        atoms += sorted((item for item in own if item.variable in order), key=lambda item: order[item.variable])
+        rest = tuple(item for item in term.atoms if item.variable not in block.variables)
+        return Term(term.coefficient, (*atoms, *rest), tuple(bound))
 
     def _observed_hot(self, term: Term) -> Term:
         """θ[…, y_n] becomes θ[…, v]·[y_n = v] with v bound: the observed one-hot is a feature."""
@@ -125,15 +190,17 @@ class Collapser:
         extra: list[Atom] = []
         for item in term.atoms:
             symbol = self.joint.scope.symbols.get(item.variable)
-            if symbol is None or symbol.known or item.statistic == MASK:
+            if item.statistic != DELTA and (symbol is None or symbol.known or item.statistic == MASK):
                 atoms.append(item)
                 continue
             references: list[Reference] = []
             for position, reference in enumerate(item.references):
                 if isinstance(reference, Gather):
                     if reference not in hots:
-                        size, letter = symbol.axes[position]
-                        hots[reference] = self.source.fresh(size, "v" if position >= len(symbol.plates) else letter)
+                        categories = self.joint.scope.symbols[reference.table].categories
+                        size, letter = symbol.axes[position] if symbol else (categories or 0, "v")
+                        plated = symbol is not None and position < len(symbol.plates)
+                        hots[reference] = self.source.fresh(size, letter if plated else "v")
                         extra.append(Atom(reference.table, HOT, (*reference.references, hots[reference])))
                     reference = hots[reference]
                 references.append(reference)
@@ -143,7 +210,8 @@ class Collapser:
     def _has_rows(self, factor: Factor) -> bool:
         """Whether the factor is a law of data or of a local latent, not a prior of something global."""
         symbol = self.joint.scope.symbols[factor.variable]
-        return symbol.known or any(factor.variable in block.variables for block in self.blocks)
+        row_owned = any(factor.variable in block.variables for block in self.blocks)
+        return symbol.known or row_owned or factor.variable in self.partly_known
 
     def _rows(self, factor: Factor, local: tuple[Atom, ...], rest: tuple[Atom, ...]) -> tuple[Index, ...]:
         """The row indices of a term: those of its local latents, else the factor's plates that no parameter has."""
@@ -160,12 +228,13 @@ class Collapser:
             return tuple(reference for reference in rows if isinstance(reference, Index))
         parts = [*factor.terms, *(item.cofactor for item in factor.quadratics), Term(1.0, rest)]
         parts += [term for item in factor.quadratics for term in item.quadratic.residual.terms]
-        taken = {index for part in parts for item in part.atoms if self._is_global(item) for index in item.indices}
+        taken = {index for part in parts for item in part.atoms if self._is_global(item) for index in item.references}
         return tuple(index for index in factor.plates if index not in taken)
 
     def _is_global(self, item: Atom) -> bool:
         """Whether an atom belongs to something unknown that no row owns."""
-        return not self._known(item) and not any(item.variable in block.variables for block in self.blocks)
+        local = any(item.variable in block.variables for block in self.blocks) or item.variable in self.partly_known
+        return not self._known(item) and not local
 
     def _row_indices_out_of_globals(
         self, term: Term, rows: tuple[Index, ...], is_local: set[str]
@@ -211,6 +280,7 @@ class Collapser:
         data: tuple[Atom, ...],
         globals_: tuple[Atom, ...],
         rows: tuple[Index, ...],
+        counted: tuple[Index, ...],
     ) -> Term:
         """The term with its local and data atoms replaced by their sufficient statistic.
 
@@ -222,7 +292,7 @@ class Collapser:
         local_axes = _ordered(local, exclude=set(rows))
         varying = _ordered(data, exclude=set(rows))
         read_at = tuple(index for index in varying if index in outer or index in local_axes)
-        inner = tuple(index for index in varying if index not in read_at)
+        inner = tuple(index for index in varying if index not in read_at) + counted
         own = {index: self.source.copy_of(index) for index in read_at if index in local_axes}
         data = tuple(item.substitute(dict(own)) for item in data)
         links = tuple(own.get(index, index) for index in read_at)
@@ -262,12 +332,13 @@ class Collapser:
             tuple(index.letter for index in rows),
             canonical_form(local, rows, local_axes),
             canonical_form(data, rows, links),
+            tuple(index.letter for index in inner if not any(index in item.indices for item in data)),
         )
         if key in self.keys:
             return self.keys[key]
         symmetric = len(links) == 2 and canonical_form(data, rows, links) == canonical_form(data, rows, links[::-1])
         feature = Feature(data, links, rows, inner, symmetric)
-        name = self._name(local, data, local_axes + links, rows)
+        name = self._name(local, data, local_axes + links, inner)
         statistic = SufficientStatistic(name, LocalStatistic(local, local_axes), feature)
         self.keys[key] = statistic
         plates = tuple(index.letter for index in rows)
@@ -275,14 +346,17 @@ class Collapser:
         return statistic
 
     def _name(
-        self, local: tuple[Atom, ...], data: tuple[Atom, ...], axes: tuple[Index, ...], rows: tuple[Index, ...]
+        self, local: tuple[Atom, ...], data: tuple[Atom, ...], axes: tuple[Index, ...], inner: tuple[Index, ...]
     ) -> str:
         """`N_k`, `x_kd`, `xx_kde`: what is summed, then its axes."""
         parts = [_spelling(item) for item in (*local, *data) if item.statistic != HOT or item in data]
         letters = _letters(axes)
-        stem = "_".join(part for part in parts if part) or "N"
+        count = "_".join(("N" if axes else "count", *(str(index.size) for index in inner)))
+        stem = "_".join(part for part in parts if part) or count
         name = f"{stem}_{letters}" if letters else stem
-        taken = {item.name for item in self.keys.values()}
+        taken = {item.name for item in self.keys.values()} | set(self.joint.scope.symbols)
+        if name in self.joint.scope.symbols:
+            name = f"sum_{name}"
         if name in taken:
             name = f"{'_'.join(item.variable for item in local if item.statistic == HOT) or 'rows'}_{name}"
         serial = 2

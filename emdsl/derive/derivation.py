@@ -25,8 +25,27 @@ from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
-from emdsl.structure.blocks import discrete_blocks, latents, parameters
-from emdsl.structure.locals import LocalBlock
+from emdsl.structure.blocks import latents, parameters
+from emdsl.structure.locals import LocalBlock, local_blocks
+
+
+def _blocks(bound: BoundModel, centred: CentredJoint) -> tuple[LocalBlock, ...]:
+    """Local latents, and vectors with missing entries, grouped by the terms in which they meet."""
+    types = bound.checked.types
+    plates: dict[str, tuple[str, ...]] = {}
+    for variable in latents(bound):
+        kind = types[variable.name].kind
+        if kind not in ("index", "real"):
+            raise not_compiled(f"the {kind} latent `{variable.name}`", variable.span)
+        if not variable.plates:
+            raise not_compiled(f"the latent `{variable.name}`, which no plate repeats", variable.span)
+        plates[variable.name] = variable.plates
+    for item in centred.centred:
+        if item.base is not None:
+            plates[item.name] = tuple(letter for _, letter in centred.joint.scope.symbols[item.name].plates)
+    discrete = frozenset(name for name in plates if name in types and types[name].kind == "index")
+    meetings = (term.variables() for _, terms in centred.factors for term in terms)
+    return local_blocks(plates, discrete, meetings)
 
 
 @dataclass(frozen=True)
@@ -46,25 +65,21 @@ class Derivation:
 def derive(bound: BoundModel, method: str) -> Derivation:
     """Derive every function of the module for `method`: em or hard."""
     model, types = bound.checked.model, bound.checked.types
-    blocks = discrete_blocks(bound)
-    covered = {name for block in blocks for name in block.variables}
-    for variable in latents(bound):
-        if variable.name not in covered:
-            raise not_compiled(f"the latent `{variable.name}`", variable.span)
     joint = log_joint(bound)
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
-    if partly:
-        raise not_compiled("missing entries of a vector", None)
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
     centred = centre(joint, partly, reals)
+    blocks = _blocks(bound, centred)
     collapsed = Collapser(centred.joint, blocks, partly).collapse(centred.factors)
     spans = {variable.name: variable.span for variable in model.variables}
+    matrices = frozenset(name for name, symbol in centred.joint.scope.symbols.items() if symbol.kind == "cov")
+    symmetric = matrices | collapsed.symmetric
     steps = updates(
-        [term for _, term in collapsed.terms], unknown, centred.locations, centred.joint.scope, spans, joint.source
+        [term for _, term in collapsed.terms], unknown, centred.joint.scope, spans, joint.source, symmetric
     )
     names = Names()
-    for name in (*centred.joint.scope.symbols, *bound.constants):
+    for name in (*joint.scope.symbols, *bound.constants):
         names.of(name)
     setting = Setting(
         names=names,
@@ -76,7 +91,7 @@ def derive(bound: BoundModel, method: str) -> Derivation:
         parameters=unknown,
         locations=centred.locations,
         gated_axes=centred.gated_axes,
-        missing=frozenset(v.name for v in model.variables if v.missing and v.role is Role.OBSERVED),
+        missing=frozenset(v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly),
         hard=method == "hard",
     )
     module = _module(bound, method, setting, steps)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign, Body
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.collapse import Collapsed, Feature, SufficientStatistic, Sweep
-from emdsl.derive.layout import Layout, Slot, layout
+from emdsl.derive.layout import Layout, Slot, is_constant, layout
+from emdsl.derive.expectation import expectation
 from emdsl.derive.lower import lower, lower_term
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
@@ -44,7 +45,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
         references = [setting.names.of(f"reference {location}") for location in setting.gated_axes]
         arguments += [f"by_group({', '.join((natural, *references))})", f'start["{sweep.block.name}"] if start else expect']
         statements += body.statements
-        statements += setting.expectation(sweep.block)
+        statements += expectation(sweep, plan, setting)
     else:
         arguments.append(plan.width)
     statements.insert(len(body.statements), _writer(sweep, setting, plan))
@@ -90,7 +91,7 @@ def feature_text(feature: Feature) -> str:
                 parts.append(f"{stem}{index}^{exponent:g}")
             case kind, _:
                 parts.append(f"{kind} {stem}{index}")
-    return " ".join(parts) or "1"
+    return " ".join(parts) or "".join(str(index.size) for index in feature.inner) or "1"
 
 
 # ---------------------------------------------------------------- natural parameters
@@ -132,9 +133,10 @@ def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
             continue
         local, feature = plan.local_slot(statistic.local), plan.feature_slot(statistic.feature)
         comment = f"coefficient of {statistic_text(statistic)}"
+        array = covering(array, statistic.local.axes, setting)
         named = body.define(f"natural {statistic.name}", array, statistic.axes, comment)
         blocks[local.text, feature.text] = _flattened(named, local, feature)
-    name = setting.names.of(f"natural {sweep.block.name if sweep.block else ''}")
+    name = setting.names.of(f"naturals of {sweep.block.name if sweep.block else ''}")
     body.statements.append(Assign(name, f"np.zeros(({plan.height}, {plan.width}))"))
     for (local_text, feature_text_), code in blocks.items():
         whole = len(plan.locals) == 1 and plan.locals[0][1].shape
@@ -175,7 +177,7 @@ def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> Nested:
     )
     statements: list[ProgrammeStatement] = []
     for feature, slot in plan.features:
-        if not feature.atoms:
+        if is_constant(feature):
             continue
         if slot.packed:
             operand = moments.operand(feature.atoms[0])
@@ -203,16 +205,38 @@ def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> Nested:
 
 def _covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
     """A feature that lacks a row axis is repeated along it."""
-    if not isinstance(value, Contraction):
+    if len(axes) == 1 and not carried_axes(value):
         return value
-    carried = {reference for operand in value.operands for reference in operand.references}
+    return repeated(value, axes, {axis: setting.block_size(axis) for axis in axes})
+
+
+def covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
+    """A natural parameter that lacks an axis of its local statistic is repeated along it."""
+    if len(axes) < 2:
+        return value
+    return repeated(value, axes, {axis: setting.size_text(axis.size) for axis in axes})
+
+
+def repeated(value: Array, axes: tuple[Index, ...], lengths: dict[Index, str]) -> Array:
+    """The array times ones along those of `axes` that none of its parts carries."""
+    carried = carried_axes(value)
     absent = [axis for axis in axes if axis not in carried]
-    if not absent or axes[:1] == tuple(absent) == axes:
+    if not absent:
         return value
-    ones = tuple(
-        Operand(Named(f"np.ones({setting.block_size(axis)})", (axis,)), (axis,)) for axis in absent
-    )
-    return Contraction(value.coefficient, value.operands + ones, value.axes, value.counted)
+    ones = tuple(Operand(Named(f"np.ones({lengths[axis]})", (axis,)), (axis,)) for axis in absent)
+    if isinstance(value, Contraction):
+        return Contraction(value.coefficient, value.operands + ones, value.axes, value.counted)
+    return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
+
+
+def carried_axes(value: Array) -> frozenset[Index]:
+    """The axes that at least one part of an array really has."""
+    match value:
+        case Contraction(_, operands, axes):
+            return frozenset(r for o in operands for r in o.references if isinstance(r, Index)) & frozenset(axes)
+        case Total(parts):
+            return frozenset(axis for part in parts for axis in carried_axes(part))
+    return frozenset(value.axes)
 
 
 def _call(function: str, value: Array, target: str) -> Assign:

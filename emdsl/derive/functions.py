@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from emdsl.algebra.terms import OFFSET, Polynomial, Term
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.e_step import SweepCode, unpacking
+from emdsl.derive.expectation import variables_of
+from emdsl.derive.layout import is_constant
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
+from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.structure.locals import LocalBlock
 
 #: Above this many squared standard deviations between a state and the common reference point, each state has its own.
 SPREAD_LIMIT = "1e4"
@@ -97,8 +102,10 @@ def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
         else:
             body.define(f"reference {name}", setting.names.of(name), axes)
     for update in updates:
-        write_update(update, body, moments, setting.scope, setting.source)
-    entries = ", ".join(f'"{name}": {setting.names.of(name)}' for name in setting.parameters)
+        write_update(update, body, moments, setting.scope, setting.source, setting.symmetric)
+    kept = [f'"{name}": {setting.names.of(name)}' for name in setting.parameters]
+    kept += [f'"given.{name}": {setting.names.of(name)}' for name in setting.held]
+    entries = ", ".join(kept)
     return Function(
         "m_step",
         "statistics, params",
@@ -154,7 +161,9 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         places = str(axes[0]) if len(axes) == 1 else str(axes)
         common = f"np.broadcast_to({own}.mean(axis={places}, keepdims=True), {own}.shape)"
         statements.append(Assign(setting.names.of(f"reference {name}"), common))
-    groupable = all(axes == (0,) for axes in setting.gated_axes.values())
+    gaussian = any(code.sweep.block is not None and code.sweep.block.gaussian for code in codes)
+    several = any(code.sweep.block is not None and len(code.sweep.block.discrete) > 1 for code in codes)
+    groupable = not gaussian and not several and all(axes == (0,) for axes in setting.gated_axes.values())
     spread = _spread(setting, codes, body) if groupable else None
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(name)}' for name in setting.gated_axes)
@@ -163,9 +172,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         name = setting.names.of("spread")
         statements.append(Assign(name, spread, "squared standard deviations between each state and the common point"))
         statements.append(Nested(f"if np.max({name}) > {SPREAD_LIMIT}:", (Lines((f"return {{{own_entries}}}",)),)))
-    sources = [
-        (name, text) for name, text in setting.sources(params=True) if "reference_points" not in text
-    ]
+    sources = [(name, text) for name, text in setting.sources(params=True) if "reference_points" not in text]
     return Function(
         "reference_points",
         "params",
@@ -183,7 +190,7 @@ def _spread(setting: Setting, codes: Sequence[SweepCode], body: Body) -> Array |
         for code in codes
         if code.sweep.block is not None
         for item in code.sweep.statistics
-        if not item.feature.atoms
+        if is_constant(item.feature)
     }
     terms = []
     axes = None
@@ -206,20 +213,19 @@ def _spread(setting: Setting, codes: Sequence[SweepCode], body: Body) -> Array |
 
 
 def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
-    """`posterior(data, params)`: the probabilities of each latent, row by row."""
+    """`posterior(data, params)`: what is expected of each latent, row by row."""
     body: list[ProgrammeStatement] = []
-    entries = []
+    entries: list[str] = []
     for code in codes:
         block = code.sweep.block
-        if block is None or block.discrete is None:
+        if block is None:
             continue
-        symbol = setting.scope.symbols[block.discrete]
-        assert symbol.categories is not None
-        sizes = [setting.size_text(size) for size, _ in symbol.plates]
-        table = setting.names.of(f"probabilities {block.discrete}")
+        table = setting.names.of(f"expected {block.name}")
         body.append(Assign(table, f"expected_rows(*{code.name}(data, params))"))
-        shape = ", ".join((*sizes, setting.size_text(symbol.categories)))
-        entries.append(f'"{block.discrete}": {{"probabilities": {table}.T.reshape({shape})}}')
+        for name in block.gaussian:
+            if name in setting.centred:
+                body += _origin(name, code, setting)
+        entries += _posterior_entries(code, table, setting)
     return Function(
         "posterior",
         "data, params",
@@ -228,3 +234,66 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
         f"{{{', '.join(entries)}}}",
         setting.sources(params=True, data=True),
     )
+
+
+def _posterior_entries(code: SweepCode, table: str, setting: Setting) -> list[str]:
+    """One entry for each variable of a block: probabilities, or mean and covariance."""
+    block = code.sweep.block
+    assert block is not None
+    states = _states(block, setting)
+    plates = ", ".join(setting.size_text(setting.plate_size(letter)) for letter in block.plates)
+    entries = []
+    for position, name in enumerate(block.discrete):
+        others = tuple(place for place in range(len(states)) if place != position)
+        tabled = f"{table}[:{' * '.join(states)}].reshape({', '.join(states)}, -1)"
+        marginal = f"{tabled}.sum(axis={others})" if others else f"{table}[:{states[0]}]"
+        entries.append(f'"{name}": {{"probabilities": {marginal}.T.reshape({plates}, {states[position]})}}')
+    for name in block.gaussian:
+        entries.append(_gaussian_entry(code, name, table, states, plates, setting))
+    return entries
+
+
+def _gaussian_entry(
+    code: SweepCode, name: str, table: str, states: list[str], plates: str, setting: Setting
+) -> str:
+    event = [setting.size_text(size) for size, _ in setting.scope.symbols[name].event]
+    size = event[0] if event else "1"
+    count = " * ".join(states) or "1"
+    single = next(slot for local, slot in code.layout.locals if variables_of(local) == (name,))
+    pair = next((slot for local, slot in code.layout.locals if variables_of(local) == (name, name)), None)
+    mean = f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"
+    base = setting.centred[name].base if name in setting.centred else None
+    if base is not None:
+        return f'"{base}": {{"mean": {mean} + {setting.names.of(f"origin {name}")}}}'
+    shape = ", ".join((plates, *event))
+    if pair is None:
+        return f'"{name}": {{"mean": {mean}.reshape({shape})}}'
+    second = f"{table}[{pair.start}:{pair.stop}].reshape({count}, {size}, {size}, -1).sum(axis=0)"
+    both = ", ".join((plates, *event, *event))
+    kind = "cov" if event else "var"
+    moments = f"covariances({mean}, {second}).reshape({both})"
+    return f'"{name}": {{"mean": {mean}.reshape({shape}), "{kind}": {moments}}}'
+
+
+def _origin(name: str, code: SweepCode, setting: Setting) -> list[ProgrammeStatement]:
+    """What is added to a vector with missing entries to undo the centring: minus its location terms."""
+    item = setting.centred[name]
+    body = Body(setting.names)
+    moments = RowMoments(
+        body, setting.scope, setting.derived, setting.centred, setting.gated_axes, setting.missing, code.sweep.plates[0]
+    )
+    negative = tuple(replace(term, coefficient=-term.coefficient) for term in item.references)
+    target = setting.names.of(f"origin {name}")
+    if not negative:
+        return [Assign(target, "0.0")]
+    value = moments.centred_value(replace(item, known=(), references=negative), item.indices)
+    return [Assign("rows, group", "slice(None), 0"), *body.statements, Assign(target, value)]
+
+
+def _states(block: LocalBlock, setting: Setting) -> list[str]:
+    result = []
+    for name in block.discrete:
+        categories = setting.scope.symbols[name].categories
+        assert categories is not None
+        result.append(setting.size_text(categories))
+    return result

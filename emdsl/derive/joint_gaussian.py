@@ -18,6 +18,7 @@ from emdsl.algebra.terms import DELTA, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import scaled
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import axes_of
 from emdsl.derive.lower import Moments, lower
 
@@ -32,7 +33,13 @@ class Member:
 
 
 def joint_mode(
-    variables: tuple[str, ...], terms: Sequence[Term], body: Body, moments: Moments, scope: Scope, source: IndexSource
+    variables: tuple[str, ...],
+    terms: Sequence[Term],
+    body: Body,
+    moments: Moments,
+    scope: Scope,
+    source: IndexSource,
+    symmetric: frozenset[str],
 ) -> None:
     """Assign every variable of the group its part of the solution."""
     members = []
@@ -48,12 +55,12 @@ def joint_mode(
         for two in members:
             axes = shared + joint[one.name] + other[two.name]
             cofactor = Polynomial(pairs[one.name, two.name], axes).substitute(merged)
-            row.append(_block(f"precision {one.name} {two.name}", cofactor, -1.0, body, moments))
+            row.append(_block(f"precision {one.name} {two.name}", cofactor, -1.0, body, moments, symmetric))
         blocks.append(f"[{', '.join(row)}]")
     sides = []
     for one in members:
         cofactor = Polynomial(linear[one.name], shared + joint[one.name]).substitute(merged)
-        sides.append(_block(f"linear {one.name}", cofactor, 1.0, body, moments))
+        sides.append(_block(f"linear {one.name}", cofactor, 1.0, body, moments, symmetric))
     shapes = [_shape(joint[one.name], moments) for one in members]
     batch = _shape(shared, moments)
     arguments = (f"[{', '.join(blocks)}]", f"[{', '.join(sides)}]", batch, f"[{', '.join(shapes)}]")
@@ -159,14 +166,17 @@ def _merged_axes(
     return merged, shared, joint, other
 
 
-def _block(label: str, cofactor: Polynomial, factor: float, body: Body, moments: Moments) -> str:
+def _block(
+    label: str, cofactor: Polynomial, factor: float, body: Body, moments: Moments, symmetric: frozenset[str]
+) -> str:
     stripped = tuple(
         replace(
             term, atoms=tuple(item for item in term.atoms if item.statistic != DELTA or len(set(item.references)) == 2)
         )
         for term in cofactor.terms
     )
-    array = lower(resolve_deltas(Polynomial(stripped, cofactor.axes)), moments)
+    resolved = resolve_deltas(Polynomial(stripped, cofactor.axes))
+    array = lower(Polynomial(normal_form(resolved.terms, symmetric), resolved.axes), moments)
     if array is None:
         return "0.0"
     return body.define(label, scaled(array, factor), cofactor.axes).name

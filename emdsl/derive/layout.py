@@ -48,7 +48,12 @@ class Layout:
 
 
 def same_feature(one: Feature, other: Feature) -> bool:
-    return canonical_form(one.atoms, one.rows, one.links) == canonical_form(other.atoms, other.rows, other.links)
+    return _feature_key(one) == _feature_key(other)
+
+
+def _feature_key(feature: Feature) -> tuple[object, ...]:
+    counted = [i.letter for i in feature.inner if not any(i in item.indices for item in feature.atoms)]
+    return (canonical_form(feature.atoms, feature.rows, feature.links), tuple(counted))
 
 
 def same_local(one: LocalStatistic, other: LocalStatistic) -> bool:
@@ -57,6 +62,11 @@ def same_local(one: LocalStatistic, other: LocalStatistic) -> bool:
 
 def _local_key(local: LocalStatistic) -> tuple[object, ...]:
     return tuple((item.variable, item.statistic, len(item.references)) for item in local.atoms)
+
+
+def is_constant(feature: Feature) -> bool:
+    """Whether the feature is 1 for every row."""
+    return not feature.atoms and not feature.inner
 
 
 def is_packed(feature: Feature) -> bool:
@@ -78,7 +88,7 @@ def layout(sweep: Sweep, size_text: SizeText) -> Layout:
     features: list[Feature] = []
     local: list[LocalStatistic] = []
     for statistic in statistics:
-        if statistic.feature.atoms and not any(same_feature(statistic.feature, other) for other in features):
+        if not is_constant(statistic.feature) and not any(same_feature(statistic.feature, other) for other in features):
             features.append(statistic.feature)
     for statistic in sorted(sweep.statistics, key=lambda item: len(item.local.atoms)):
         if not any(same_local(statistic.local, other) for other in local):

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.expand import Derived, Expansion, NotPolynomial, Quadratic, resolve_deltas
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
-from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.indices import Fixed, Index, IndexSource
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import MASK, QUADRATIC, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, MASK, QUADRATIC, STRUCTURE, Atom, Polynomial, Term, add, multiply
 from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -215,6 +215,10 @@ def _log_density(
         bindings = dict(zip((name for name, _ in custom.parameters), expressions, strict=True))
         expansion.arguments = {custom.subject[0]: subject, **_plain(bindings, law)}
         return expansion.expand(custom.log_density)
+    if law.family == "switch":
+        return _switch(law, subject, variable, bound, expansion)
+    if law.family == "PointMass":
+        return _point_mass(law, subject, variable, expansion)
     known = family(law.family)
     if known is None:
         raise not_compiled(f"the law `{law.family}`", law.span)
@@ -236,6 +240,39 @@ def _log_density(
     expansion.shapes = shapes
     canonical = form.canonical({name: Name(f"@{name}") for name in given})
     return expansion.expand(form.log_density(Name("@value"), **canonical))
+
+
+def _switch(
+    law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion
+) -> Polynomial:
+    """Σ_c [s = c] · log density of the c-th law."""
+    (_, selector), *branches = law.arguments
+    if not isinstance(selector, Expression):
+        raise not_compiled("`switch` without an index", law.span)
+    chosen = expansion.reference(selector)
+    result = Polynomial(())
+    for position, (_, branch) in enumerate(branches):
+        if not isinstance(branch, Law):
+            raise not_compiled("`switch` of something that is no law", law.span)
+        value = _log_density(branch, subject, variable, bound, expansion)
+        case = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (chosen, Fixed(position))),)),))
+        result = add(result, multiply(value, case, expansion.source))
+    return result
+
+
+def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Expansion) -> Polynomial:
+    """log [y = value]: zero where it holds, and beyond every finite number where it does not."""
+    ((_, value),) = law.arguments
+    if not isinstance(value, Expression) or not expansion.scope.symbols[variable.name].known:
+        raise not_compiled("`PointMass` as the law of something unknown", law.span)
+    one, two = expansion.expand(subject), expansion.expand(value)
+    if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):
+        raise not_compiled("`PointMass` at something unknown", law.span)
+    return expansion.derive("differs", (one, two), value).scaled(-IMPOSSIBLE)
+
+
+#: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
+IMPOSSIBLE = 1e300
 
 
 def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Expression]:

@@ -11,11 +11,24 @@ from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug
 
 
+#: numpy and scipy spellings of the language's functions.
+NUMPY_NAMES = {
+    "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
+    "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
+    "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
+    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln",
+}  # fmt: skip
+
+
 class Moments(Protocol):
     """Expectations of atoms under the current estimates or posteriors."""
 
     def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
         """A coefficient and operands whose product is the expectation of the product of `atoms`."""
+        ...
+
+    def structural(self, item: Atom) -> Operand:
+        """A delta or a number as an operand."""
         ...
 
     def size(self, size: str | int) -> Named | int:
@@ -35,7 +48,7 @@ def lower_term(term: Term, axes: tuple[Index, ...], moments: Moments) -> Array:
     for item in term.atoms:
         (structure if item.variable == STRUCTURE else plain).append(item)
     factor, operands = moments.operands(plain)
-    operands += [_structural(item, moments) for item in structure]
+    operands += [moments.structural(item) for item in structure]
     carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
     counted = []
     coefficient = term.coefficient * factor
@@ -49,7 +62,8 @@ def lower_term(term: Term, axes: tuple[Index, ...], moments: Moments) -> Array:
     return Contraction(coefficient, tuple(operands), axes, tuple(counted))
 
 
-def _structural(item: Atom, moments: Moments) -> Operand:
+def structural_operand(item: Atom, moments: Moments) -> Operand:
+    """`np.eye`, an indicator of one position, or `np.arange`."""
     if item.statistic == NUMBER:
         (reference,) = item.references
         if not isinstance(reference, Index):
@@ -67,7 +81,7 @@ def _structural(item: Atom, moments: Moments) -> Operand:
 
 
 def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
-    code = f"(np.arange({_size_text(index, moments)}) == {position.position})"
+    code = f"np.eye({_size_text(index, moments)})[{position.position}]"
     references: tuple[Reference, ...] = (index,)
     return Operand(Named(code, (index,)), references)
 

@@ -39,19 +39,18 @@ class Update:
     terms: tuple[Term, ...]
 
 
-def symmetric_variables(scope: Scope) -> frozenset[str]:
-    return frozenset(name for name, symbol in scope.symbols.items() if symbol.kind == "cov")
-
-
 def updates(
-    terms: Sequence[Term], parameters: Sequence[str], locations: Sequence[str], scope: Scope, spans: dict[str, Span | None],
+    terms: Sequence[Term],
+    parameters: Sequence[str],
+    scope: Scope,
+    spans: dict[str, Span | None],
     source: IndexSource,
+    symmetric: frozenset[str],
 ) -> tuple[Update, ...]:
     """The blocks in the order of their updates, each matched to its kernel."""
     reals = [name for name in parameters if scope.symbols[name].kind == "real"]
     others = [name for name in parameters if name not in reals]
     ordered: list[tuple[str, ...]] = [*_coupled(terms, reals), *((name,) for name in others)]
-    symmetric = symmetric_variables(scope)
     result = []
     for group in ordered:
         own = normal_form([t for t in terms if t.variables() & set(group)], symmetric)
@@ -109,10 +108,12 @@ def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str,
             raise not_compiled(f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]])
 
 
-def write_update(update: Update, body: Body, moments: Moments, scope: Scope, source: IndexSource) -> None:
+def write_update(
+    update: Update, body: Body, moments: Moments, scope: Scope, source: IndexSource, symmetric: frozenset[str]
+) -> None:
     """The statements of one update; each variable of the block is assigned anew."""
     if len(update.variables) > 1:
-        joint_mode(update.variables, update.terms, body, moments, scope, source)
+        joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric)
         return
     (name,) = update.variables
     symbol = scope.symbols[name]

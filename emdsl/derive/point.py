@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from emdsl.algebra.expand import Derived
 from emdsl.algebra.indices import Index, IndexSource
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import lower_term
+from emdsl.derive.lower import NUMPY_NAMES, lower_term, structural_operand
 from emdsl.errors import CompilerBug
 
 #: Supports on which log p is taken with care at zero.
@@ -28,13 +29,17 @@ class PointMoments:
         arrays: Mapping[str, tuple[Index, ...]],
         statistics: frozenset[str],
         centred: Mapping[str, Centred],
+        derived: Mapping[str, Derived],
     ) -> None:
         """`arrays`: axes of what stands in the body without being a variable: statistics, reference points."""
         self.body, self.scope, self.source, self.arrays = body, scope, source, arrays
-        self.statistics, self.centred = statistics, centred
+        self.statistics, self.centred, self.derived = statistics, centred, derived
 
     def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
         return 1.0, [Operand(self.moment(item), item.references) for item in atoms]
+
+    def structural(self, item: Atom) -> Operand:
+        return structural_operand(item, self)
 
     def size(self, size: str | int) -> Named | int:
         if isinstance(size, int):
@@ -56,6 +61,8 @@ class PointMoments:
             return self.body.assume(name, self.arrays[name])
         if name in self.centred:
             return self._centred_prior(self.centred[name])
+        if name in self.derived:
+            return self._derived(self.derived[name])
         symbol = self.scope.symbols.get(name)
         if symbol is None:
             return self.body.assume(name, ())
@@ -79,12 +86,24 @@ class PointMoments:
         parts = tuple(lower_term(term, item.indices, self) for term in terms)
         return self.body.define(item.name, total(parts, item.indices), item.indices)
 
+    def _derived(self, item: Derived) -> Named:
+        """A quantity of constants: `function(arguments)`."""
+        arguments: list[Array | float | str] = []
+        for argument in item.arguments:
+            constant = argument.constant
+            lowered = tuple(lower_term(term, argument.axes, self) for term in argument.terms)
+            arguments.append(constant if constant is not None else total(lowered, argument.axes))
+        function = NUMPY_NAMES.get(item.function, item.function)
+        return self.body.define(item.name, Apply(function, tuple(arguments), item.indices), item.indices)
+
     def moment(self, item: Atom) -> Array:
         value = self.value(item.variable)
         statistic, name = item.statistic, item.variable
         if statistic == IDENTITY:
             return value
         symbol = self.scope.symbols[name]
+        if statistic.kind == "hot":
+            return self._one_hot(item, value)
         axes = value.axes[: len(symbol.plates)] if statistic.kind == "logdet" else value.axes
         careful = symbol.kind in PROBABILITIES
         match statistic.kind:
@@ -104,6 +123,16 @@ class PointMoments:
                 offset = Apply("-", (value, Named(reference.name, axes)), axes)
                 return self.body.define(f"offset_{name}", offset, axes, depends=(name,))
         raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{name}`")
+
+    def _one_hot(self, item: Atom, value: Named) -> Named:
+        """The one-hot of a known index array that a prior refers to."""
+        category = item.references[-1]
+        assert isinstance(category, Index)
+        own = self.source.copy_of(category)
+        size = self.size(category.size)
+        text = str(size) if isinstance(size, int) else size.name
+        axes = (*value.axes, own)
+        return self.body.define(f"is_{item.variable}", Apply("one_hot", (value, text), axes), axes)
 
     def _define(self, quantity: str, function: str, argument: Array, axes: tuple[Index, ...]) -> Named:
         variable = quantity.split("_", 1)[1]

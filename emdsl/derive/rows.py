@@ -7,21 +7,12 @@ from collections.abc import Mapping, Sequence
 from emdsl.algebra.expand import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import lower_term
+from emdsl.derive.lower import NUMPY_NAMES, lower_term, structural_operand
 from emdsl.errors import CompilerBug
-
-#: numpy and scipy spellings of the language's functions.
-FUNCTIONS = {
-    "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
-    "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
-    "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
-    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln",
-}  # fmt: skip
-
 
 class RowMoments:
     """Operands for the atoms of features, within a function that fills the block `rows`."""
@@ -44,6 +35,13 @@ class RowMoments:
         if isinstance(size, int):
             return size
         return Named(self.body.names.of(size))
+
+    def structural(self, item: Atom) -> Operand:
+        operand = structural_operand(item, self)
+        first = operand.references[0]
+        if isinstance(first, Index) and first.letter == self.lead and isinstance(operand.array, Named):
+            return Operand(Named(f"{operand.array.name}[rows]", operand.array.axes), operand.references)
+        return operand
 
     def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
         return 1.0, [self.operand(item) for item in atoms]
@@ -119,7 +117,7 @@ class RowMoments:
             moved = argument.substitute(dict(replacement))
             array = self.polynomial(Polynomial(moved.terms, axes + inner))
             arguments.append(array)
-        value: Array = Apply(FUNCTIONS.get(item.function, item.function), tuple(arguments), axes)
+        value: Array = Apply(NUMPY_NAMES.get(item.function, item.function), tuple(arguments), axes)
         if self._may_miss(item):
             value = Apply("np.nan_to_num", (value,), axes)
         return Operand(value, axes)
@@ -187,8 +185,3 @@ class RowMoments:
 
     def polynomial(self, value: Polynomial) -> Array:
         return total(tuple(lower_term(term, value.axes, self) for term in value.terms), value.axes)
-
-
-def is_row_atom(item: Atom) -> bool:
-    """Whether an atom is data; deltas and numbers are structure."""
-    return item.variable != STRUCTURE or item.statistic not in (DELTA, NUMBER)

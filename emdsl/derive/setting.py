@@ -10,12 +10,10 @@ from emdsl.algebra.indices import Index, IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.body import Body, Names
-from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
 from emdsl.derive.centre import Centred
 from emdsl.derive.collapse import Collapsed, normal_form
 from emdsl.derive.lower import Moments
 from emdsl.derive.point import PointMoments
-from emdsl.structure.locals import LocalBlock
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,20 @@ class Setting:
 
     @property
     def symmetric(self) -> frozenset[str]:
-        return frozenset(name for name, symbol in self.scope.symbols.items() if symbol.kind == "cov")
+        matrices = frozenset(name for name, symbol in self.scope.symbols.items() if symbol.kind == "cov")
+        return matrices | self.collapsed.symmetric
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Given data that priors use: they travel with the parameters, since the M-step sees no data."""
+        used = {name for _, term in self.collapsed.terms for name in term.variables()}
+        for name in tuple(used):
+            if name in self.derived:
+                arguments = self.derived[name].arguments
+                used |= {n for argument in arguments for term in argument.terms for n in term.variables()}
+            if name in self.centred:
+                used |= {n for term in self.centred[name].known for n in term.variables()}
+        return tuple(name for name in self.scope.symbols if name in used and self.is_data(name))
 
     def merged(self, polynomial: Polynomial) -> Polynomial:
         return Polynomial(normal_form(polynomial.terms, self.symmetric), polynomial.axes)
@@ -59,7 +70,7 @@ class Setting:
             symbol = self.scope.symbols[name]
             axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
             arrays[f"reference {name}"] = axes
-        return PointMoments(body, self.scope, self.source, arrays, self.statistic_names(), self.centred)
+        return PointMoments(body, self.scope, self.source, arrays, self.statistic_names(), self.centred, self.derived)
 
     def statistic_names(self) -> frozenset[str]:
         return frozenset(item.name for sweep in self.collapsed.sweeps for item in sweep.statistics)
@@ -103,47 +114,35 @@ class Setting:
         listed: list[tuple[str, str]] = []
         if data:
             for name, symbol in self.scope.symbols.items():
-                if symbol.known and symbol.value is None and name not in self.centred:
+                if self.is_data(name):
                     listed.append((self.names.of(name), f'data["{name}"]'))
         if statistics:
             for name in (item.name for sweep in self.collapsed.sweeps for item in sweep.statistics):
                 listed.append((self.names.of(f"statistic {name}"), f'statistics["{name}"]'))
         if params:
             listed += [(self.names.of(name), f'params["{name}"]') for name in self.parameters]
-            for name in self.gated_axes:
-                listed.append((self.names.of(f"reference {name}"), f'reference_points(params)["{name}"]'))
+            if not data:
+                listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.held]
+            for name in self.locations:
+                source = f'reference_points(params)["{name}"]' if name in self.gated_axes else f'params["{name}"]'
+                listed.append((self.names.of(f"reference {name}"), source))
         listed += self._sizes(params, data)
         return tuple(listed)
+
+    def is_data(self, name: str) -> bool:
+        """Whether the name is a variable that the user's data hold."""
+        symbol = self.scope.symbols[name]
+        partly = any(item.base == name for item in self.centred.values())
+        return (symbol.known or partly) and symbol.value is None and name not in self.centred
 
     def _sizes(self, params: bool, data: bool) -> list[tuple[str, str]]:
         found: dict[str, str] = {}
         for name, symbol in self.scope.symbols.items():
-            readable = (params and name in self.parameters) or (data and symbol.known and name not in self.centred)
-            if not readable or symbol.value is not None:
+            readable = (params and name in self.parameters) or (data and self.is_data(name))
+            if not readable:
                 continue
             holder = "params" if name in self.parameters else "data"
             for axis, (size, _) in enumerate(symbol.axes):
                 if isinstance(size, str) and size not in self.scope.numbers:
                     found.setdefault(size, f'{holder}["{name}"].shape[{axis}]')
         return [(self.names.of(size), text) for size, text in found.items()]
-
-    # ---------------------------------------------------------------- local inference
-
-    def expectation(self, block: LocalBlock) -> list[ProgrammeStatement]:
-        """`expect(natural, rows)`: natural parameters of a block of rows into expected statistics, in place."""
-        assert block.discrete is not None
-        function = "hardmax" if self.hard else "softmax"
-        lead = "rows"
-        name = block.discrete
-        return [
-            Nested(
-                "def expect(logits, rows):",
-                (
-                    Nested(
-                        f'if "{name}" in data:',
-                        (Lines((f'labelled(logits, data["{name}"][{lead}].reshape(-1))',)),),
-                    ),
-                    Lines((f"return {function}(logits)",)),
-                ),
-            )
-        ]

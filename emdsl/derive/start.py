@@ -13,6 +13,7 @@ from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.e_step import SweepCode
+from emdsl.derive.expectation import variables_of
 from emdsl.derive.setting import Setting
 
 
@@ -20,14 +21,19 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
     """`initialise(data, rng)`: one random start."""
     statements: list[ProgrammeStatement] = []
     entries = [f'"{name}": {_neutral(setting.scope.symbols[name], setting)}' for name in setting.parameters]
+    entries += [f'"given.{name}": data["{name}"]' for name in setting.held]
     statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
     blocks = [code for code in codes if code.sweep.block is not None]
     starts = []
     for code in blocks:
         block = code.sweep.block
         assert block is not None
-        if block.discrete is not None:
-            starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, data.get("{block.discrete}"))')
+        labels = f'data.get("{block.discrete[0]}")' if len(block.discrete) == 1 else "None"
+        if block.gaussian:
+            linear = [f"slice({slot.start}, {slot.stop})" for local, slot in code.layout.locals if len(variables_of(local)) < 2]
+            starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
+        else:
+            starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {labels})')
     start = f"{{{', '.join(starts)}}}" if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
@@ -44,7 +50,7 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
 
 def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
     """Data, and sizes from the data: from an axis, from a bound value, or as the largest index + 1."""
-    listed = [(name, text) for name, text in setting.sources(data=True)]
+    listed = list(setting.sources(data=True))
     have = {name for name, _ in listed}
     for symbol in setting.scope.symbols.values():
         for size, _ in symbol.axes:

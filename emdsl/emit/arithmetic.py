@@ -102,6 +102,11 @@ def _product(operands: list[Operand], axes: tuple[Index, ...], size_text: SizeTe
         return " * ".join(_broadcast(code, indices, axes) for code, indices in prepared)
     if len(prepared) == 1 and not summed and distinct and len(output) == 2 and output == axes:
         return f"{prepared[0][0]}.T"
+    if len(prepared) == 1 and distinct and _subsequence(output, prepared[0][1]):
+        code, indices = prepared[0]
+        places = [str(place) for place, index in enumerate(indices) if index in summed]
+        axis = "" if len(places) == len(indices) else places[0] if len(places) == 1 else f"({', '.join(places)})"
+        return _broadcast(f"{code}.sum({f'axis={axis}' if axis else ''})", output, axes)
     letters = _letters([index for _, indices in prepared for index in indices])
     inputs = ",".join("".join(letters[index] for index in indices) for _, indices in prepared)
     result = "".join(letters[index] for index in output)

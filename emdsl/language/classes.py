@@ -172,10 +172,8 @@ class Collector:
         if not isinstance(law, Law):
             raise mistake(declared, f"is defined by {law!r}, which is no law", "write `z[n] = Normal(mu, sd=1)`")
         written = tuple(
-            slot if isinstance(slot, Number) else Name(self.letter(slot, where))
-            if isinstance(slot, (Handle, Name)) else self.plain(slot, where)
-            for slot in slots
-        )  # fmt: skip
+            Name(self.letter(slot, where)) if isinstance(slot, Handle) else self.plain(slot, where) for slot in slots
+        )
         return Definition(written, self.law(law, where))
 
     def distribution(self, declared: NewFamily) -> NewDistribution:

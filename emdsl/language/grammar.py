@@ -20,9 +20,6 @@ STATEMENTS = (
     "plate", "time", "given", "param", "latent", "observed", "let", "dist", "fix", "order", "factorise",
 )  # fmt: skip
 
-#: Words that cannot be a name: the literals of the language.
-LITERALS = ("inf",)
-
 
 def grammar_text() -> str:
     """The text of emdsl.lark. Raises CompilerBug when the installation lacks it."""

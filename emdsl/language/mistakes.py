@@ -44,7 +44,9 @@ class Mistake:
 DRAWN = ("param z", "latent z", "observed z")
 INDEXED = tuple(f"{left}{letters}" for left in DRAWN for letters in ("", "[n]", "[n, k]"))
 TYPED = tuple(f"{left}{typed}" for left in INDEXED for typed in ("", " : real", " : real[K]"))
-MARKED = ("observed z missing", "observed z missing : real", "observed z missing : real[K]", "observed z : real missing")
+MARKED = (
+    "observed z missing", "observed z missing : real", "observed z missing : real[K]", "observed z : real missing",
+)  # fmt: skip
 
 #: The first of two mistakes with the same state and token decides.
 MISTAKES = (
@@ -73,8 +75,8 @@ MISTAKES = (
     Mistake(
         "E005", "`{token}` is not a type", "{type}",
         frozenset({"NAME"}),
-        (*(f"{left} : vector" for left in DRAWN), "given z : vector", "observed z missing : vector", "dist G(y : vector",
-         "dist G(y : real | m : vector"),
+        (*(f"{left} : vector" for left in DRAWN), "given z : vector", "observed z missing : vector",
+         "dist G(y : vector", "dist G(y : real | m : vector"),
     ),
     Mistake(
         "E005", "`{left}` has no type", "say what the data is, such as `{left} : real`",
@@ -87,7 +89,8 @@ MISTAKES = (
          "plate k in 3 -", "plate k in -1", "plate k K"),
     ),
     Mistake(
-        "E007", "a line defines a variable at a letter or at a fixed time", "write `z[t] ~ ...`; a lag stands on the right",
+        "E007", "a line defines a variable at a letter or at a fixed time",
+        "write `z[t] ~ ...`; a lag stands on the right",
         OPERATORS, tuple(f"{left}[{slots}" for left in DRAWN for slots in ("t-", "s, t-", "0-", "s, 0-")),
     ),
     Mistake(
@@ -132,7 +135,7 @@ MISTAKES = (
 
 #: Signs that the language does not have: what they mean elsewhere and what to write here.
 FOREIGN = (
-    ("..", "E006", "a plate runs over a size, from 0 to the size less 1", "write `plate k in K`"),
+    ("..", "E006", "there are no ranges: a letter runs over a size, from 0 to the size less 1", "write `plate k in K`"),
     ("<-", "E002", "`<-` is not a sign of the language", "write `~` before a law, `=` after `let`"),
     ("^", "E004", "`^` is not a sign of the language", "write a power as `x**2`"),
     ("%", "E004", "`%` is not a sign of the language", "write a matrix product as `A @ B`"),

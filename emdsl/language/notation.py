@@ -56,7 +56,8 @@ def _write(node: Expression, floor: int, tight: bool) -> str:
     """The text of `node` where an operator of strength `floor` or more binds without parentheses."""
     match node:
         case Number(value):
-            return _bracketed(write_number(value), SIGN if value < 0 else ATOM, floor)
+            text = write_number(value)
+            return _bracketed(text, SIGN if text.startswith("-") else ATOM, floor)
         case Name(name):
             return name
         case Subscript(base, indices):

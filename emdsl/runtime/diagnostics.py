@@ -1,4 +1,4 @@
-"""What a step did: whether the parameters settled, which block lowered the objective, whether a component collapsed.
+"""What a step did: how far the parameters moved and have yet to move, which block lowered the objective, whether a component collapsed.
 
 A component collapses where the likelihood has no maximum: shrinking one spread raises it by the same amount at every
 halving, for ever. A finite optimum gains nothing, or gains less and less.
@@ -32,13 +32,20 @@ def finite(params: Mapping[str, Array]) -> bool:
     return all(np.isfinite(value).all() for value in params.values())
 
 
-def settled(old: Mapping[str, Array], new: Mapping[str, Array], tol: float) -> bool:
-    """Whether no parameter moved by more than √tol of its scale; near an optimum the objective is quadratic in them."""
-    return all(
-        np.max(np.abs(new[name] - old[name]), initial=0.0)
-        <= np.sqrt(tol) * (1 + np.max(np.abs(old[name]), initial=0.0))
+def moved(old: Mapping[str, Array], new: Mapping[str, Array]) -> float:
+    """The longest way that a parameter went, relative to the scale of its array."""
+    return max(
+        float(np.max(np.abs(new[name] - old[name]), initial=0.0) / (1 + np.max(np.abs(old[name]), initial=0.0)))
         for name in new
     )
+
+
+def ahead(rate: float) -> float:
+    """What is still to come of steps that shrink by `rate`, in units of the last one: Σ_{i≥1} rateⁱ [Aitken1926].
+
+    inf while they do not shrink.
+    """
+    return rate / (1 - rate) if rate < 1 else np.inf
 
 
 def objective_at(module: Any, data: Mapping[str, Any], params: Params) -> float:
@@ -115,6 +122,6 @@ def _directions(module: Any, params: Params) -> Iterator[tuple[str, Any]]:
 
 
 def _moved(value: Array, at: tuple[Any, ...], step: Array) -> Array:
-    result = value.copy()
+    result = np.array(value)
     result[at] += step
     return result

@@ -1,14 +1,17 @@
-"""The fit: several short starts, the best of them continued, the best optimum in the interior kept.
+"""The fit: several short starts, the most promising of them continued, the best optimum in the interior kept.
 
     statistics, log likelihood = E(data, params);   params = M(statistics, params);   until nothing moves
 
-A run stops when |objective step| <= tol (1 + |objective|) and the parameters have settled. The objective of every step
-is checked: EM cannot lower it, so a drop is an error that names the block at fault. Starts that degenerate (a component
-without rows, a singular covariance, a likelihood without bound) never win.
+A run stops when |objective step| <= tol (1 + |objective|), no parameter moves by more than √tol of its scale, and the
+same bounds hold for all that is still ahead: EM converges linearly, so steps θ' - θ shrink by a rate r and leave the
+multiple r / (1 - r) of the last one, r² / (1 - r²) of its gain. The objective of every step is checked: EM cannot lower
+it, so a drop is an error that names the block at fault. Starts that degenerate (a component without rows, a singular
+covariance, a likelihood without bound) never win.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -18,14 +21,16 @@ import numpy as np
 
 from emdsl.errors import DataError, FitError
 from emdsl.runtime.coordinates import Array, Params
-from emdsl.runtime.diagnostics import collapsed, faults, finite, lowering_block, settled
+from emdsl.runtime.diagnostics import ahead, collapsed, faults, finite, lowering_block, moved
 from emdsl.runtime.squarem import STEP_FACTOR, extrapolate
 from emdsl.runtime.starts import LatentStart, start, streams
 
 #: M-steps of each start before the best are chosen, and the share of starts that is continued (at least two).
 SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
-#: Relative drop of the objective that is rounding.
-ROUNDING = 3e-9
+#: Relative drop of the objective that is rounding, and relative step of a parameter that is.
+ROUNDING, STILL = 3e-9, 1e-15
+#: An accelerated run hides the slowest direction in most of its steps; it showed in one of so many M-steps.
+RATES = 6
 
 Progress = Callable[[int, int, float], None]
 
@@ -66,13 +71,21 @@ class _State:
 
 @dataclass
 class _Run:
-    """One start on its way."""
+    """One start on its way: where it is, the gain and relative length of its last M-step, and how steps shrank."""
 
     start: int
     state: _State
     history: list[float] = field(default_factory=list)
     converged: bool = False
+    gain: float = np.inf
+    step: float = np.inf
+    rates: deque[float] = field(default_factory=deque)
     longest_step: float = 1.0
+
+    @property
+    def promise(self) -> float:
+        """The objective that steps shrinking as they do now would reach."""
+        return self.state.objective + (0.0 if self.converged else ahead(max(self.rates, default=0.0) ** 2) * self.gain)
 
 
 @dataclass(frozen=True)
@@ -136,17 +149,16 @@ class _Problem:
     def advance(self, run: _Run, limit: int) -> None:
         """Steps until convergence or `limit` M-steps in all."""
         while len(run.history) < limit and not run.converged:
-            before = run.state
             if self.accelerate == "squarem" and len(run.history) + 2 <= limit:
                 self._squared_step(run)
             else:
                 self._record(run, self.updated(run.state))
-            change = abs(run.state.objective - before.objective)
-            run.converged = (
-                self.tol > 0
-                and change <= self.tol * (1 + abs(run.state.objective))
-                and settled(before.params, run.state.params, self.tol)
-            )
+            run.converged = self.tol > 0 and self._settled(run)
+
+    def _settled(self, run: _Run) -> bool:
+        rate = max(run.rates) if run.step > STILL else 0.0
+        gain_bound, step_bound = self.tol * (1 + abs(run.state.objective)), np.sqrt(self.tol)
+        return bool(max(1, ahead(rate)) * run.step <= step_bound and max(1, ahead(rate**2)) * run.gain <= gain_bound)
 
     def _squared_step(self, run: _Run) -> None:
         """Two M-steps, and the point that they point to when it is better."""
@@ -173,6 +185,12 @@ class _Problem:
             run.longest_step = max(run.longest_step / STEP_FACTOR, STEP_FACTOR)
 
     def _record(self, run: _Run, state: _State) -> None:
+        run.gain = abs(state.objective - run.state.objective)
+        step = moved(run.state.params, state.params)
+        run.rates.append(step / run.step if run.step > 0 else 0.0)
+        if len(run.rates) > (1 if self.accelerate is None else RATES):
+            run.rates.popleft()
+        run.step = step
         run.state = state
         run.history.append(state.objective)
         if self.progress:
@@ -223,11 +241,14 @@ def run(
 
 
 def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_collapsed: bool) -> list[_Run]:
-    """The best starts run to the end, and others after them until one has an optimum in the interior."""
+    """The most promising starts run to the end, and others after them that promise more than the best of these.
+
+    All run on until one has an optimum in the interior.
+    """
     wanted = max(2, ceil(len(runs) * CONTINUED_SHARE))
     finished: list[_Run] = []
-    for tried, one in enumerate(sorted(runs, key=lambda one: -one.state.objective)):
-        if tried >= wanted and finished:
+    for tried, one in enumerate(sorted(runs, key=lambda one: -one.promise)):
+        if tried >= wanted and finished and one.promise <= max(other.state.objective for other in finished):
             break
         try:
             problem.advance(one, problem.max_iter)

@@ -146,10 +146,10 @@ def hardmax(logits: np.ndarray) -> np.ndarray:
 
 
 def labelled(logits: np.ndarray, labels: np.ndarray) -> None:
-    """Rule out, in place, the states that a given label excludes; labels (rows,) hold NaN where unknown."""
+    """Rule out, in place, what a given label excludes; logits (…, state, …, row), labels (row,), NaN where unknown."""
     known = ~np.isnan(labels)
-    states = np.arange(logits.shape[0])[:, None]
-    logits[:, known] = np.where(states == labels[known], logits[:, known], -1e300)
+    states = np.arange(logits.shape[1])[:, None, None]
+    logits[..., known] = np.where(states == labels[known], logits[..., known], -1e300)
 
 
 # ---------------------------------------------------------------- passes over the rows
@@ -254,20 +254,20 @@ def solve_blocks(
     widths = [int(np.prod(shape)) for shape in shapes]
     rows = [
         [
-            np.broadcast_to(block, batch + one + two).reshape(*batch, v, w)
+            np.broadcast_to(block, batch + one + two).reshape((*batch, v, w))
             for block, two, w in zip(row, shapes, widths, strict=True)
         ]
         for row, one, v in zip(precision, shapes, widths, strict=True)
     ]
     whole = np.concatenate([np.concatenate(row, axis=-1) for row in rows], axis=-2)
     sides = [
-        np.broadcast_to(side, batch + one).reshape(*batch, v)
+        np.broadcast_to(side, batch + one).reshape((*batch, v))
         for side, one, v in zip(linear, shapes, widths, strict=True)
     ]
     solution = solve(whole, np.concatenate(sides, axis=-1))
     ends = np.cumsum(widths)[:-1]
     parts = np.split(solution, ends, axis=-1)
-    return [part.reshape(*batch, *shape) for part, shape in zip(parts, shapes, strict=True)]
+    return [part.reshape((*batch, *shape)) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def by_group(natural: np.ndarray, *references: np.ndarray) -> np.ndarray:
@@ -346,3 +346,70 @@ def iterate(data, params, max_iter, tol, e_step, m_step, objective):
         if tol > 0 and abs(step) <= tol * (1 + abs(current)) and moved <= np.sqrt(tol):
             break
     return params, history
+
+
+def gaussian_rows(
+    natural: np.ndarray,
+    states: int,
+    has_logits: bool,
+    singles: list[tuple[slice, slice]],
+    pairs: list[tuple[slice, slice, slice]],
+    values: np.ndarray,
+    shared: bool,
+) -> np.ndarray:
+    """Natural parameters of a Gaussian vector under discrete states become expected statistics, in place.
+
+    natural: (statistic, row): the logits of the states, then for each single (its rows, its entries) the linear terms
+    and for each pair the quadratic ones, state by state. values: (row, entry), NaN where not known; rows that know the
+    same entries go together. `shared`: the quadratic terms are the same in every row. Returns the log partitions.
+    """
+    n, size = values.shape
+    linear, quadratic = np.zeros((states, size, n)), np.zeros((states, size, size, 1 if shared else n))
+    for place, entries in singles:
+        linear[:, entries] += natural[place].reshape(states, -1, n)
+    for place, one, two in pairs:
+        extent = (states, one.stop - one.start, two.stop - two.start, n)
+        quadratic[:, one, two] += natural[place].reshape(extent)[..., : quadratic.shape[-1]]
+    precision = -np.moveaxis(quadratic + np.swapaxes(quadratic, 1, 2), 3, 1)
+    mean, covariance = np.zeros((states, n, size)), np.zeros((states, n, size, size))
+    partition = np.zeros((states, n))
+    known = ~np.isnan(values)
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows, k, u = np.flatnonzero(np.ravel(which) == number), np.flatnonzero(pattern), np.flatnonzero(~pattern)
+        p = precision if shared else precision[:, rows]
+        v, h = values[np.ix_(rows, k)], np.moveaxis(linear[:, :, rows], 1, 2)
+        if k.size:
+            pk = p[..., k[:, None], k]
+            partition[:, rows] += (h[..., k] * v).sum(axis=-1) - 0.5 * np.einsum("skij,ki,kj->sk", pk + 0 * h[..., :1, None], v, v)
+            mean[np.ix_(range(states), rows, k)] = v
+        if u.size:
+            pu = p[..., u[:, None], u]
+            hu = h[..., u] - np.einsum("skij,kj->ski", p[..., u[:, None], k] + 0 * h[..., :1, None], v)
+            cu = inverse(pu)
+            mu = np.einsum("skij,skj->ski", np.broadcast_to(cu, (*hu.shape, u.size)), hu)
+            partition[:, rows] += 0.5 * (hu * mu).sum(axis=-1) - 0.5 * log_determinant(pu) + 0.5 * u.size * np.log(2 * np.pi)
+            mean[np.ix_(range(states), rows, u)] = mu
+            covariance[np.ix_(range(states), rows, u, u)] = cu
+    if has_logits:
+        natural[:states] += partition
+        partition = softmax(natural[:states])
+        share = natural[:states, :, None]
+    else:
+        partition, share = partition[0], np.ones((1, n, 1))
+    for place, entries in singles:
+        natural[place] = np.moveaxis(share * mean[:, :, entries], 1, 2).reshape(-1, n)
+    for place, one, two in pairs:
+        second = covariance[:, :, one, two] + mean[:, :, one, None] * mean[:, :, None, two]
+        natural[place] = np.moveaxis(share[..., None] * second, 1, 3).reshape(-1, n)
+    return partition
+
+
+def covariances(mean: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Second moments (i, j, row) about the means (row, i): covariances (row, i, j)."""
+    return np.moveaxis(second, 2, 0) - mean[:, :, None] * mean[:, None, :]
+
+
+def differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """1 where two values differ, 0 where they agree."""
+    return np.not_equal(one, other).astype(float)

@@ -48,3 +48,29 @@ def seeded(arguments: tuple[Any, ...], rng: np.random.Generator, labels: np.ndar
         return np.zeros(n)
 
     return expect
+
+
+def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list[slice]) -> Callable[..., np.ndarray]:
+    """An `expect` for `sweep` over real latents: each starts as a random direction of the standardised features.
+
+    The natural parameters in the rows `linear` are random linear functions of the features; the sweep's own `expect`
+    turns them into expected statistics, so that those are consistent.
+    """
+    write, natural, expect, n_rows, repeats, _ = arguments
+    width = natural.shape[2]
+    wanted = min(n_rows, max(1, 4096 // repeats))
+    sample = np.ones((width, wanted * repeats))
+    write(slice(0, wanted), 0, sample)
+    centre, scale = sample.mean(axis=1, keepdims=True), sample.std(axis=1, keepdims=True)
+    scale = np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
+    directions = np.zeros((natural.shape[1], width))
+    for rows in linear:
+        directions[rows] = 3.0 * rng.standard_normal(directions[rows].shape) / np.sqrt(max(width - 1, 1))
+
+    def start(expected: np.ndarray, rows: slice) -> np.ndarray:
+        features = np.ones((width, expected.shape[1]))
+        write(rows, 0, features)
+        expected += directions @ ((features - centre) / scale)
+        return expect(expected, rows)
+
+    return start

@@ -31,7 +31,7 @@ from emdsl.model.statements import (
 NAMES = (
     "mu", "x", "y", "z", "Sigma", "K", "N", "a_1", "_b", "__c", "θ", "plate", "time", "given", "missing", "in", "by",
     "q", "switch", "real", "order", "lambda", "class", "if", "None", "np", "em", "emdsl", "self", "exp", "sum",
-    "Normal", "Model", "size", "param", "expression", "Name", "fit", "text", "truncated", "locals", "name", "type", "print",
+    "Normal", "Model", "size", "param", "expression", "Name", "fit", "text", "truncated", "locals", "name", "type",
 )  # fmt: skip
 
 FAMILIES = ("Normal", "Poisson", "Categorical", "MvNormal")

@@ -1,35 +1,33 @@
 """Every syntax error says what is wrong, where, and what to write: tests/bad_models/syntax/*.em with *.txt beside it.
 
-EMDSL_PROMOTE=1 writes the messages anew; review them as a diff.
+`--promote` writes the messages anew; review them as a diff.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emdsl.errors import DataError, ModelError
 from emdsl.language.printer import to_text
 from emdsl.language.text import parse, read
+from tests.conftest import Golden
 
 BAD_MODELS = sorted((Path(__file__).parents[1] / "bad_models" / "syntax").glob("*.em"))
 
 
 @pytest.mark.parametrize("path", BAD_MODELS, ids=lambda path: path.stem)
-def test_message(path: Path) -> None:
+def test_message(path: Path, golden: Golden) -> None:
     with pytest.raises(ModelError) as caught:
         read(path)
-    error, expected = caught.value, path.with_suffix(".txt")
+    error = caught.value
     assert error.code in {f"E00{digit}" for digit in range(1, 9)}
     assert error.cure and error.line is not None and error.column is not None
-    if os.environ.get("EMDSL_PROMOTE") == "1":
-        expected.write_text(f"{error}\n", encoding="utf-8")
-    assert f"{error}\n" == expected.read_text(encoding="utf-8")
+    golden(path.with_suffix(".txt"), f"{error}\n")
 
 
 def test_every_message_has_its_model() -> None:
@@ -71,7 +69,6 @@ WORDS = re.findall(r"\w+|\s+|\S", CONTRACT)
 FOREIGN = ["=", "~", "(", ")", "[", "]", ":", ",", "^", "..", "#", "\n", " ", "inf", "model", "x", "real", "1.5"]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(WORDS) - 1), st.integers(0, 3), st.lists(st.sampled_from(FOREIGN), max_size=2))
 def test_any_text_is_read_or_refused_with_its_place(start: int, dropped: int, put: list[str]) -> None:
     """Some words of a model fall away and others stand in their place."""

@@ -5,7 +5,7 @@ parse(to_text(m)) == m,  to_text(parse(to_text(m))) == to_text(m),  collect(exec
 
 from __future__ import annotations
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from emdsl.algebra.expressions import Expression
 from emdsl.language.class_printer import to_class
@@ -18,7 +18,6 @@ from .python_source import run
 from .strategies import expressions, models
 
 
-@settings(max_examples=60, deadline=None)
 @given(models())
 def test_text(model: Model) -> None:
     text = to_text(model)
@@ -27,14 +26,12 @@ def test_text(model: Model) -> None:
     assert to_text(again) == text
 
 
-@settings(max_examples=60, deadline=None)
 @given(models())
 def test_class(model: Model) -> None:
     assume(model.plates or model.constants or model.variables)
     assert run(to_class(model)) == model
 
 
-@settings(max_examples=300, deadline=None)
 @given(expressions(leaves=15))
 def test_expression(expression: Expression) -> None:
     assert parse(f"model M let x = {write(expression)}").variables[0].value == expression

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from family_cases import CASES, DENSITY_CASES, SCALAR_CASES
+
+from tests.laws.family_cases import CASES, DENSITY_CASES, SCALAR_CASES
 
 #: Parametrised arguments of the laws, and what they run over.
 PARAMETERS = {"case": CASES, "density_case": DENSITY_CASES, "scalar_case": SCALAR_CASES}
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--family", default=None, help="run the laws of this family only")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    # The option is unknown when pytest is started above this directory.
-    wanted = metafunc.config.getoption("--family", default=None)
+    wanted = metafunc.config.getoption("--family")
     for parameter, cases in PARAMETERS.items():
         if parameter in metafunc.fixturenames:
             chosen = [case for case in cases if wanted in (None, case.family.name)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family_cases import CASES, DENSITY_CASES, LAWS, Case
+from tests.laws.family_cases import CASES, DENSITY_CASES, LAWS, Case
 
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Name

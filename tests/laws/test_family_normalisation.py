@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family_cases import DIMENSION, Case
+from tests.laws.family_cases import DIMENSION, Case
 from scipy.integrate import quad
 from scipy.special import expit
 

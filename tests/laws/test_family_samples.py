@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family_cases import DIMENSION, Case
+from tests.laws.family_cases import DIMENSION, Case
 from scipy import special
 
 from emdsl.families.dirichlet import DIRICHLET

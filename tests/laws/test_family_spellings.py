@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family_cases import DENSITY_CASES, Case
+from tests.laws.family_cases import DENSITY_CASES, Case
 from scipy import special
 
 from emdsl.algebra.expressions import Name

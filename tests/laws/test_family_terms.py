@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from family_cases import Case
+from tests.laws.family_cases import Case
 
 from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Subscript, Unary, children
 

@@ -1,11 +1,10 @@
 """Each model in tests/bad_models/semantic is wrong in one way, and its message is the file beside it.
 
-EMDSL_PROMOTE=1 writes the messages anew; review them as a diff.
+`--promote` writes the messages anew; review them as a diff.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from emdsl.errors import ModelError
 from emdsl.language.text import parse
 from emdsl.model.check import check
+from tests.conftest import Golden
 
 FOLDER = Path(__file__).parents[1] / "bad_models" / "semantic"
 MODELS = sorted(FOLDER.glob("*.em"))
@@ -27,12 +27,8 @@ def mistake_in(path: Path) -> ModelError:
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_message(path: Path) -> None:
-    message = str(mistake_in(path)) + "\n"
-    expected = path.with_suffix(".txt")
-    if os.environ.get("EMDSL_PROMOTE") == "1":
-        expected.write_text(message, encoding="utf-8")
-    assert message == expected.read_text(encoding="utf-8")
+def test_message(path: Path, golden: Golden) -> None:
+    golden(path.with_suffix(".txt"), f"{mistake_in(path)}\n")
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

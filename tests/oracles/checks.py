@@ -106,7 +106,13 @@ def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
 
 
 def check_additivity(module: Any, model: Model, data: Values, params: Values, tol: float = 1e-9) -> None:
-    """Statistics and log likelihoods of two blocks of rows add up to those of the whole."""
+    """Statistics and log likelihoods of two blocks of rows add up to those of the whole.
+
+    Where a parameter has an entry for each row there are no blocks.
+    """
+    lead = next(variable.plates[0] for variable in model.variables if variable.role is Role.OBSERVED and variable.plates)
+    if any(lead in variable.plates for variable in model.variables if variable.role is Role.PARAM):
+        return
     count = row_count(model, data)
     whole, log_whole = module.e_step(data, params)
     parts = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emdsl.runtime.diagnostics import collapsed, lowering_block, settled
+from emdsl.runtime.diagnostics import ahead, collapsed, lowering_block, moved
 
 
 def module(objective: Callable[[Any], float], **supports: str) -> Any:
@@ -64,7 +64,13 @@ def test_the_block_at_fault_is_the_one_whose_replacement_lowers_the_objective() 
     assert lowering_block(module(lambda p: float(p["a"])), {}, old, new, 1e-9) is None
 
 
-def test_settled_is_relative_to_the_scale_of_each_parameter() -> None:
-    old = {"big": np.array([1e6, 1.0]), "small": np.array([1.0])}
-    assert settled(old, {"big": np.array([1e6 + 50, 1.0]), "small": np.array([1.0])}, 1e-8)
-    assert not settled(old, {"big": np.array([1e6, 1.0]), "small": np.array([1.01])}, 1e-8)
+def test_what_moved_is_relative_to_the_scale_of_each_parameter() -> None:
+    old = {"big": np.array([999.0, 1.0]), "small": np.array([1.0])}
+    assert moved(old, {"big": np.array([999.0, 2.0]), "small": np.array([1.0])}) == pytest.approx(1e-3)
+    assert moved(old, {"big": np.array([999.0, 1.0]), "small": np.array([1.5])}) == pytest.approx(0.25)
+
+
+def test_what_is_ahead_of_shrinking_steps_is_their_geometric_series() -> None:
+    steps = 0.5 * 0.9 ** np.arange(400)
+    assert ahead(0.9) * steps[7] == pytest.approx(steps[8:].sum())
+    assert ahead(1.0) == np.inf

@@ -1,0 +1,207 @@
+"""The plan: every block in the order in which it is updated, how, and why so.
+
+    latents of rows (E-step) → parameters, block by block (M-step)
+"""
+
+from __future__ import annotations
+
+from ast import literal_eval
+from dataclasses import dataclass, fields
+from html import escape
+from typing import Literal
+
+from emdsl.derive.derivation import Derivation
+from emdsl.derive.m_step import Update
+from emdsl.model.statements import Model
+from emdsl.structure.locals import LocalBlock
+
+Role = Literal["latent", "parameter"]
+Inference = Literal["exact", "mean field", "point"]
+
+INFERENCE: dict[str, Inference] = {"em": "exact", "hard": "point", "vb": "mean field"}
+KERNELS = {(True, False): "categorical", (False, True): "Gaussian", (True, True): "categorical and Gaussian"}
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One block: a latent of the E-step, or parameters of the M-step.
+
+    `exact`: the step finds the very posterior, or the very maximum over its block, that the method asks for.
+    `why`: a clause; names of variables stand in backticks.
+    """
+
+    block: str
+    variables: tuple[str, ...]
+    role: Role
+    kernel: str
+    inference: Inference
+    exact: bool
+    closed_form: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All blocks of one model under one method. `joint`: one M-step maximises over all parameters at once."""
+
+    model: str
+    method: str
+    objective: str
+    joint: bool
+    rows: tuple[PlanRow, ...]
+
+    @property
+    def exact_e_step(self) -> bool:
+        return all(row.exact for row in self.rows if row.role == "latent")
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """Sentences: what is maximised, whether the E-step is exact, whether the M-step is one joint maximum."""
+        latents = [row for row in self.rows if row.role == "latent"]
+        if not latents:
+            e_step = "no latents: the E-step sums statistics of the data"
+        else:
+            e_step = f"the E-step is {'exact' if self.exact_e_step else 'approximate'}"
+        if self.method == "vb":
+            m_step = "each factor of q is updated given the others"
+        elif self.joint:
+            m_step = "the M-step maximises over all parameters jointly"
+        else:
+            m_step = "the M-step maximises over each block given the others"
+        return (f"maximises the {self.objective}", e_step, m_step)
+
+    def __str__(self) -> str:
+        header = f"{self.model}, method {self.method}"
+        lines = [header, "=" * len(header), *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in self.summary)]
+        return "\n".join([*lines, "", *_columns([COLUMNS, *(_cells(row) for row in self.rows)])]) + "\n"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(title)}</th>" for title in COLUMNS)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.rows
+        )
+        caption = escape(f"{self.model}, method {self.method}: {'; '.join(self.summary)}")
+        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+COLUMNS = ("block", "role", "kernel", "inference", "exact", "closed form", "why")
+
+
+def _cells(row: PlanRow) -> tuple[str, ...]:
+    yes = {True: "yes", False: "no"}
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    values |= {"block": ", ".join(row.variables), "exact": yes[row.exact], "closed form": yes[row.closed_form]}
+    return tuple(values[title] for title in COLUMNS)
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows with their columns aligned, and a rule below the first one."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rule = "  ".join("-" * width for width in widths)
+    return [lines[0], rule, *lines[1:]]
+
+
+def plan(derivation: Derivation, model: Model) -> Plan:
+    """The plan of a derivation; `model` is the model that it was derived from."""
+    rows = [_latent(block, derivation) for block in derivation.blocks]
+    rows += [_parameter(update, derivation, model) for update in derivation.updates]
+    joint = all(not later(update, derivation) for update in derivation.updates)
+    return Plan(model.name, derivation.method, objective(derivation), joint, tuple(rows))
+
+
+def objective(derivation: Derivation) -> str:
+    """What an iteration maximises, as the emitted module names it."""
+    return str(literal_eval(dict(derivation.module.constants)["OBJECTIVE"]))
+
+
+def has_prior(name: str, model: Model) -> bool:
+    variable = model.variable(name)
+    return variable is not None and bool(variable.definitions)
+
+
+def posterior_of(name: str, derivation: Derivation, model: Model) -> bool:
+    """Whether a parameter gets a posterior, and not a point estimate."""
+    return derivation.method == "vb" and has_prior(name, model)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _latent(block: LocalBlock, derivation: Derivation) -> PlanRow:
+    inference: Inference = INFERENCE[derivation.method]
+    kernel = KERNELS[bool(block.discrete), bool(block.gaussian)]
+    why = _structure(block, derivation)
+    if derivation.method == "hard":
+        why += ", of which the most probable is taken"
+    if derivation.method == "vb":
+        why += ", given expectations over the parameters"
+    variables = tuple(unknown_name(name) for name in block.variables)
+    return PlanRow(" and ".join(variables), variables, "latent", kernel, inference, True, True, why)
+
+
+def unknown_name(name: str) -> str:
+    """The variable of the model that an unknown of rows belongs to: missing entries bear the name of their datum."""
+    return name.partition("~")[0]
+
+
+def _structure(block: LocalBlock, derivation: Derivation) -> str:
+    rows = f"each row of {', '.join(block.plates)}" if block.plates else "the one row"
+    discrete = " and ".join(f"`{name}`" for name in block.discrete)
+    gaussian = " and ".join(_gaussian_text(name) for name in block.gaussian)
+    count = " × ".join(states_text(name, derivation) for name in block.discrete)
+    if not block.discrete:
+        return f"{gaussian} jointly Gaussian: a mean and a covariance for {rows}"
+    finite = f"{discrete} finite: {count} states for {rows}"
+    return f"{finite}; {gaussian} Gaussian given the state" if block.gaussian else finite
+
+
+def _gaussian_text(name: str) -> str:
+    return f"missing entries of `{unknown_name(name)}`" if "~" in name else f"`{name}`"
+
+
+def states_text(name: str, derivation: Derivation) -> str:
+    """How many states a discrete latent has: `3`, or `K` where only the data tell."""
+    scope = derivation.setting.scope
+    size = scope.symbols[name].categories
+    return str(scope.numbers.get(size, size)) if isinstance(size, str) else str(size)
+
+
+def _parameter(update: Update, derivation: Derivation, model: Model) -> PlanRow:
+    inference: Inference = "mean field" if posterior_of(update.variables[0], derivation, model) else "point"
+    block = " and ".join(update.variables)
+    why = update.reason or dependence(update, derivation)
+    return PlanRow(block, update.variables, "parameter", update.kernel, inference, True, update.closed_form, why)
+
+
+def dependence(update: Update, derivation: Derivation) -> str:
+    """Which other parameters stand in the terms of an update, as a clause."""
+    after, before = later(update, derivation), earlier(update, derivation)
+    if after:
+        return f"given {_listed(after)}: a conditional maximum"
+    if before:
+        return f"given the new {_listed(before)}"
+    return "no other parameter enters"
+
+
+def others(update: Update, derivation: Derivation) -> tuple[str, ...]:
+    """The other parameters in the terms of an update, in declared order."""
+    found = {name for term in update.terms for name in term.variables()} - set(update.variables)
+    return tuple(name for name in derivation.setting.parameters if name in found)
+
+
+def later(update: Update, derivation: Derivation) -> tuple[str, ...]:
+    """Those of the others that are updated after this block: the block is maximised at their old values."""
+    done = earlier(update, derivation)
+    return tuple(name for name in others(update, derivation) if name not in done)
+
+
+def earlier(update: Update, derivation: Derivation) -> tuple[str, ...]:
+    """Those of the others that this step has updated already."""
+    place = derivation.updates.index(update)
+    done = {name for before in derivation.updates[:place] for name in before.variables}
+    return tuple(name for name in others(update, derivation) if name in done)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(f"`{name}`" for name in names)

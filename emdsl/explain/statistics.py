@@ -1,0 +1,94 @@
+r"""Sufficient statistics: their symbols and definitions.
+
+    N_{k} = Σ_n r_{nk}        S^{x x}_{kde} = Σ_n r_{nk} x̃_{nd} x̃_{ne}        S^{f x}_{ld} = Σ_n ⟨f_{nl}⟩ x̃_{nd}
+
+r is the posterior probability of the joint state of a row's discrete latents, ⟨·⟩ the posterior mean given that state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from emdsl.algebra.indices import Index
+from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, Atom, Term
+from emdsl.derive.collapse import Collapsed, SufficientStatistic
+from emdsl.explain.formulas import Notation
+from emdsl.explain.symbols import Letters, name_text, raised, with_indices
+from emdsl.structure.locals import LocalBlock
+
+
+def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[str, str]:
+    r"""The symbol of each statistic without its indices: `N`, `N^{w}`, `S^{\tilde{x} \tilde{x}}`. `taken`: model names."""
+    heads: dict[str, str] = {}
+    several = sum(sweep.block is not None for sweep in collapsed.sweeps) > 1 or "N" in taken
+    for sweep in collapsed.sweeps:
+        for item in sweep.statistics:
+            labels = _labels(item)
+            if not labels and several and sweep.block is not None:
+                labels = [_head(name) for name in sweep.block.variables]
+            counts = all(part.statistic in (HOT, MASK, DELTA) for part in (*item.local.atoms, *item.feature.atoms))
+            letter = "N" if counts else "S"
+            head, serial = _superscript(letter, labels), 2
+            while head in heads.values() or head in taken:
+                head, serial = _superscript(letter, [*labels, f"({serial})"]), serial + 1
+            heads[item.name] = head
+    return heads
+
+
+def _superscript(letter: str, labels: list[str]) -> str:
+    return f"{letter}^{{{' '.join(labels)}}}" if labels else letter
+
+
+def _labels(item: SufficientStatistic) -> list[str]:
+    gaussian = [part for part in item.local.atoms if part.statistic != HOT]
+    return [_label(part) for part in (*gaussian, *item.feature.atoms) if part.statistic not in (DELTA, NUMBER)]
+
+
+def _label(item: Atom) -> str:
+    head = _head(item.variable)
+    if item.statistic.kind in ("log", "log1m"):
+        return rf"\log {head}"
+    return raised(head, item.statistic.exponent)
+
+
+def _head(variable: str) -> str:
+    """A variable's symbol; a derived quantity, named `function serial`, goes by its function."""
+    name, tilde, _ = variable.partition("~")
+    text = name_text(name.partition(" ")[0])
+    return rf"\tilde{{{text}}}" if tilde else text
+
+
+def responsibility(block: LocalBlock, collapsed: Collapsed, taken: Mapping[str, object]) -> str:
+    """The symbol of the posterior probability of a block's state, without its indices."""
+    discrete = [sweep.block for sweep in collapsed.sweeps if sweep.block is not None and sweep.block.discrete]
+    if len({other.name for other in discrete}) == 1 and "r" not in taken:
+        return "r"
+    return f"r^{{{' '.join(name_text(name) for name in block.discrete)}}}"
+
+
+def definition(item: SufficientStatistic, head: str, probability: str, notation: Notation) -> str:
+    r"""`N_{k} &= \sum_{n} r_{nk}`; `probability` is the symbol of the responsibilities."""
+    letters = notation.letters.knowing((*item.feature.rows, *item.axes))
+    left = with_indices(head, [letters.of(axis) for axis in item.axes])
+    inner = letters.knowing(item.feature.inner)
+    total = [inner.of(index) for index in (*item.feature.rows, *item.feature.inner)]
+    parts = [rf"\sum_{{{', '.join(total)}}}"] if total else []
+    rows = [letters.of(index) for index in item.feature.rows]
+    states = [_state(part, letters) for part in item.local.atoms if part.statistic == HOT]
+    gaussian = tuple(part for part in item.local.atoms if part.statistic != HOT)
+    if states:
+        parts.append(with_indices(probability, rows + states))
+    if gaussian:
+        _, inside = notation.term(Term(1.0, gaussian), inner)
+        parts.append(with_indices(rf"\left\langle {inside} \right\rangle", states))
+    if item.feature.atoms:
+        parts.append(notation.term(Term(1.0, item.feature.atoms), inner)[1])
+    if not states and not gaussian and not item.feature.atoms:
+        parts.append("1")
+    return f"{left} &= {' '.join(parts)}"
+
+
+def _state(item: Atom, letters: Letters) -> str:
+    category = item.references[-1]
+    assert isinstance(category, Index)
+    return letters.of(category)

@@ -1,0 +1,291 @@
+"""The derivation as a document, step by step, written from the objects that the code is lowered from.
+
+    model → log joint → sufficient statistics → E-step → M-step → objective → guarantee and plan
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from emdsl.algebra.terms import OFFSET, Polynomial, Term
+from emdsl.derive.collapse import Sweep
+from emdsl.derive.derivation import METHODS, Derivation
+from emdsl.derive.functions import data_only_terms, prior_terms
+from emdsl.derive.log_joint import Factor
+from emdsl.derive.m_step import Update
+from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
+from emdsl.explain.expressions import expression_text, law_text, support_text
+from emdsl.explain.formulas import Notation, aligned, reference_name
+from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
+from emdsl.explain.plan import COLUMNS, Plan, dependence, objective, plan, posterior_of
+from emdsl.explain.statistics import definition, responsibility, statistic_heads
+from emdsl.explain.symbols import name_text, with_indices
+from emdsl.explain.updates import natural_lines, parameters_of, update_lines
+from emdsl.model.statements import Model, Role, Variable
+
+
+def document(derivation: Derivation, model: Model) -> Document:
+    """The mathematics of one model under one method; `model` is the model that it was derived from."""
+    steps = (
+        Step("The model", _model(model)),
+        Step("The log joint density", _log_joint(derivation)),
+        Step("Sufficient statistics", _statistics(derivation)),
+        Step("E-step", _e_step(derivation, model)),
+        Step("M-step", _m_step(derivation, model)),
+        Step("The objective", _objective(derivation, model)),
+        Step("Guarantee and plan", _guarantee(plan(derivation, model))),
+    )
+    return Document(f"{model.name} by {METHODS[derivation.method]}", steps)
+
+
+def notation_of(derivation: Derivation) -> Notation:
+    """The notation of all formulas of a derivation."""
+    setting = derivation.setting
+    heads = statistic_heads(derivation.collapsed, setting.scope.symbols)
+    notation = Notation(setting.scope, setting.derived, setting.centred, heads)
+    return notation.with_reference_points(derivation.centred.locations)
+
+
+# ---------------------------------------------------------------- the model
+
+
+def _model(model: Model) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    if model.plates:
+        ranges = ", ".join(f"${name_text(p.letter)} = 0, \\dots, {_size(p.size)} - 1$" for p in model.plates)
+        blocks.append(Prose(f"Indices: {ranges}."))
+    blocks.append(Display(tuple(line for variable in model.variables for line in _variable_lines(variable))))
+    return tuple(blocks)
+
+
+def _size(size: str | int) -> str:
+    return str(size) if isinstance(size, int) else name_text(size)
+
+
+def _variable_lines(variable: Variable) -> list[str]:
+    head = with_indices(name_text(variable.name), variable.plates)
+    if variable.role is Role.LET and variable.value is not None:
+        return [rf"{head} &= {expression_text(variable.value)}"]
+    support = rf" \in {support_text(variable.type)}" if variable.type is not None else ""
+    note = rf" && \text{{{ROLES[variable.role]}{', entries may be missing' if variable.missing else ''}}}"
+    if not variable.definitions:
+        return [f"{head} &{support}{note}"]
+    lines = []
+    for definition_ in variable.definitions:
+        slots = with_indices(name_text(variable.name), [expression_text(slot) for slot in definition_.slots])
+        lines.append(rf"{slots} &\sim {law_text(definition_.law)}{note}")
+    return lines
+
+
+ROLES = {
+    Role.GIVEN: "given", Role.PARAM: "parameter", Role.LATENT: "latent", Role.OBSERVED: "observed", Role.LET: "let",
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- the log joint
+
+
+def _log_joint(derivation: Derivation) -> tuple[Block, ...]:
+    notation = notation_of(derivation)
+    lines = []
+    for factor in derivation.joint.factors:
+        signed = notation.terms(_merged(derivation, factor.terms))
+        signed += [notation.quadratic(item, notation.letters) for item in factor.quadratics]
+        lines += aligned(rf"\log p({_subject(factor)})", signed)
+    blocks: list[Block] = [
+        Prose("The log joint density is the sum over all laws of the model, and each law is a sum of products:"),
+        Display(tuple(lines)),
+    ]
+    return tuple(blocks + _reference_points(derivation, notation))
+
+
+def _subject(factor: Factor) -> str:
+    return rf"{name_text(factor.variable)} \mid \cdot"
+
+
+def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]:
+    """What tildes and rings stand for."""
+    centred = derivation.centred
+    if not centred.locations:
+        return []
+    lines = []
+    for name in centred.locations:
+        symbol = derivation.setting.scope.symbols[name]
+        letters = [letter for _, letter in symbol.axes]
+        head = name_text(name)
+        own, point = with_indices(head, letters), with_indices(notation.statistics[reference_name(name)], letters)
+        offset = with_indices(rf"\tilde{{{head}}}", letters)
+        lines.append(f"{offset} &= {own} - {point}")
+    for item in centred.centred:
+        if item.name.partition("~")[0] not in derivation.setting.scope.symbols:
+            continue
+        own_letters = notation.letters.knowing((*item.indices, *item.gates))
+        left = notation.centred_quantity(item, item.indices, own_letters)
+        lines.append(f"{left} &= {notation.at_reference_points(item, {}, own_letters)}")
+    gated = [name for name in centred.locations if name in centred.gated_axes]
+    text = (
+        "Squares are taken about reference points $\\mathring{\\cdot}$, so that no large numbers cancel; the result does not "
+        "depend on them. They are the current values of the parameters"
+    )
+    if gated:
+        text += (
+            f", but for {_names(gated)} the mean of these over the states while the states lie near each other; a datum is "
+            "taken anew about the point of each state"
+        )
+    return [Prose(f"{text}. What is taken about them bears a tilde:"), Display(tuple(lines))]
+
+
+def _names(names: Sequence[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def _statistics(derivation: Derivation) -> tuple[Block, ...]:
+    notation = notation_of(derivation)
+    taken = derivation.setting.scope.symbols
+    blocks: list[Block] = []
+    for sweep in derivation.collapsed.sweeps:
+        lines = []
+        probability = "" if sweep.block is None else responsibility(sweep.block, derivation.collapsed, taken)
+        for item in sweep.statistics:
+            lines.append(definition(item, notation.statistics[item.name], probability, notation))
+        over = f" over the rows of {', '.join(f'${letter}$' for letter in sweep.plates)}" if sweep.plates else ""
+        owner = f"with the latents {_names([_plain(n) for n in sweep.block.variables])}" if sweep.block else "of data alone"
+        blocks += [Prose(f"Sums {owner}{over}:"), Display(tuple(lines))]
+    signed = notation.terms(_merged(derivation, [term for _, term in derivation.collapsed.terms]))
+    blocks += [
+        Prose("With them the expected log joint density is"),
+        Display(tuple(aligned("Q", signed))),
+    ]
+    return tuple(blocks)
+
+
+def _plain(name: str) -> str:
+    return name.partition("~")[0]
+
+
+def _merged(derivation: Derivation, terms: Sequence[Term]) -> tuple[Term, ...]:
+    return derivation.setting.merged(Polynomial(tuple(terms))).terms
+
+
+# ---------------------------------------------------------------- E-step
+
+
+def _e_step(derivation: Derivation, model: Model) -> tuple[Block, ...]:
+    notation = notation_of(derivation).expecting(
+        name for name in derivation.setting.parameters if posterior_of(name, derivation, model)
+    )
+    blocks: list[Block] = []
+    for sweep in derivation.collapsed.sweeps:
+        if sweep.block is not None:
+            blocks += _block_step(sweep, derivation, notation)
+    return tuple(blocks) or (Prose("There are no latents: the statistics are those of the data."),)
+
+
+def _block_step(sweep: Sweep, derivation: Derivation, notation: Notation) -> list[Block]:
+    block = sweep.block
+    assert block is not None
+    found = exponent(sweep, derivation.setting)
+    probability = responsibility(block, derivation.collapsed, derivation.setting.scope.symbols)
+    posterior = posterior_lines(found, sweep, probability, notation, derivation.method == "hard")
+    names = _names([_plain(name) for name in block.variables])
+    text = f"What multiplies the statistics of {names} in $Q$, times the features of one row, is the exponent of their posterior:"
+    result: list[Block] = [Prose(text), Display(exponent_lines(found, notation))]
+    missing = [name for name in block.gaussian if "~" in name]
+    given = f"; observed entries of {_names([_plain(n) for n in missing])} keep their values" if missing else ""
+    kept = "The most probable state counts alone" if derivation.method == "hard" else "So the posterior is"
+    return [*result, Prose(f"{kept}{given}:"), Display(posterior)]
+
+
+# ---------------------------------------------------------------- M-step
+
+
+def _m_step(derivation: Derivation, model: Model) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    for place, update in enumerate(derivation.updates, 1):
+        blocks += _update(place, update, derivation, model)
+    return tuple(blocks)
+
+
+def _update(place: int, update: Update, derivation: Derivation, model: Model) -> list[Block]:
+    expected = [
+        name
+        for name in derivation.setting.parameters
+        if name not in update.variables and posterior_of(name, derivation, model)
+    ]
+    notation = notation_of(derivation).expecting(expected)
+    reason = update.reason or dependence(update, derivation)
+    blocks: list[Block] = [
+        Prose(f"**{place}. {_names(update.variables)}** ({update.kernel}; {reason}). The terms of its conditional:"),
+        Display(tuple(aligned("Q", notation.terms(_merged(derivation, update.terms)), r"\ni"))),
+    ]
+    parameters = parameters_of(update, derivation.setting, notation)
+    natural = tuple(line for parameter in parameters for line in natural_lines(parameter))
+    result = tuple(
+        line
+        for parameter in parameters
+        for line in update_lines(parameter, posterior_of(parameter.symbol.name, derivation, model))
+    )
+    solved = "Solved together" if len(parameters) > 1 else "Hence"
+    return [*blocks, Prose("Its statistics, each with its natural parameter:"), Display(natural), Prose(f"{solved}:"), Display(result)]
+
+
+# ---------------------------------------------------------------- objective and guarantee
+
+
+def _objective(derivation: Derivation, model: Model) -> tuple[Block, ...]:
+    """At the returned parameters, which are then their own reference points."""
+    setting, name = derivation.setting, objective(derivation)
+    own = {reference_name(location): name_text(location) for location in derivation.centred.locations}
+    notation = notation_of(derivation)
+    notation = replace(notation, statistics={**notation.statistics, **own})
+    rows = [("+", _evidence(s, derivation, notation)) for s in derivation.collapsed.sweeps if s.block is not None]
+    data, prior = (
+        notation.terms(_merged(derivation, [t for t in terms if all(item.statistic != OFFSET for item in t.atoms)]))
+        for terms in (data_only_terms(setting), prior_terms(setting))
+    )
+    likelihood = Display(tuple(aligned(r"\ell", rows + data)))
+    if derivation.method == "vb":
+        text = f"The {name} is, with $A$ the log partitions of the rows under the expectations above,"
+        added = "plus $\\langle \\log p \\rangle - \\langle \\log q \\rangle$ of every parameter with a prior."
+        return Prose(text), likelihood, Prose(added)
+    known = "classification log likelihood" if derivation.method == "hard" else "log likelihood"
+    blocks: list[Block] = [Prose(f"The {known}, with all constants:"), likelihood]
+    if prior:
+        total = aligned(r"\ell_{\mathrm{prior}}", prior)
+        blocks += [Prose(f"The {name} is $\\ell + \\ell_{{\\mathrm{{prior}}}}$, with"), Display(tuple(total))]
+    return tuple(blocks)
+
+
+def _evidence(sweep: Sweep, derivation: Derivation, notation: Notation) -> str:
+    row = exponent(sweep, derivation.setting).row
+    letters = notation.letters.knowing(row.rows)
+    rows = [letters.of(index) for index in row.rows]
+    total = rf"\sum_{{{', '.join(rows)}}} " if rows else ""
+    several = sum(other.block is not None for other in derivation.collapsed.sweeps) > 1
+    assert sweep.block is not None
+    head = f"A^{{{' '.join(name_text(_plain(name)) for name in sweep.block.variables)}}}" if several else "A"
+    return f"{total}{with_indices(head, rows)}"
+
+
+def _guarantee(decided: Plan) -> tuple[Block, ...]:
+    if decided.method == "vb":
+        text = "Each factor of $q$ is set to its optimum given the others"
+    elif decided.joint:
+        text = "The M-step finds the maximum of $Q$ over all parameters at once"
+    else:
+        text = "Each step finds the maximum of $Q$ over its block given the others (conditional maximisation)"
+    header = tuple(COLUMNS)
+    rows = tuple(
+        tuple({"block": ", ".join(f"`{name}`" for name in row.variables), "exact": _yes(row.exact),
+               "closed form": _yes(row.closed_form)}.get(title) or getattr(row, title) for title in COLUMNS)
+        for row in decided.rows
+    )  # fmt: skip
+    return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(header, rows))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,1 @@
+"""Laws that every family satisfies, one file each."""

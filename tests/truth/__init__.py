@@ -1,0 +1,1 @@
+"""Published numbers, reached through the public interface."""
