@@ -267,9 +267,9 @@ EXAMPLES: tuple[Example, ...] = (
     """),
     Example("factor_mixture", two_factors, text="""
         model FactorMixture(K = 2, L = 1)  plate n in N, k in K  plate d in D  param pi : simplex[K]
-        param W[k, d] : real[L]  param m[k, d] : real  param v[d] : positive
+        param W[k, d] : real[L]  param m[k, d] : real  param v : positive
         latent z[n] ~ Categorical(pi)  latent f[n] ~ MvNormal(0, cov=eye(L))
-        observed x[n, d] ~ Normal(W[z[n], d] @ f[n] + m[z[n], d], var=v[d])
+        observed x[n, d] ~ Normal(W[z[n], d] @ f[n] + m[z[n], d], var=v)
     """),
     Example("random_intercept", effects, text="""
         model RandomIntercept()  plate s in S, t in T  param m : real  param tau : positive  param v : positive

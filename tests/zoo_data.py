@@ -151,8 +151,8 @@ def paired_factors(rng: Generator) -> Data:
 
 
 def two_factors(rng: Generator) -> Data:
-    first = {"x": factors(9, 3, 0.4)(rng)["x"]}
-    return {"x": np.vstack([first["x"], 9 + factors(9, 3, 0.4)(rng)["x"] * np.array([1, -1, 1])])}
+    first, second = factors(9, 3, 0.4)(rng)["x"], factors(9, 3, 0.4)(rng)["x"]
+    return {"x": np.vstack([first, 9 + second * np.array([1, -1, 1])])}
 
 
 def effects(rng: Generator) -> Data:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read
+from emdsl.algebra.indices import Index
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, read
 
 
 def scaled(array: Array, factor: float) -> Array:
@@ -55,3 +56,37 @@ def common_factor(one: Array, other: Array) -> tuple[Array, Array]:
     if len(values) == 1 and (shared := values.pop()) not in (0.0, 1.0):
         return scaled(one, 1 / shared), scaled(other, 1 / shared)
     return one, other
+
+
+def shifted(array: Array, amount: float) -> Array:
+    """`amount + array`, merged into a constant part where there is one."""
+    parts = list(array.parts) if isinstance(array, Total) else [array]
+    for place, part in enumerate(parts):
+        if isinstance(part, Contraction) and not part.operands and not part.counted:
+            constant = part.coefficient + amount
+            parts[place] = replace(part, coefficient=constant)
+            kept = [item for item in parts if item is not parts[place] or constant != 0]
+            return Total(tuple(kept), array.axes) if len(kept) > 1 else kept[0]
+    return Total((Contraction(amount, (), array.axes), *parts), array.axes)
+
+
+def repeated(value: Array, axes: tuple[Index, ...], lengths: dict[Index, str]) -> Array:
+    """The array times ones along those of `axes` that none of its parts carries."""
+    carried = carried_axes(value)
+    absent = [axis for axis in axes if axis not in carried]
+    if not absent:
+        return value
+    ones = tuple(Operand(Named(f"np.ones({lengths[axis]})", (axis,)), (axis,)) for axis in absent)
+    if isinstance(value, Contraction):
+        return Contraction(value.coefficient, value.operands + ones, value.axes, value.counted)
+    return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
+
+
+def carried_axes(value: Array) -> frozenset[Index]:
+    """The axes that at least one part of an array really has."""
+    match value:
+        case Contraction(_, operands, axes):
+            return frozenset(r for o in operands for r in o.references if isinstance(r, Index)) & frozenset(axes)
+        case Total(parts):
+            return frozenset(axis for part in parts for axis in carried_axes(part))
+    return frozenset(value.axes)

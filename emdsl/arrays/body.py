@@ -53,6 +53,10 @@ class Names:
             self._given[quantity] = self.fresh(quantity.removeprefix("statistic ").removeprefix("block "))
         return self._given[quantity]
 
+    def alias(self, quantity: str, other: str) -> None:
+        """`quantity` goes by the identifier of `other`."""
+        self._given[quantity] = self.of(other)
+
     def fresh(self, hint: str) -> str:
         stem = re.sub(r"\W+", "_", hint.replace("~", "_centred")).strip("_") or "value"
         stem = stem if not stem[0].isdigit() else f"v{stem}"

@@ -11,6 +11,7 @@ from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapsed, Collapser
+from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.e_step import SweepCode, e_step_codes
 from emdsl.derive.functions import (
     e_step_function,
@@ -21,6 +22,7 @@ from emdsl.derive.functions import (
 )
 from emdsl.derive.log_joint import LogJoint, is_partly_missing, log_joint, not_compiled
 from emdsl.derive.m_step import Update, updates
+from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.model.bound import BoundModel
@@ -75,12 +77,19 @@ def derive(bound: BoundModel, method: str) -> Derivation:
     spans = {variable.name: variable.span for variable in model.variables}
     matrices = frozenset(name for name, symbol in centred.joint.scope.symbols.items() if symbol.kind == "cov")
     symmetric = matrices | collapsed.symmetric
-    steps = updates(
-        [term for _, term in collapsed.terms], unknown, centred.joint.scope, spans, joint.source, symmetric
-    )
+    terms = [term for _, term in collapsed.terms]
+    scope = centred.joint.scope
+    forms: dict[str, PosteriorForm] = {}
+    if method == "vb":
+        with_prior = [v.name for v in model.variables if v.role is Role.PARAM and v.definitions]
+        forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans)
+    steps = updates(terms, unknown, scope, spans, joint.source, symmetric, forms)
     names = Names()
     for name in (*joint.scope.symbols, *bound.constants):
         names.of(name)
+    for form in forms.values():
+        if form.kernel == "Gaussian":
+            names.alias(form.key("mean"), form.variable)
     setting = Setting(
         names=names,
         scope=centred.joint.scope,
@@ -92,13 +101,14 @@ def derive(bound: BoundModel, method: str) -> Derivation:
         locations=centred.locations,
         gated_axes=centred.gated_axes,
         missing=frozenset(v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly),
+        forms=forms,
         hard=method == "hard",
     )
     module = _module(bound, method, setting, steps)
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
 
 
-OBJECTIVES = {"em": "log likelihood", "hard": "classification log likelihood"}
+OBJECTIVES = {"em": "log likelihood", "hard": "classification log likelihood", "vb": "evidence lower bound"}
 
 
 def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Update, ...]) -> Module:
@@ -126,23 +136,46 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
             "iterate(data, params, max_iter, tol, e_step, m_step, objective)",
         ),
         posterior_function(codes, setting),
-        Function("estimates", "params", "The parameters by name.", (), "dict(params)"),
-        Function(
-            "from_estimates", "estimates, params", "Parameters with these estimates.", (), "{**params, **estimates}"
-        ),
+        estimates_function(setting),
+        from_estimates_function(setting),
     ]
     has_prior = any(v.definitions for v in model.variables if v.role is Role.PARAM)
     target = "log posterior" if has_prior and method == "em" else OBJECTIVES[method]
-    supports = {name: types[name].kind for name in setting.parameters}
+    supports = {key: kind for name in setting.parameters for key, kind in _supports(name, setting).items()}
     constants = (
         *sizes,
         ("PARAMETERS", repr(setting.parameters)),
         ("SUPPORTS", repr(supports)),
-        ("UPDATES", repr(tuple((" and ".join(step.variables), step.variables) for step in steps))),
+        ("UPDATES", repr(_update_blocks(steps, setting))),
         ("OBJECTIVE", f'"{target}"'),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
 
 
-METHODS = {"em": "expectation maximisation", "hard": "classification EM"}
+def _supports(name: str, setting: Setting) -> dict[str, str]:
+    """The support of each array that `params` holds for a parameter."""
+    form = setting.forms.get(name)
+    if form is None:
+        return {name: setting.scope.symbols[name].kind}
+    kinds = {"mean": "real", "precision": "cov" if form.joint else "positive", "scale": "cov"}
+    return {form.key(key): kinds.get(key, "positive") for key in form.keys}
+
+
+def _update_blocks(steps: tuple[Update, ...], setting: Setting) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Names of the blocks with the keys that each writes; a Gaussian and its spread are one block."""
+    blocks = []
+    spreads = {form.scale for form in setting.forms.values()}
+    for step in steps:
+        if any(name in spreads for name in step.variables):
+            continue
+        names = list(step.variables)
+        for name in step.variables:
+            form = setting.forms.get(name)
+            if form is not None and form.scale is not None:
+                names.append(form.scale)
+        blocks.append((" and ".join(names), tuple(key for name in names for key in setting.keys(name))))
+    return tuple(blocks)
+
+
+METHODS = {"em": "expectation maximisation", "hard": "classification EM", "vb": "variational Bayes"}

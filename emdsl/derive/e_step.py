@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
+from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
+from emdsl.arrays.expressions import Apply, Array, Contraction
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.collapse import Collapsed, Feature, SufficientStatistic, Sweep
 from emdsl.derive.layout import Layout, Slot, is_constant, layout
@@ -97,7 +98,9 @@ def feature_text(feature: Feature) -> str:
 # ---------------------------------------------------------------- natural parameters
 
 
-def natural_parameter(statistic: SufficientStatistic, collapsed: Collapsed, ungated: frozenset[str]) -> Polynomial:
+def natural_parameter(
+    statistic: SufficientStatistic, collapsed: Collapsed, ungated: frozenset[str], posterior: frozenset[str]
+) -> Polynomial:
     """∂Q/∂S: the cofactor of a statistic. At the reference point the offset of an ungated location is zero."""
     terms = []
     for _, term in collapsed.terms:
@@ -105,7 +108,7 @@ def natural_parameter(statistic: SufficientStatistic, collapsed: Collapsed, unga
             if item.variable != statistic.name:
                 continue
             rest = tuple(other for other in term.atoms if other is not item)
-            if any(other.statistic == OFFSET and other.variable in ungated for other in rest):
+            if vanishes(rest, ungated, posterior):
                 continue
             replacement: dict[Index, Index] = {}
             deltas = []
@@ -122,12 +125,18 @@ def natural_parameter(statistic: SufficientStatistic, collapsed: Collapsed, unga
     return Polynomial(tuple(terms), statistic.axes)
 
 
+def vanishes(atoms: Sequence[Atom], at_reference: frozenset[str], posterior: frozenset[str]) -> bool:
+    """Whether an expectation is zero because an offset from a location's own value is: its square, under q, is not."""
+    offsets = [item.variable for item in atoms if item.statistic == OFFSET and item.variable in at_reference]
+    return any(offsets.count(name) == 1 or name not in posterior for name in offsets)
+
+
 def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
     """Statements that fill the matrix (local statistic, feature); its name comes back."""
     moments = setting.moments(body)
     blocks: dict[tuple[str, str], str] = {}
     for statistic in sorted(sweep.statistics, key=lambda item: len(item.feature.atoms)):
-        polynomial = setting.merged(natural_parameter(statistic, setting.collapsed, setting.ungated))
+        polynomial = setting.merged(natural_parameter(statistic, setting.collapsed, setting.ungated, frozenset(setting.forms)))
         array = lower(polynomial, moments)
         if array is None:
             continue
@@ -215,28 +224,6 @@ def covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
     if len(axes) < 2:
         return value
     return repeated(value, axes, {axis: setting.size_text(axis.size) for axis in axes})
-
-
-def repeated(value: Array, axes: tuple[Index, ...], lengths: dict[Index, str]) -> Array:
-    """The array times ones along those of `axes` that none of its parts carries."""
-    carried = carried_axes(value)
-    absent = [axis for axis in axes if axis not in carried]
-    if not absent:
-        return value
-    ones = tuple(Operand(Named(f"np.ones({lengths[axis]})", (axis,)), (axis,)) for axis in absent)
-    if isinstance(value, Contraction):
-        return Contraction(value.coefficient, value.operands + ones, value.axes, value.counted)
-    return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
-
-
-def carried_axes(value: Array) -> frozenset[Index]:
-    """The axes that at least one part of an array really has."""
-    match value:
-        case Contraction(_, operands, axes):
-            return frozenset(r for o in operands for r in o.references if isinstance(r, Index)) & frozenset(axes)
-        case Total(parts):
-            return frozenset(axis for part in parts for axis in carried_axes(part))
-    return frozenset(value.axes)
 
 
 def _call(function: str, value: Array, target: str) -> Assign:

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 from emdsl.algebra.terms import OFFSET, Polynomial, Term
 from emdsl.arrays.body import Assign, Body
-from emdsl.arrays.expressions import Array
+from emdsl.arrays.expressions import Array, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
-from emdsl.derive.e_step import SweepCode, unpacking
+from emdsl.derive.cavi import entropies
+from emdsl.derive.e_step import SweepCode, unpacking, vanishes
+from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import variables_of
 from emdsl.derive.layout import is_constant
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.derive.variational import VariationalMoments
 from emdsl.structure.locals import LocalBlock
 
 #: Above this many squared standard deviations between a state and the common reference point, each state has its own.
@@ -28,19 +31,19 @@ def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
     likelihood = setting.names.of("log likelihood")
     started = False
     for code in codes:
-        total = setting.names.of(f"sums {code.name}")
+        sums = setting.names.of(f"sums {code.name}")
         if code.sweep.block is None:
-            body.append(Assign(total, f"sum_features(*{code.name}(data, params))"))
+            body.append(Assign(sums, f"sum_features(*{code.name}(data, params))"))
         elif not started:
-            body.append(Assign(f"{total}, {likelihood}", f"sweep(*{code.name}(data, params, start))"))
+            body.append(Assign(f"{sums}, {likelihood}", f"sweep(*{code.name}(data, params, start))"))
             started = True
         else:
             evidence = setting.names.of(f"evidence {code.name}")
-            body.append(Assign(f"{total}, {evidence}", f"sweep(*{code.name}(data, params, start))"))
+            body.append(Assign(f"{sums}, {evidence}", f"sweep(*{code.name}(data, params, start))"))
             body.append(Lines((f"{likelihood} += {evidence}",)))
         if code.sweep.block is not None:
-            body.append(Lines((f"{total} = {total}.reshape(-1, {total}.shape[-1])",)))
-        body += unpacking(code, total, setting)
+            body.append(Lines((f"{sums} = {sums}.reshape(-1, {sums}.shape[-1])",)))
+        body += unpacking(code, sums, setting)
     inner = Body(setting.names)
     terms = data_only_terms(setting)
     value = _scalar(terms, setting, inner)
@@ -82,7 +85,7 @@ def prior_terms(setting: Setting) -> list[Term]:
 
 def _vanishes(term: Term, setting: Setting) -> bool:
     """Whether a term holds the offset of a location whose reference point is its own value."""
-    return any(item.statistic == OFFSET and item.variable in setting.ungated for item in term.atoms)
+    return vanishes(term.atoms, setting.ungated, frozenset(setting.forms))
 
 
 def _scalar(terms: Sequence[Term], setting: Setting, body: Body) -> Array | None:
@@ -94,60 +97,59 @@ def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
     body = Body(setting.names)
     moments = setting.moments(body)
     for name in setting.parameters:
-        moments.value(name)  # type: ignore[attr-defined]
+        if name not in setting.forms:
+            moments.value(name)
     for name in setting.locations:
-        axes = moments.value(name).axes  # type: ignore[attr-defined]
+        axes = moments.value(name).axes
         if name in setting.gated_axes:
             body.assume(f"reference {name}", axes)
         else:
-            body.define(f"reference {name}", setting.names.of(name), axes)
+            body.define(f"reference {name}", setting.names.of(setting.whole(name)), axes)
     for update in updates:
         write_update(update, body, moments, setting.scope, setting.source, setting.symmetric)
-    kept = [f'"{name}": {setting.names.of(name)}' for name in setting.parameters]
+    kept = [f'"{key}": {setting.names.of(key)}' for name in setting.parameters for key in setting.keys(name)]
     kept += [f'"given.{name}": {setting.names.of(name)}' for name in setting.held]
-    entries = ", ".join(kept)
+    doc = "Parameters that maximise the expected log joint, given its sufficient statistics."
+    if setting.forms:
+        doc = "Posteriors of the parameters, and estimates of those without a prior, given the sufficient statistics."
     return Function(
         "m_step",
         "statistics, params",
-        "Parameters that maximise the expected log joint, given its sufficient statistics.",
+        doc,
         tuple(body.statements),
-        f"{{{entries}}}",
+        f"{{{', '.join(kept)}}}",
         setting.sources(params=True, statistics=True),
     )
 
 
 def objective_function(setting: Setting) -> Function:
-    """`objective(log_likelihood, params)`: plus the log prior densities."""
+    """`objective(log_likelihood, params)`: plus the log prior densities, and under vb the entropies."""
     body = Body(setting.names)
-    for name in setting.locations:
-        body.assume(f"reference {name}", ())
-    terms = [term for term in prior_terms(setting) if not any(item.statistic == OFFSET for item in term.atoms)]
-    value = _scalar(terms, setting, body)
-    statements: list[ProgrammeStatement] = list(body.statements)
-    sources = [
-        (name, text if not name.startswith("reference") else text) for name, text in setting.sources(params=True)
-    ]
-    replaced = []
-    for name, text in sources:
-        location = next((v for v in setting.gated_axes if setting.names.of(f"reference {v}") == name), None)
-        replaced.append((name, f'params["{location}"]' if location else text))
-    for location in setting.ungated:
-        replaced.append((setting.names.of(f"reference {location}"), f'params["{location}"]'))
-    result = "log_likelihood"
+    everywhere, posterior = frozenset(setting.locations), frozenset(setting.forms)
+    terms = [term for term in prior_terms(setting) if not vanishes(term.atoms, everywhere, posterior)]
+    moments = setting.moments(body)
+    parts: list[tuple[str, Array]] = []
+    value = lower(setting.merged(Polynomial(tuple(terms))), moments)
     if value is not None:
-        prior = setting.names.of("log prior")
-        statements.append(Assign(prior, value))
-        result = f"log_likelihood + float({prior})"
-    return Function(
-        "objective",
-        "log_likelihood, params",
-        "What the iteration maximises: the log likelihood plus the log prior densities."
-        if value is not None
-        else "What the iteration maximises: the log likelihood.",
-        tuple(statements),
-        result,
-        tuple(replaced),
-    )
+        parts.append(("expected log prior" if posterior else "log prior", value))
+    if isinstance(moments, VariationalMoments):
+        parts.append(("entropy", total(tuple(entropies(moments, setting.scope)), ())))
+    statements: list[ProgrammeStatement] = list(body.statements)
+    result = "log_likelihood"
+    for label, part in parts:
+        name = setting.names.of(label)
+        statements.append(Assign(name, part))
+        result += f" + float({name})"
+    own = {setting.names.of(f"reference {name}"): setting.whole(name) for name in setting.locations}
+    sources = [
+        (name, f'params["{own[name]}"]' if name in own else text) for name, text in setting.sources(params=True)
+    ]
+    doc = "What the iteration maximises: the log likelihood."
+    if posterior:
+        doc = "The evidence lower bound: the expected log joint plus the entropies of the posteriors."
+    elif parts:
+        doc = "What the iteration maximises: the log likelihood plus the log prior densities."
+    return Function("objective", "log_likelihood, params", doc, tuple(statements), result, tuple(sources))
 
 
 def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> Function | None:
@@ -157,7 +159,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
     body = Body(setting.names)
     statements: list[ProgrammeStatement] = []
     for name, axes in setting.gated_axes.items():
-        own = setting.names.of(name)
+        own = setting.names.of(setting.whole(name))
         places = str(axes[0]) if len(axes) == 1 else str(axes)
         common = f"np.broadcast_to({own}.mean(axis={places}, keepdims=True), {own}.shape)"
         statements.append(Assign(setting.names.of(f"reference {name}"), common))
@@ -166,7 +168,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
     groupable = not gaussian and not several and all(axes == (0,) for axes in setting.gated_axes.values())
     spread = _spread(setting, codes, body) if groupable else None
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
-    own_entries = ", ".join(f'"{name}": {setting.names.of(name)}' for name in setting.gated_axes)
+    own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     if spread is not None:
         statements += body.statements
         name = setting.names.of("spread")
@@ -226,10 +228,11 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
             if name in setting.centred:
                 body += _origin(name, code, setting)
         entries += _posterior_entries(code, table, setting)
+    entries += posterior_entries(setting)
     return Function(
         "posterior",
         "data, params",
-        "What the data say of each latent variable, given the parameters.",
+        f"What the data say of each latent variable{' and parameter' if setting.forms else ', given the parameters'}.",
         tuple(body),
         f"{{{', '.join(entries)}}}",
         setting.sources(params=True, data=True),

@@ -16,7 +16,7 @@ NUMPY_NAMES = {
     "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
     "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
     "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
-    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln",
+    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln_array",
 }  # fmt: skip
 
 
@@ -33,6 +33,10 @@ class Moments(Protocol):
 
     def size(self, size: str | int) -> Named | int:
         """The length of an axis."""
+        ...
+
+    def length(self, size: str | int) -> str:
+        """The length of an axis as text."""
         ...
 
 
@@ -68,12 +72,12 @@ def structural_operand(item: Atom, moments: Moments) -> Operand:
         (reference,) = item.references
         if not isinstance(reference, Index):
             raise CompilerBug("the number of something that is no index")
-        return Operand(Named(f"np.arange({_size_text(reference, moments)})", (reference,)), item.references)
+        return Operand(Named(f"np.arange({moments.length(reference.size)})", (reference,)), item.references)
     if item.statistic != DELTA:
         raise CompilerBug(f"a structural atom of kind {item.statistic.kind}")
     left, right = item.references
     if isinstance(left, Index) and isinstance(right, Index):
-        return Operand(Named(f"np.eye({_size_text(left, moments)})", (left, right)), (left, right))
+        return Operand(Named(f"np.eye({moments.length(left.size)})", (left, right)), (left, right))
     index, position = (left, right) if isinstance(left, Index) else (right, left)
     if not isinstance(index, Index) or not isinstance(position, Fixed):
         raise CompilerBug("a delta between things that are no indices")
@@ -81,11 +85,6 @@ def structural_operand(item: Atom, moments: Moments) -> Operand:
 
 
 def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
-    code = f"np.eye({_size_text(index, moments)})[{position.position}]"
+    code = f"np.eye({moments.length(index.size)})[{position.position}]"
     references: tuple[Reference, ...] = (index,)
     return Operand(Named(code, (index,)), references)
-
-
-def _size_text(index: Index, moments: Moments) -> str:
-    size = moments.size(index.size)
-    return str(size) if isinstance(size, int) else size.name

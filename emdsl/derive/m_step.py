@@ -7,7 +7,7 @@ over its block given the others (conditional maximisation), which never lowers t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import IndexSource
@@ -16,14 +16,17 @@ from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
 from emdsl.derive.cancellation import cancel
+from emdsl.derive.cavi import write_posterior
 from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import conditional
 from emdsl.derive.joint_gaussian import joint_mode
 from emdsl.derive.log_joint import not_compiled
-from emdsl.derive.lower import Moments, lower
+from emdsl.derive.lower import Moments
+from emdsl.derive.naturals import lowered_naturals
+from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
-from emdsl.kernels.gaussian import PAIR, GaussianKernel
-from emdsl.kernels.kernel import Naturals
+from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.registry import match
 
 
@@ -46,17 +49,23 @@ def updates(
     spans: dict[str, Span | None],
     source: IndexSource,
     symmetric: frozenset[str],
+    forms: Mapping[str, PosteriorForm],
 ) -> tuple[Update, ...]:
     """The blocks in the order of their updates, each matched to its kernel."""
     reals = [name for name in parameters if scope.symbols[name].kind == "real"]
     others = [name for name in parameters if name not in reals]
-    ordered: list[tuple[str, ...]] = [*_coupled(terms, reals), *((name,) for name in others)]
+    points = [name for name in reals if name not in forms]
+    ordered: list[tuple[str, ...]] = [*_coupled(terms, points), *((name,) for name in (*reals, *others) if name in forms)]
+    ordered += [(name,) for name in others if name not in forms]
     result = []
     for group in ordered:
         own = normal_form([t for t in terms if t.variables() & set(group)], symmetric)
         if not own:
             name = group[0]
             raise not_compiled(f"nothing depends on the parameter `{name}`", spans[name], "use it, or leave it out")
+        if group[0] in forms:
+            result.append(_posterior_update(forms[group[0]], own, scope))
+            continue
         reduced, cancelled = cancel(own, frozenset(group), scope)
         if len(group) > 1:
             _check_joint(group, own, spans)
@@ -77,6 +86,14 @@ def updates(
         reason = "; ".join(part for part in (_reason(cancelled, spreads, exact), kernel_reason) if part)
         result.append(Update(group, kernel_name, True, exact, reason, reduced))
     return tuple(result)
+
+
+def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope) -> Update:
+    terms, reason = own, ""
+    if form.scale is not None:
+        terms, _ = cancel(own, frozenset({form.variable}), scope)
+        reason = f"given `{form.scale}`, which scales all its terms: one joint block"
+    return Update((form.variable,), form.kernel, True, True, reason, terms)
 
 
 def _reason(cancelled: tuple[str, ...], spreads: set[str], exact: bool) -> str:
@@ -116,6 +133,9 @@ def write_update(
         joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric)
         return
     (name,) = update.variables
+    if isinstance(moments, VariationalMoments) and name in moments.forms:
+        write_posterior(moments.forms[name], update.terms, body, moments, scope, source)
+        return
     symbol = scope.symbols[name]
     found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
     assert found is not None
@@ -126,23 +146,3 @@ def write_update(
         reference = body.assume(f"reference {name}", naturals.axes)
         mode = Apply("+", (Named(reference.name, naturals.axes), mode), naturals.axes)
     body.reassign(name, mode)
-
-
-def lowered_naturals(
-    name: str, terms: Sequence[Term], moments: Moments, scope: Scope, source: IndexSource
-) -> Naturals:
-    """The natural parameters of a variable's conditional as arrays."""
-    collected = conditional(scope.symbols[name], terms, source)
-    parts, pair_axes, axes = {}, None, None
-    for monomial, cofactor in collected.parts:
-        array = lower(cofactor, moments)
-        if array is None:
-            continue
-        parts[monomial.kinds] = array
-        if monomial.kinds in PAIR:
-            pair_axes = (monomial.axes[0], monomial.axes[1])
-        if len(monomial.statistics) == 1 and monomial.statistics[0].kind != "logdet":
-            axes = monomial.axes[0]
-    if axes is None:
-        axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]
-    return Naturals(scope.symbols[name], axes, parts, pair_axes)

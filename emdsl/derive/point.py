@@ -41,6 +41,9 @@ class PointMoments:
     def structural(self, item: Atom) -> Operand:
         return structural_operand(item, self)
 
+    def length(self, size: str | int) -> str:
+        return str(size) if isinstance(size, int) else self.body.names.of(size)
+
     def size(self, size: str | int) -> Named | int:
         if isinstance(size, int):
             return size

@@ -31,6 +31,9 @@ class RowMoments:
         self.body, self.scope, self.derived, self.centred = body, scope, derived, centred
         self.gated_axes, self.missing, self.lead = gated_axes, missing, lead
 
+    def length(self, size: str | int) -> str:
+        return str(size) if isinstance(size, int) else self.body.names.of(size)
+
     def size(self, size: str | int) -> Named | int:
         if isinstance(size, int):
             return size

@@ -12,8 +12,9 @@ from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
 from emdsl.derive.collapse import Collapsed, normal_form
-from emdsl.derive.lower import Moments
 from emdsl.derive.point import PointMoments
+from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.variational import VariationalMoments
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Setting:
 
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
+    `forms`: the posteriors of parameters that have one; all others are point estimates.
     """
 
     names: Names
@@ -34,6 +36,7 @@ class Setting:
     locations: tuple[str, ...]
     gated_axes: Mapping[str, tuple[int, ...]]
     missing: frozenset[str]
+    forms: Mapping[str, PosteriorForm]
     hard: bool
 
     @property
@@ -61,7 +64,7 @@ class Setting:
     def merged(self, polynomial: Polynomial) -> Polynomial:
         return Polynomial(normal_form(polynomial.terms, self.symmetric), polynomial.axes)
 
-    def moments(self, body: Body) -> Moments:
+    def moments(self, body: Body) -> PointMoments:
         arrays = {}
         for sweep in self.collapsed.sweeps:
             for statistic in sweep.statistics:
@@ -70,7 +73,19 @@ class Setting:
             symbol = self.scope.symbols[name]
             axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
             arrays[f"reference {name}"] = axes
-        return PointMoments(body, self.scope, self.source, arrays, self.statistic_names(), self.centred, self.derived)
+        names = self.statistic_names()
+        arguments = (body, self.scope, self.source, arrays, names, self.centred, self.derived)
+        return VariationalMoments(*arguments, forms=self.forms) if self.forms else PointMoments(*arguments)
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The keys of a parameter in `params`: its own name, or those of its posterior's parameters."""
+        form = self.forms.get(name)
+        return tuple(form.key(key) for key in form.keys) if form else (name,)
+
+    def whole(self, name: str) -> str:
+        """The key under which an array with all axes of the parameter stands."""
+        form = self.forms.get(name)
+        return name if form is None else form.key("scale" if form.kernel == "Wishart" else form.keys[0])
 
     def statistic_names(self) -> frozenset[str]:
         return frozenset(item.name for sweep in self.collapsed.sweeps for item in sweep.statistics)
@@ -120,11 +135,12 @@ class Setting:
             for name in (item.name for sweep in self.collapsed.sweeps for item in sweep.statistics):
                 listed.append((self.names.of(f"statistic {name}"), f'statistics["{name}"]'))
         if params:
-            listed += [(self.names.of(name), f'params["{name}"]') for name in self.parameters]
+            keys = [key for name in self.parameters for key in self.keys(name)]
+            listed += [(self.names.of(key), f'params["{key}"]') for key in keys]
             if not data:
                 listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.held]
             for name in self.locations:
-                source = f'reference_points(params)["{name}"]' if name in self.gated_axes else f'params["{name}"]'
+                source = f'reference_points(params)["{name}"]' if name in self.gated_axes else f'params["{self.whole(name)}"]'
                 listed.append((self.names.of(f"reference {name}"), source))
         listed += self._sizes(params, data)
         return tuple(listed)
@@ -141,8 +157,8 @@ class Setting:
             readable = (params and name in self.parameters) or (data and self.is_data(name))
             if not readable:
                 continue
-            holder = "params" if name in self.parameters else "data"
+            holder = f'params["{self.whole(name)}"]' if name in self.parameters else f'data["{name}"]'
             for axis, (size, _) in enumerate(symbol.axes):
                 if isinstance(size, str) and size not in self.scope.numbers:
-                    found.setdefault(size, f'{holder}["{name}"].shape[{axis}]')
+                    found.setdefault(size, f"{holder}.shape[{axis}]")
         return [(self.names.of(size), text) for size, text in found.items()]

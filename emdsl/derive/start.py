@@ -14,13 +14,19 @@ from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.expectation import variables_of
+from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 
 
 def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
     """`initialise(data, rng)`: one random start."""
     statements: list[ProgrammeStatement] = []
-    entries = [f'"{name}": {_neutral(setting.scope.symbols[name], setting)}' for name in setting.parameters]
+    entries = []
+    for name in setting.parameters:
+        value = _neutral(setting.scope.symbols[name], setting)
+        form = setting.forms.get(name)
+        posterior = _neutral_posterior(form, value, setting) if form else {name: value}
+        entries += [f'"{key}": {text}' for key, text in posterior.items()]
     entries += [f'"given.{name}": data["{name}"]' for name in setting.held]
     statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
     blocks = [code for code in codes if code.sweep.block is not None]
@@ -88,6 +94,32 @@ def _neutral(symbol: Symbol, setting: Setting) -> str:
             return f"np.tile({eye}, ({', '.join((*plates, '1', '1'))}))" if plates else eye
     located = _located_by(symbol, setting)
     return located or f"np.zeros({shape})"
+
+
+def _neutral_posterior(form: PosteriorForm, value: str, setting: Setting) -> dict[str, str]:
+    """A wide posterior around a neutral value."""
+    symbol = setting.scope.symbols[form.variable]
+    match form.kernel:
+        case "Dirichlet":
+            return {form.key("concentration"): f"{setting.size_text(symbol.axes[-1][0])} * {value}"}
+        case "Beta":
+            return {form.key("a"): f"2 * {value}", form.key("b"): f"2 * {value}"}
+        case "Gamma":
+            return {form.key("shape"): f"3 * {value}", form.key("rate"): f"3 * {value}"}
+        case "Wishart":
+            size = setting.size_text(symbol.axes[-1][0])
+            plates = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
+            df = f"np.full(({plates},), {size} + 2.0)" if plates else f"np.array({size} + 2.0)"
+            return {form.key("df"): df, form.key("scale"): f"{value} / ({size} + 2)"}
+    axes = [setting.size_text(size) for place, (size, _) in enumerate(symbol.axes) if place != form.scale_axis]
+    joint = [setting.size_text(symbol.axes[place][0]) for place in form.joint]
+    shape = f"({', '.join((*axes, *joint))}{',' if len(axes) + len(joint) == 1 else ''})"
+    precision = f"np.ones({shape})"
+    if joint:
+        plates = axes[: len(axes) - len(joint)]
+        inner = f"({', '.join((*joint, *joint))})"
+        precision = f"np.broadcast_to(np.eye({' * '.join(joint)}).reshape({inner}), ({', '.join((*plates, *joint, *joint))}))"
+    return {form.key("mean"): value, form.key("precision"): precision}
 
 
 def _located_by(symbol: Symbol, setting: Setting) -> str | None:

@@ -124,9 +124,9 @@ SPECIAL = {character: f"\\{character}" for character in "&%#_{}"} | {
 
 
 def _escaped(text: str) -> str:
-    """Prose for LaTeX: formulas as they are, names in typewriter, special characters escaped."""
+    """Prose for LaTeX: formulas as they are, names in typewriter, `**` in bold, special characters escaped."""
     parts = re.split(r"(\$[^$]*\$|`[^`]*`)", text)
-    return "".join(_part(part) for part in parts)
+    return re.sub(r"\*\*(.*?)\*\*", r"\\textbf{\1}", "".join(_part(part) for part in parts))
 
 
 def _part(part: str) -> str:

@@ -28,8 +28,8 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
-#: Sums of up to this many terms stand on one line.
-SHORT = 2
+#: Sums of up to this many characters stand on one line.
+SHORT = 100
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,22 @@ class Notation:
 
     def term(self, term: Term, letters: Letters) -> tuple[str, str]:
         """Sign and text; indices that no atom carries count their range."""
+        term = self._inlined(term)
         return self._signed(term, term.bound, term.indices, letters, lambda _: "")
+
+    def _inlined(self, term: Term) -> Term:
+        """The residual of a prior that is a single product is written as that product."""
+        coefficient, atoms = term.coefficient, []
+        for item in term.atoms:
+            centred = self.centred.get(item.variable)
+            parts = () if centred is None or self.is_datum(centred) else (*centred.known, *centred.references)
+            if centred is None or len(parts) != 1 or parts[0].bound or item.statistic != IDENTITY:
+                atoms.append(item)
+                continue
+            (part,) = (self._at_reference(part) for part in parts)
+            coefficient *= part.coefficient
+            atoms += part.substitute(dict(zip(centred.indices, item.references, strict=True))).atoms
+        return replace(term, coefficient=coefficient, atoms=tuple(atoms))
 
     def quadratic(self, item: QuadraticTerm, letters: Letters) -> tuple[str, str]:
         """A quadratic form kept whole: `(x − μ)²`, or `Σ (x_d − μ_d) Λ_de (x_e − μ_e)`."""
@@ -112,7 +127,7 @@ class Notation:
         met = [index for item in term.atoms for reference in item.references for index in indices_in(reference)]
         summed = tuple(index for index in dict.fromkeys((*met, *bound)) if index in bound and index in carried)
         counted = [self.size(index.size) for index in bound if index not in carried]
-        letters = letters.knowing(summed)
+        letters = letters.knowing(summed, self._axis_letters(term))
         number, constant = magnitude(abs(term.coefficient))
         sizes = [self.atom(item, letters) for item in term.atoms if self._is_size(item)]
         factors = self._product([item for item in term.atoms if not self._is_size(item)], letters)
@@ -120,12 +135,24 @@ class Notation:
         parts = [part for part in (number, total, *sizes, *counted, *factors, tail(letters), constant) if part]
         return "-" if term.coefficient < 0 else "+", " ".join(parts) or "1"
 
+    def _axis_letters(self, term: Term) -> dict[Index, str]:
+        """For each index the letter of the first axis of a variable on which it stands."""
+        found: dict[Index, str] = {}
+        for item in term.atoms:
+            symbol = self.scope.symbols.get(item.variable)
+            for reference, (_, letter) in zip(item.references, symbol.axes if symbol else (), strict=False):
+                if isinstance(reference, Index):
+                    found.setdefault(reference, letter)
+        return found
+
     # ---------------------------------------------------------------- products
 
     def _product(self, atoms: Sequence[Atom], letters: Letters) -> list[str]:
         """Factors in the order structure, numbers, expectations, logarithms; equal factors become a power."""
         inside = [item for item in atoms if item.variable in self.expected]
-        outside = [item for item in atoms if item.variable not in self.expected]
+        outside = sorted(
+            (item for item in atoms if item.variable not in self.expected), key=lambda item: item.variable != STRUCTURE
+        )
         plain = self._powers([item for item in outside if not _is_log(item)], letters)
         logs = self._powers([item for item in outside if _is_log(item)], letters)
         if inside:
@@ -137,9 +164,11 @@ class Notation:
         texts = []
         for item in dict.fromkeys(atoms):
             count = sum(other == item for other in atoms)
-            if item.statistic.kind == "power" and count > 1:
-                item, count = replace(item, statistic=replace(item.statistic, exponent=item.statistic.exponent * count)), 1
-            texts.append(raised(self.atom(item, letters), count))
+            if item.statistic.kind == "power":
+                statistic = replace(item.statistic, exponent=item.statistic.exponent * count)
+                texts.append(self.atom(replace(item, statistic=statistic), letters))
+            else:
+                texts.append(raised(self.atom(item, letters), count))
         return texts
 
     def atom(self, item: Atom, letters: Letters) -> str:
@@ -189,19 +218,23 @@ class Notation:
 
     def _is_size(self, item: Atom) -> bool:
         """Whether an atom is a size or a constant, that goes first."""
-        unknown = item.variable in self.scope.symbols or item.variable in self.statistics or item.variable in self.derived
-        return not unknown and item.variable not in self.centred and item.variable != STRUCTURE and not item.references
+        named = (self.scope.symbols, self.statistics, self.derived, self.centred)
+        return item.variable != STRUCTURE and not any(item.variable in names for names in named)
 
     # ---------------------------------------------------------------- named quantities
 
     def centred_quantity(self, item: Centred, references: Sequence[Reference], letters: Letters) -> str:
         r"""`\tilde{x}_{nd}`; the centred residual of a prior is written out."""
         name, _, serial = item.name.partition("~")
-        if name in self.scope.symbols:
+        if self.is_datum(item):
             head = rf"\tilde{{{name_text(name)}}}" + (f"^{{({serial})}}" if serial else "")
             return with_indices(head, [self.reference(reference, letters) for reference in references])
-        text = self.at_reference_points(item, dict(zip(item.indices, references, strict=True)), letters)
-        return text if len(item.known) + len(item.references) == 1 and text[0] != "-" else rf"\left({text}\right)"
+        images = dict(zip(item.indices, references, strict=True))
+        return rf"\left({self.at_reference_points(item, images, letters)}\right)"
+
+    def is_datum(self, item: Centred) -> bool:
+        """Whether a centred quantity belongs to a datum, and not to a prior."""
+        return item.name.partition("~")[0] in self.scope.symbols
 
     def at_reference_points(self, item: Centred, replacement: Mapping[Index, Reference], letters: Letters) -> str:
         """The known part of a residual plus its location terms at the reference points."""
@@ -234,6 +267,8 @@ class Notation:
             return rf"\left({texts[0]}\right)^{{{texts[1]}}}"
         if item.function == "sqrt":
             return rf"\sqrt{{{texts[0]}}}"
+        if item.function == "differs" and len(texts) == 2:
+            return rf"[{texts[0]} \ne {texts[1]}]"
         if item.function == "abs":
             return rf"\left|{texts[0]}\right|"
         name = FUNCTIONS.get(item.function) or rf"\operatorname{{{item.function.replace('_', ' ')}}}"
@@ -254,7 +289,7 @@ def aligned(left: str, signed: Sequence[tuple[str, str]], relation: str = "=") -
     """`left = sum` on one line, or with one term on each line where there are many."""
     if not signed:
         return [f"{left} &{relation} 0"]
-    if len(signed) <= SHORT:
+    if len(joined(signed)) <= SHORT:
         return [f"{left} &{relation} {joined(signed)}"]
     (sign, text), *rest = signed
     first = f"{left} &{relation} {'-' if sign == '-' else ''}{text}"

@@ -16,7 +16,8 @@ from emdsl.derive.collapse import SufficientStatistic, Sweep
 from emdsl.derive.e_step import natural_parameter
 from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation, aligned
-from emdsl.explain.symbols import Letters, name_text, with_indices
+from emdsl.explain.statistics import block_label
+from emdsl.explain.symbols import Letters, auxiliary, name_text, superscripted, with_indices
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,19 @@ class Exponent:
     """The coefficients of 1, of each Gaussian latent, and of each pair of them."""
 
     row: Row
+    label: str
     constant: Polynomial
     linear: dict[str, Polynomial]
     pairs: dict[tuple[str, str], Polynomial]
+
+    @property
+    def has_constant(self) -> bool:
+        return bool(self.constant.terms or not self.row.axes)
+
+    def symbol(self, letter: str, *names: str) -> str:
+        """The symbol of one coefficient; it bears the names of its latents where there are several."""
+        named = [latent_text(name) for name in names] if len(self.row.axes) > 1 else []
+        return auxiliary(letter, " ".join([self.label, *named]).strip())
 
 
 def exponent(sweep: Sweep, setting: Setting) -> Exponent:
@@ -58,14 +69,18 @@ def exponent(sweep: Sweep, setting: Setting) -> Exponent:
                 linear.setdefault(name, []).extend(terms)
             case (one, two):
                 pairs.setdefault((one, two), []).extend(terms)
+    assert sweep.block is not None
+
+    def merged(terms: list[Term], *axes: tuple[Index, ...]) -> Polynomial:
+        return setting.merged(Polynomial(tuple(terms), sum(axes, row.free)))
+
     return Exponent(
         row,
-        setting.merged(Polynomial(tuple(constant), row.free)),
-        {name: setting.merged(Polynomial(tuple(terms), row.free + row.axes[name][0])) for name, terms in linear.items()},
+        block_label(sweep.block, setting.collapsed),
+        merged(constant),
+        {name: merged(terms, row.axes[name][0]) for name, terms in linear.items()},
         {
-            (one, two): setting.merged(
-                Polynomial(tuple(terms), row.free + row.axes[one][0] + row.axes[two][int(one == two)])
-            )
+            (one, two): merged(terms, row.axes[one][0], row.axes[two][int(one == two)])
             for (one, two), terms in pairs.items()
         },
     )
@@ -122,22 +137,15 @@ def _renamed(item: Atom, images: Sequence[Index]) -> dict[Index, Index]:
 
 def exponent_lines(found: Exponent, notation: Notation) -> tuple[str, ...]:
     """`a_{nk} &= …`, and for Gaussian latents `h_{nkl} &= …` and `P_{nklm} &= …`."""
-    values = [("a", found.constant)]
-    values += [(_of("h", found, name), value) for name, value in found.linear.items()]
+    values = [(found.symbol("a"), found.constant)] if found.has_constant else []
+    values += [(found.symbol("h", name), value) for name, value in found.linear.items()]
     for (one, two), value in found.pairs.items():
-        values.append((_of("P", found, one, two), value.scaled(-2.0 if one == two else -1.0)))
+        values.append((found.symbol("P", one, two), value.scaled(-2.0 if one == two else -1.0)))
     lines = []
     for head, value in values:
         letters = notation.letters.knowing(value.axes)
         lines += aligned(_indexed(head, value.axes, letters), notation.terms(value, letters))
     return tuple(lines)
-
-
-def _of(head: str, found: Exponent, *names: str) -> str:
-    """`h`, or with the names of its latents where there are several."""
-    if len(found.row.axes) == 1:
-        return head
-    return f"{head}^{{{' '.join(latent_text(name) for name in names)}}}"
 
 
 def _indexed(head: str, axes: Sequence[Index], letters: Letters) -> str:
@@ -158,39 +166,40 @@ def posterior_lines(found: Exponent, sweep: Sweep, probability: str, notation: N
     rows = [letters.of(index) for index in found.row.rows]
     states = [letters.of(index) for index in found.row.states]
     joint = rows + states
-    lines = []
-    score = with_indices("a", joint)
-    if block.gaussian:
-        lines += _gaussian_lines(block.gaussian, joint, rows, states, notation, found)
-        score = with_indices("A", joint)
+    lines = _gaussian_lines(block.gaussian, rows, states, notation, found) if block.gaussian else []
     if not block.discrete:
         return tuple(lines)
-    event = ", ".join(f"{with_indices(name_text(n), rows)} = {state}" for n, state in zip(block.discrete, states, strict=True))
+    score = with_indices(found.symbol("A" if block.gaussian else "a"), joint)
+    partition = with_indices(found.symbol("A"), rows)
+    listed = ", ".join(states)
+    event = ", ".join(
+        f"{with_indices(name_text(name), rows)} = {state}" for name, state in zip(block.discrete, states, strict=True)
+    )
     left = rf"{with_indices(probability, joint)} = q({event})"
-    partition = with_indices("A", rows)
     if hard:
-        best = rf"\arg\max_{{{', '.join(states)}}} {score}"
-        lines.append(f"{left} &= [({', '.join(states)}) = {best}]" if len(states) > 1 else f"{left} &= [{states[0]} = {best}]")
-        lines.append(rf"{partition} &= \max_{{{', '.join(states)}}} {score}")
-        return tuple(lines)
-    lines.append(rf"{partition} &= \log \sum_{{{', '.join(states)}}} \exp {score}")
-    lines.append(rf"{left} &= \exp\left({score} - {partition}\right)")
+        chosen = f"({listed})" if len(states) > 1 else listed
+        lines.append(rf"{left} &= [{chosen} = \arg\max_{{{listed}}} {score}]")
+        lines.append(rf"{partition} &= \max_{{{listed}}} {score}")
+    else:
+        lines.append(rf"{partition} &= \log \sum_{{{listed}}} \exp {score}")
+        lines.append(rf"{left} &= \exp\left({score} - {partition}\right)")
     return tuple(lines)
 
 
 def _gaussian_lines(
-    names: Sequence[str], joint: list[str], rows: list[str], states: list[str], notation: Notation, found: Exponent
+    names: Sequence[str], rows: list[str], states: list[str], notation: Notation, found: Exponent
 ) -> list[str]:
+    """Mean and covariance of the stacked Gaussian latents, and the log of the integral over them."""
     vector = ", ".join(with_indices(latent_text(name), rows) for name in names)
     given = rf" \mid {', '.join(states)}" if states else ""
-    linear, precision = with_indices("h", joint), with_indices("P", joint)
-    inverse = f"{precision}^{{-1}}"
-    sizes = [notation.size(size) for name in names for size, _ in notation.scope.symbols[name].event or ((1, ""),)]
-    partition, constant = with_indices("A", joint), with_indices("a", joint)
-    dimension = " + ".join(sizes)
-    count = rf"\left({dimension}\right)" if len(sizes) > 1 else "" if dimension == "1" else f"{dimension} "
+    partition, linear, precision = (with_indices(found.symbol(letter), rows + states) for letter in ("A", "h", "P"))
+    constant = f"{with_indices(found.symbol('a'), rows + states)} + " if found.has_constant else ""
+    inverse, transposed = superscripted(precision, "-1"), superscripted(linear, r"\top")
+    sizes = [size for name in names for size, _ in notation.scope.symbols[name].event or ((1, ""),)]
+    dimension = " + ".join(notation.size(size) for size in sizes)
+    count = rf"\left({dimension}\right) " if len(sizes) > 1 else "" if dimension == "1" else f"{dimension} "
     return [
         rf"q({vector}{given}) &= \mathcal{{N}}\left({inverse} {linear},\, {inverse}\right)",
-        rf"{partition} &= {constant} + \tfrac{{1}}{{2}} {linear}^{{\top}} {inverse} {linear} "
+        rf"{partition} &= {constant}\tfrac{{1}}{{2}} {transposed} {inverse} {linear} "
         rf"- \tfrac{{1}}{{2}} \log |{precision}| + \tfrac{{1}}{{2}} {count}\log 2\pi",
     ]

@@ -73,12 +73,12 @@ class Plan:
     def __str__(self) -> str:
         header = f"{self.model}, method {self.method}"
         lines = [header, "=" * len(header), *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in self.summary)]
-        return "\n".join([*lines, "", *_columns([COLUMNS, *(_cells(row) for row in self.rows)])]) + "\n"
+        return "\n".join([*lines, "", *_columns([COLUMNS, *(cells(row) for row in self.rows)])]) + "\n"
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(title)}</th>" for title in COLUMNS)
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.rows
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>" for row in self.rows
         )
         caption = escape(f"{self.model}, method {self.method}: {'; '.join(self.summary)}")
         return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -87,7 +87,8 @@ class Plan:
 COLUMNS = ("block", "role", "kernel", "inference", "exact", "closed form", "why")
 
 
-def _cells(row: PlanRow) -> tuple[str, ...]:
+def cells(row: PlanRow) -> tuple[str, ...]:
+    """The entries of a row in the order of `COLUMNS`."""
     yes = {True: "yes", False: "no"}
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     values |= {"block": ", ".join(row.variables), "exact": yes[row.exact], "closed form": yes[row.closed_form]}
@@ -151,7 +152,8 @@ def _structure(block: LocalBlock, derivation: Derivation) -> str:
     gaussian = " and ".join(_gaussian_text(name) for name in block.gaussian)
     count = " × ".join(states_text(name, derivation) for name in block.discrete)
     if not block.discrete:
-        return f"{gaussian} jointly Gaussian: a mean and a covariance for {rows}"
+        together = "jointly " if len(block.gaussian) > 1 else ""
+        return f"{gaussian} {together}Gaussian: a mean and a covariance for {rows}"
     finite = f"{discrete} finite: {count} states for {rows}"
     return f"{finite}; {gaussian} Gaussian given the state" if block.gaussian else finite
 

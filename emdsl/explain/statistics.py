@@ -18,8 +18,12 @@ from emdsl.structure.locals import LocalBlock
 
 
 def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[str, str]:
-    r"""The symbol of each statistic without its indices: `N`, `N^{w}`, `S^{\tilde{x} \tilde{x}}`. `taken`: model names."""
+    r"""The symbol of each statistic without its indices: `N`, `N^{w}`, `S^{\tilde{x} \tilde{x}}`.
+
+    Two statistics may share a symbol if they differ in the number of their indices. `taken`: names of the model.
+    """
     heads: dict[str, str] = {}
+    used: set[tuple[str, int]] = set()
     several = sum(sweep.block is not None for sweep in collapsed.sweeps) > 1 or "N" in taken
     for sweep in collapsed.sweeps:
         for item in sweep.statistics:
@@ -29,9 +33,10 @@ def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[s
             counts = all(part.statistic in (HOT, MASK, DELTA) for part in (*item.local.atoms, *item.feature.atoms))
             letter = "N" if counts else "S"
             head, serial = _superscript(letter, labels), 2
-            while head in heads.values() or head in taken:
+            while (head, len(item.axes)) in used or head in taken:
                 head, serial = _superscript(letter, [*labels, f"({serial})"]), serial + 1
             heads[item.name] = head
+            used.add((head, len(item.axes)))
     return heads
 
 
@@ -56,6 +61,12 @@ def _head(variable: str) -> str:
     name, tilde, _ = variable.partition("~")
     text = name_text(name.partition(" ")[0])
     return rf"\tilde{{{text}}}" if tilde else text
+
+
+def block_label(block: LocalBlock, collapsed: Collapsed) -> str:
+    """What tells the quantities of a block from those of the others; empty where there is only one."""
+    several = sum(sweep.block is not None for sweep in collapsed.sweeps) > 1
+    return " ".join(_head(name) for name in block.variables) if several else ""
 
 
 def responsibility(block: LocalBlock, collapsed: Collapsed, taken: Mapping[str, object]) -> str:

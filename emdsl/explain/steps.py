@@ -18,17 +18,18 @@ from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
 from emdsl.explain.expressions import expression_text, law_text, support_text
 from emdsl.explain.formulas import Notation, aligned, reference_name
 from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
-from emdsl.explain.plan import COLUMNS, Plan, dependence, objective, plan, posterior_of
+from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, dependence, objective, plan, posterior_of, unknown_name
 from emdsl.explain.statistics import definition, responsibility, statistic_heads
 from emdsl.explain.symbols import name_text, with_indices
 from emdsl.explain.updates import natural_lines, parameters_of, update_lines
 from emdsl.model.statements import Model, Role, Variable
+from emdsl.structure.locals import LocalBlock
 
 
 def document(derivation: Derivation, model: Model) -> Document:
     """The mathematics of one model under one method; `model` is the model that it was derived from."""
     steps = (
-        Step("The model", _model(model)),
+        Step("The model", _model(derivation, model)),
         Step("The log joint density", _log_joint(derivation)),
         Step("Sufficient statistics", _statistics(derivation)),
         Step("E-step", _e_step(derivation, model)),
@@ -50,13 +51,16 @@ def notation_of(derivation: Derivation) -> Notation:
 # ---------------------------------------------------------------- the model
 
 
-def _model(model: Model) -> tuple[Block, ...]:
-    blocks: list[Block] = []
-    if model.plates:
-        ranges = ", ".join(f"${name_text(p.letter)} = 0, \\dots, {_size(p.size)} - 1$" for p in model.plates)
-        blocks.append(Prose(f"Indices: {ranges}."))
-    blocks.append(Display(tuple(line for variable in model.variables for line in _variable_lines(variable))))
-    return tuple(blocks)
+def _model(derivation: Derivation, model: Model) -> tuple[Block, ...]:
+    symbols = derivation.setting.scope.symbols.values()
+    listed = {letter: size for symbol in symbols for size, letter in (*symbol.plates, *symbol.event)}
+    ranges = ", ".join(f"${letter} = 0, \\dots, {_size(size)} - 1$" for letter, size in listed.items())
+    lines = [line for variable in model.variables for line in _variable_lines(variable)]
+    for fix in model.fixes:
+        held = with_indices(name_text(fix.name), [expression_text(index) for index in fix.indices])
+        lines.append(rf"{held} &= {expression_text(fix.value)} && \text{{held}}")
+    indices = (Prose(f"Indices: {ranges}."),) if ranges else ()
+    return (*indices, Display(tuple(lines)))
 
 
 def _size(size: str | int) -> str:
@@ -118,20 +122,20 @@ def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]
         offset = with_indices(rf"\tilde{{{head}}}", letters)
         lines.append(f"{offset} &= {own} - {point}")
     for item in centred.centred:
-        if item.name.partition("~")[0] not in derivation.setting.scope.symbols:
+        if not notation.is_datum(item):
             continue
         own_letters = notation.letters.knowing((*item.indices, *item.gates))
         left = notation.centred_quantity(item, item.indices, own_letters)
         lines.append(f"{left} &= {notation.at_reference_points(item, {}, own_letters)}")
     gated = [name for name in centred.locations if name in centred.gated_axes]
     text = (
-        "Squares are taken about reference points $\\mathring{\\cdot}$, so that no large numbers cancel; the result does not "
-        "depend on them. They are the current values of the parameters"
+        "Squares are taken about reference points $\\mathring{\\cdot}$, so that no large numbers cancel; the result "
+        "does not depend on them. They are the current values of the parameters"
     )
     if gated:
         text += (
-            f", but for {_names(gated)} the mean of these over the states while the states lie near each other; a datum is "
-            "taken anew about the point of each state"
+            f", but for {_names(gated)} the mean of these over the states while the states lie near each other; a "
+            "datum is taken anew about the point of each state"
         )
     return [Prose(f"{text}. What is taken about them bears a tilde:"), Display(tuple(lines))]
 
@@ -152,9 +156,9 @@ def _statistics(derivation: Derivation) -> tuple[Block, ...]:
         probability = "" if sweep.block is None else responsibility(sweep.block, derivation.collapsed, taken)
         for item in sweep.statistics:
             lines.append(definition(item, notation.statistics[item.name], probability, notation))
-        over = f" over the rows of {', '.join(f'${letter}$' for letter in sweep.plates)}" if sweep.plates else ""
-        owner = f"with the latents {_names([_plain(n) for n in sweep.block.variables])}" if sweep.block else "of data alone"
-        blocks += [Prose(f"Sums {owner}{over}:"), Display(tuple(lines))]
+        rows = f"over the rows of {', '.join(f'${letter}$' for letter in sweep.plates)}" if sweep.plates else "over all rows"
+        owner = f"under the posterior of {_latents(sweep.block)}" if sweep.block else "of data alone"
+        blocks += [Prose(f"Sums {rows}, {owner}:"), Display(tuple(lines))]
     signed = notation.terms(_merged(derivation, [term for _, term in derivation.collapsed.terms]))
     blocks += [
         Prose("With them the expected log joint density is"),
@@ -163,8 +167,8 @@ def _statistics(derivation: Derivation) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _plain(name: str) -> str:
-    return name.partition("~")[0]
+def _latents(block: LocalBlock) -> str:
+    return _names([unknown_name(name) for name in block.variables])
 
 
 def _merged(derivation: Derivation, terms: Sequence[Term]) -> tuple[Term, ...]:
@@ -191,13 +195,17 @@ def _block_step(sweep: Sweep, derivation: Derivation, notation: Notation) -> lis
     found = exponent(sweep, derivation.setting)
     probability = responsibility(block, derivation.collapsed, derivation.setting.scope.symbols)
     posterior = posterior_lines(found, sweep, probability, notation, derivation.method == "hard")
-    names = _names([_plain(name) for name in block.variables])
-    text = f"What multiplies the statistics of {names} in $Q$, times the features of one row, is the exponent of their posterior:"
+    text = (
+        f"What multiplies the statistics of {_latents(block)} in $Q$, times the features of one row, is the exponent "
+        "of their posterior:"
+    )
     result: list[Block] = [Prose(text), Display(exponent_lines(found, notation))]
-    missing = [name for name in block.gaussian if "~" in name]
-    given = f"; observed entries of {_names([_plain(n) for n in missing])} keep their values" if missing else ""
+    missing = [unknown_name(name) for name in block.gaussian if "~" in name]
     kept = "The most probable state counts alone" if derivation.method == "hard" else "So the posterior is"
-    return [*result, Prose(f"{kept}{given}:"), Display(posterior)]
+    if missing:
+        listed = _names(missing)
+        kept += f" (observed entries of {listed} keep their values; the Gaussian is that of the others given them)"
+    return [*result, Prose(f"{kept}:"), Display(posterior)]
 
 
 # ---------------------------------------------------------------- M-step
@@ -229,8 +237,16 @@ def _update(place: int, update: Update, derivation: Derivation, model: Model) ->
         for parameter in parameters
         for line in update_lines(parameter, posterior_of(parameter.symbol.name, derivation, model))
     )
-    solved = "Solved together" if len(parameters) > 1 else "Hence"
-    return [*blocks, Prose("Its statistics, each with its natural parameter:"), Display(natural), Prose(f"{solved}:"), Display(result)]
+    hence = "Solved together" if len(parameters) > 1 else "Hence"
+    if any(fix.name in update.variables for fix in model.fixes):
+        hence += ", while the entries that are held keep their values"
+    return [
+        *blocks,
+        Prose("Its statistics, each with its natural parameter:"),
+        Display(natural),
+        Prose(f"{hence}:"),
+        Display(result),
+    ]
 
 
 # ---------------------------------------------------------------- objective and guarantee
@@ -249,7 +265,7 @@ def _objective(derivation: Derivation, model: Model) -> tuple[Block, ...]:
     )
     likelihood = Display(tuple(aligned(r"\ell", rows + data)))
     if derivation.method == "vb":
-        text = f"The {name} is, with $A$ the log partitions of the rows under the expectations above,"
+        text = f"The {name} is, with $\\mathsf{{A}}$ the log partitions of the rows under the expectations above,"
         added = "plus $\\langle \\log p \\rangle - \\langle \\log q \\rangle$ of every parameter with a prior."
         return Prose(text), likelihood, Prose(added)
     known = "classification log likelihood" if derivation.method == "hard" else "log likelihood"
@@ -261,14 +277,11 @@ def _objective(derivation: Derivation, model: Model) -> tuple[Block, ...]:
 
 
 def _evidence(sweep: Sweep, derivation: Derivation, notation: Notation) -> str:
-    row = exponent(sweep, derivation.setting).row
-    letters = notation.letters.knowing(row.rows)
-    rows = [letters.of(index) for index in row.rows]
+    found = exponent(sweep, derivation.setting)
+    letters = notation.letters.knowing(found.row.rows)
+    rows = [letters.of(index) for index in found.row.rows]
     total = rf"\sum_{{{', '.join(rows)}}} " if rows else ""
-    several = sum(other.block is not None for other in derivation.collapsed.sweeps) > 1
-    assert sweep.block is not None
-    head = f"A^{{{' '.join(name_text(_plain(name)) for name in sweep.block.variables)}}}" if several else "A"
-    return f"{total}{with_indices(head, rows)}"
+    return f"{total}{with_indices(found.symbol('A'), rows)}"
 
 
 def _guarantee(decided: Plan) -> tuple[Block, ...]:
@@ -278,14 +291,9 @@ def _guarantee(decided: Plan) -> tuple[Block, ...]:
         text = "The M-step finds the maximum of $Q$ over all parameters at once"
     else:
         text = "Each step finds the maximum of $Q$ over its block given the others (conditional maximisation)"
-    header = tuple(COLUMNS)
-    rows = tuple(
-        tuple({"block": ", ".join(f"`{name}`" for name in row.variables), "exact": _yes(row.exact),
-               "closed form": _yes(row.closed_form)}.get(title) or getattr(row, title) for title in COLUMNS)
-        for row in decided.rows
-    )  # fmt: skip
-    return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(header, rows))
+    rows = tuple((_backticked(row), *cells(row)[1:]) for row in decided.rows)
+    return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(COLUMNS, rows))
 
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+def _backticked(row: PlanRow) -> str:
+    return ", ".join(f"`{name}`" for name in row.variables)

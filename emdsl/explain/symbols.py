@@ -29,6 +29,9 @@ CONSTANTS = (
 )
 LARGEST_DENOMINATOR = 64
 
+#: From here on a coefficient stands for the logarithm of a structural zero.
+UNBOUNDED = 1e100
+
 
 def name_text(name: str) -> str:
     """A model's name for something: Greek where it is one, upright where it is a word."""
@@ -38,6 +41,11 @@ def name_text(name: str) -> str:
         return name
     escaped = name.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
+
+
+def auxiliary(letter: str, label: str = "") -> str:
+    """A symbol of the derivation's own, in a font that no name of a model has."""
+    return rf"\mathsf{{{letter}}}" + (f"^{{{label}}}" if label else "")
 
 
 def with_indices(head: str, indices: Iterable[str]) -> str:
@@ -51,11 +59,15 @@ def with_indices(head: str, indices: Iterable[str]) -> str:
 
 def raised(base: str, exponent: float) -> str:
     """`base` to a power."""
-    if exponent == 1:
-        return base
-    if "^" in base or " " in base:
+    return base if exponent == 1 else superscripted(base, exponent_text(exponent))
+
+
+def superscripted(base: str, text: str) -> str:
+    """`base` with a superscript; in parentheses where it has one already, or is more than one symbol."""
+    whole = base.startswith(r"\left(") and base.endswith(r"\right)")
+    if not whole and ("^" in base or " " in base):
         base = rf"\left({base}\right)"
-    return f"{base}^{{{exponent_text(exponent)}}}"
+    return f"{base}^{{{text}}}"
 
 
 def exponent_text(value: float) -> str:
@@ -67,6 +79,8 @@ def magnitude(value: float) -> tuple[str, str]:
     """A positive number as a factor and, where it is a multiple of one, a constant; the empty text stands for 1."""
     if value == 1:
         return "", ""
+    if value >= UNBOUNDED:
+        return r"\infty", ""
     rational = _rational(value)
     if rational is not None:
         return rational, ""
@@ -110,19 +124,20 @@ class Letters:
     def of(self, index: Index) -> str:
         return self.chosen[index]
 
-    def knowing(self, indices: Iterable[Index]) -> Letters:
-        """These letters, and one for each further index."""
+    def knowing(self, indices: Iterable[Index], preferred: Mapping[Index, str] | None = None) -> Letters:
+        """These letters, and one for each further index: where there is one, the `preferred` letter."""
         chosen = dict(self.chosen)
         for index in indices:
             if index not in chosen:
-                chosen[index] = self._choose(index, set(chosen.values()))
+                letter = (preferred or {}).get(index, index.letter)[:1] or "i"
+                chosen[index] = self._choose(letter, index.size, set(chosen.values()))
         return Letters(self.taken, self.plates, chosen)
 
-    def _choose(self, index: Index, used: set[str]) -> str:
-        letter = index.letter[:1] or "i"
-        if letter in self.taken or self.plates.get(letter, index.size) != index.size:
-            alphabet = "ijklmnopqrstuvwabcdefghxyz"
-            letter = next((x for x in alphabet if x not in self.taken and x not in self.plates and x not in used), letter)
+    def _choose(self, letter: str, size: str | int, used: set[str]) -> str:
+        if letter in self.taken or self.plates.get(letter, size) != size:
+            alike = [other for other, plate in self.plates.items() if plate == size]
+            free = [other for other in "ijklmnopqrstuvwabcdefghxyz" if other not in self.plates]
+            letter = next((x for x in (*alike, *free) if x not in self.taken and x not in used), letter)
         while letter in used:
             letter += "'"
         return letter

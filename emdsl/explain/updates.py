@@ -18,11 +18,12 @@ from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, T
 from emdsl.derive.conditional import Conditional, Monomial, conditional
 from emdsl.derive.m_step import Update
 from emdsl.derive.setting import Setting
-from emdsl.explain.formulas import Notation, bracketed, reference_name
-from emdsl.explain.symbols import Letters, exponent_text, name_text, with_indices
+from emdsl.explain.formulas import Notation, aligned, bracketed, joined, reference_name
+from emdsl.explain.symbols import Letters, auxiliary, exponent_text, name_text, superscripted, with_indices
 from emdsl.kernels.gaussian import PAIR, SINGLE
 
-KIND = "positive", "cov", "simplex", "unit", "real"
+#: A numerator of more terms than this gets a line of its own.
+SHORT = 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def natural_lines(parameter: Parameter) -> tuple[str, ...]:
             for statistic, axes in zip(monomial.statistics, monomial.axes, strict=True)
         )
         _, statistic_text = replace(parameter.notation, expected=frozenset()).term(Term(1.0, atoms), letters)
-        lines.append(f"{statistic_text} &: \\quad {parameter.notation.polynomial(cofactor, letters)}")
+        lines += aligned(statistic_text, parameter.notation.terms(cofactor, letters), r":\quad")
     return tuple(lines)
 
 
@@ -94,7 +95,8 @@ def _simplex(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
         return (rf"q({whole}) &= \mathrm{{Dirichlet}}\left({_sum(parameter, plus_one(counts), letters)}\right)",)
     other = parameter.setting.source.copy_of(axes[-1])
     terms = [replace(t, bound=(other, *t.bound)) for t in counts.substitute({axes[-1]: other}).terms]
-    return (rf"{left} &\leftarrow {_fraction(parameter, counts.terms, terms, letters)}",)
+    ratio, lines = _fraction(parameter, counts, Polynomial(tuple(terms), counts.axes), letters)
+    return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
 def _unit(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ def _unit(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
         arguments = r",\, ".join(_sum(parameter, plus_one(item), letters) for item in (yes, no))
         return (rf"q({left}) &= \mathrm{{Beta}}\left({arguments}\right)",)
     total = parameter.setting.merged(Polynomial(yes.terms + no.terms, axes))
-    return (rf"{left} &\leftarrow {_fraction(parameter, yes.terms, total.terms, letters)}",)
+    ratio, lines = _fraction(parameter, yes, total, letters)
+    return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
 def _positive(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
@@ -122,13 +125,13 @@ def _positive(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
             left = f"{left}^{{{exponent_text(power)}}}"
         return (rf"q({left}) &= \mathrm{{Gamma}}\left({shape},\, \mathrm{{rate}} = {rate}\right)",)
     above, below = (logs, powers.scaled(-power)) if power > 0 else (powers.scaled(power), logs.scaled(-1.0))
-    ratio = _fraction(parameter, *_common(above, below), letters)
+    ratio, lines = _fraction(parameter, *_common(above, below), letters)
     root = exponent_text(1 / abs(power))
     if root == "1/2":
         ratio = rf"\sqrt{{{ratio}}}"
     elif root != "1":
         ratio = rf"\left({ratio}\right)^{{{root}}}"
-    return (rf"{left} &\leftarrow {ratio}",)
+    return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
 def _real(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
@@ -145,17 +148,15 @@ def _real(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     if has_posterior:
         return _gaussian_posterior(parameter, (first, joint), linear, pair, reference, letters)
     if not joint:
-        step = _fraction(parameter, *_common(linear, pair.scaled(-2.0)), letters)
-        return (rf"{left} &\leftarrow {f'{reference} + ' if reference else ''}{step}",)
-    statistic = OFFSET if is_offset else IDENTITY
-    unknown = Atom(parameter.symbol.name, statistic, second)
+        step, lines = _fraction(parameter, *_common(linear, pair.scaled(-2.0)), letters)
+        return (rf"{left} &\leftarrow {f'{reference} + ' if reference else ''}{step}", *lines)
+    unknown = Atom(parameter.symbol.name, OFFSET if is_offset else IDENTITY, second)
     system = [replace(t, atoms=(*t.atoms, unknown), bound=(*joint, *t.bound)) for t in pair.scaled(-2.0).terms]
     right, below = _common(linear, Polynomial(tuple(system), first))
-    merged = parameter.setting.merged(Polynomial(tuple(below), first))
-    moved = _offset(parameter, first, letters) if is_offset else left
-    lines = [f"{left} &\\leftarrow {reference} + {moved}"] if is_offset else [f"{left} &\\leftarrow {left}"]
-    sides = (_sum(parameter, Polynomial(tuple(side), first), letters) for side in (merged.terms, right))
-    return (lines[0] + r" \quad \text{with}", " &= ".join(sides))
+    letters = parameter.notation.letters.knowing(first)
+    left_side, right_side = _sum(parameter, parameter.setting.merged(below), letters), _sum(parameter, right, letters)
+    solution = f"{reference} + {_offset(parameter, first, letters)}" if is_offset else r"\text{the solution}"
+    return (f"{left_side} &= {right_side}", rf"{left} &\leftarrow {solution}")
 
 
 def _gaussian_posterior(
@@ -171,13 +172,13 @@ def _gaussian_posterior(
     own = tuple(axis for axis in first if axis in plates) if not joint else plates[: len(first) - len(joint)]
     whole = _entry(parameter, own, letters)
     labels = [letters.of(axis) for axis in own]
-    precision, side = with_indices("P", labels), with_indices("h", labels)
+    precision, side = with_indices(auxiliary("P"), labels), with_indices(auxiliary("h"), labels)
     centre = f"{_reference(parameter, own, letters)} + " if reference else ""
     entries = [letters.of(axis) for axis in (*first, *joint)]
     return (
         rf"q({whole}) &= \mathcal{{N}}\left({centre}{precision}^{{-1}} {side},\, {precision}^{{-1}}\right)",
-        f"{with_indices('P', entries)} &= {_sum(parameter, pair.scaled(-2.0), letters)}",
-        f"{with_indices('h', entries[: len(first)])} &= {_sum(parameter, linear, letters)}",
+        *aligned(with_indices(auxiliary("P"), entries), parameter.notation.terms(pair.scaled(-2.0), letters)),
+        *aligned(with_indices(auxiliary("h"), entries[: len(first)]), parameter.notation.terms(linear, letters)),
     )
 
 
@@ -193,11 +194,11 @@ def _covariance(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     if has_posterior:
         return _wishart_posterior(parameter, axes, matrix, scatter, count, letters, kind == "inverse")
     above, below = _common(scatter.scaled(-1.0), count.scaled(1.0 if kind == "power" else -1.0))
-    ratio = _fraction(parameter, above, below, letters)
+    ratio, lines = _fraction(parameter, above, below, letters)
     left = _entry(parameter, axes, letters)
     if kind == "power":
         left = with_indices(f"({matrix}^{{-1}})", [letters.of(axis) for axis in axes[-2:]])
-    return (rf"{left} &\leftarrow {ratio}",)
+    return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
 def _wishart_posterior(
@@ -210,14 +211,15 @@ def _wishart_posterior(
     inverted: bool,
 ) -> tuple[str, ...]:
     (size, _), *_ = parameter.symbol.event
-    ends = [letters.of(axis) for axis in axes[-2:]]
+    entries = [letters.of(axis) for axis in axes]
     law, sign = ("InvWishart", -1) if inverted else ("Wishart", 1)
-    scale = "B" if inverted else "B^{-1}"
+    matrix_scale = with_indices(auxiliary("B"), entries[:-2])
+    scale = matrix_scale if inverted else superscripted(matrix_scale, "-1")
     freedom = _sum(parameter, count.scaled(2.0 * sign), letters)
     shift = f"- {parameter.notation.size(size)} - 1" if inverted else f"+ {parameter.notation.size(size)} + 1"
     return (
         rf"q({matrix}) &= \mathrm{{{law}}}\left({freedom} {shift},\, {scale}\right)",
-        f"{with_indices('B', ends)} &= {_sum(parameter, scatter.scaled(-2.0), letters)}",
+        *aligned(with_indices(auxiliary("B"), entries), parameter.notation.terms(scatter.scaled(-2.0), letters)),
     )
 
 
@@ -242,19 +244,27 @@ def plus_one(value: Polynomial) -> Polynomial:
     return Polynomial(rest + ((Term(total),) if total else ()), value.axes)
 
 
-def _common(above: Polynomial, below: Polynomial) -> tuple[Sequence[Term], Sequence[Term]]:
+def _common(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomial]:
     """Both divided by the factor that all terms of the second share."""
     sizes = {abs(term.coefficient) for term in below.terms}
     factor = 1 / sizes.pop() if len(sizes) == 1 else 1.0
-    return above.scaled(factor).terms, below.scaled(factor).terms
+    return above.scaled(factor), below.scaled(factor)
 
 
-def _fraction(parameter: Parameter, above: Sequence[Term], below: Sequence[Term], letters: Letters) -> str:
-    numerator = parameter.notation.polynomial(above, letters)
-    denominator = parameter.notation.terms(below, letters)
-    if len(denominator) == 1 and denominator[0] == ("+", "1"):
-        return bracketed(numerator, parameter.notation.terms(above, letters))
-    return rf"\frac{{{numerator}}}{{{parameter.notation.polynomial(below, letters)}}}"
+def _fraction(
+    parameter: Parameter, above: Polynomial, below: Polynomial, letters: Letters
+) -> tuple[str, tuple[str, ...]]:
+    """A quotient; a long numerator becomes a symbol, with the lines that define it."""
+    notation = parameter.notation
+    upper, lower = notation.terms(above, letters), notation.terms(below, letters)
+    numerator = notation.polynomial(above, letters)
+    lines: tuple[str, ...] = ()
+    if len(upper) > SHORT:
+        numerator = with_indices(auxiliary("B"), [letters.of(axis) for axis in above.axes])
+        lines, upper = tuple(aligned(numerator, upper)), [("+", numerator)]
+    if lower == [("+", "1")]:
+        return bracketed(numerator, upper), lines
+    return rf"\frac{{{numerator}}}{{{joined(lower)}}}", lines
 
 
 def _sum(parameter: Parameter, value: Polynomial, letters: Letters) -> str:
@@ -277,13 +287,10 @@ def _reference(parameter: Parameter, axes: Sequence[Index], letters: Letters) ->
 def symmetrised(value: Polynomial, setting: Setting) -> Polynomial:
     """½ (B + Bᵀ) over the last two axes; terms that are symmetric stay as they are."""
     row, column = value.axes[-2:]
-    symmetric = setting.symmetric | {
-        item.name for sweep in setting.collapsed.sweeps for item in sweep.statistics if item.feature.symmetric
-    }
     terms: list[Term] = []
     for term in value.terms:
         swapped = term.substitute({row: column, column: row})
-        if _key(term, symmetric) == _key(swapped, symmetric):
+        if _key(term, setting.symmetric) == _key(swapped, setting.symmetric):
             terms.append(term)
         else:
             terms += [replace(half, coefficient=half.coefficient / 2) for half in (term, swapped)]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import apply
+from emdsl.arrays.algebra import apply, shifted
 from emdsl.arrays.expressions import Array
-from emdsl.kernels.kernel import Kinds, Naturals
+from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 LOG1M: Kinds = (("log1m", 1.0),)
@@ -28,4 +28,14 @@ class BetaKernel:
     def mode(self, naturals: Naturals) -> Array:
         successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
         array = next(item for item in (successes, failures) if item is not None)
-        return apply("proportion", successes or 0.0, failures or 0.0, like=array)
+        one = 0.0 if successes is None else successes
+        return apply("proportion", one, 0.0 if failures is None else failures, like=array)
+
+    def posterior(self, naturals: Naturals) -> Posterior:
+        successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
+        array = next(item for item in (successes, failures) if item is not None)
+        ones = apply("np.ones_like", array)
+        return {
+            "a": ones if successes is None else shifted(successes, 1.0),
+            "b": ones if failures is None else shifted(failures, 1.0),
+        }

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import apply
+from emdsl.arrays.algebra import apply, shifted
 from emdsl.arrays.expressions import Array
-from emdsl.kernels.kernel import Kinds, Naturals
+from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 
@@ -26,3 +26,6 @@ class DirichletKernel:
 
     def mode(self, naturals: Naturals) -> Array:
         return apply("normalised", naturals.parts[LOG])
+
+    def posterior(self, naturals: Naturals) -> Posterior:
+        return {"concentration": shifted(naturals.parts[LOG], 1.0)}

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import common_factor, scaled
+from emdsl.arrays.algebra import common_factor, scaled, shifted
 from emdsl.arrays.expressions import Apply, Array
-from emdsl.kernels.kernel import Kinds, Naturals
+from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 
@@ -44,3 +44,8 @@ class GammaKernel:
         numerator, denominator = common_factor(numerator, denominator)
         name = f'"{naturals.symbol.name}"'
         return Apply("positive_root", (numerator, denominator, abs(1.0 / power), name), naturals.axes)
+
+    def posterior(self, naturals: Naturals) -> Posterior:
+        power = naturals.exponent()
+        log_part, power_part = naturals.parts[LOG], naturals.parts[(("power", power),)]
+        return {"shape": scaled(shifted(log_part, 1.0), 1 / power), "rate": scaled(power_part, -1.0)}

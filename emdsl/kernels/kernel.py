@@ -7,7 +7,7 @@ So with a flat prior the natural parameter of log π_k is the count N_k, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,7 @@ class Naturals:
     symbol: Symbol
     axes: tuple[Index, ...]
     parts: Mapping[Kinds, Array]
+    size_text: Callable[[str | int], str]
     pair_axes: tuple[tuple[Index, ...], tuple[Index, ...]] | None = None
 
     def get(self, *kinds: str) -> Array | None:
@@ -50,3 +51,11 @@ class Kernel(Protocol):
     def mode(self, naturals: Naturals) -> Array:
         """The maximiser of the conditional."""
         ...
+
+    def posterior(self, naturals: Naturals) -> Posterior:
+        """The parameters of the normalised conditional, by name: `concentration`, `shape`, `rate`, `mean`, …"""
+        ...
+
+
+#: Parameters of a posterior by name.
+Posterior = dict[str, Array]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import common_factor, scaled
-from emdsl.arrays.expressions import Apply, Array
-from emdsl.kernels.kernel import Kinds, Naturals
+from emdsl.arrays.algebra import common_factor, scaled, shifted
+from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 LOGDET: Kinds = (("logdet", 1.0),)
 MATRIX: Kinds = (("power", 1.0),)
@@ -36,3 +36,15 @@ class WishartKernel:
         scatter, count = common_factor(scaled(scatter, -1.0), scaled(naturals.parts[LOGDET], factor))
         fitted = Apply("covariance", (scatter, count, f'"{naturals.symbol.name}"'), naturals.axes)
         return fitted if inverted else Apply("inverse", (fitted,), naturals.axes)
+
+    def posterior(self, naturals: Naturals) -> Posterior:
+        """Wishart(df, scale) with mean df · scale, or inverse Wishart(df, scale) with mean scale / (df − D − 1)."""
+        dimension = Named(f"{naturals.size_text(naturals.axes[-1].size)}")
+        if INVERSE in naturals.parts:
+            df = scaled(naturals.parts[LOGDET], -2.0)
+            df = Apply("-", (shifted(df, -1.0), dimension), df.axes)
+            return {"df": df, "scale": Apply("symmetric", (scaled(naturals.parts[INVERSE], -2.0),), naturals.axes)}
+        df = scaled(naturals.parts[LOGDET], 2.0)
+        df = Apply("+", (shifted(df, 1.0), dimension), df.axes)
+        scale = Apply("inverse", (Apply("symmetric", (scaled(naturals.parts[MATRIX], -2.0),), naturals.axes),), naturals.axes)
+        return {"df": df, "scale": scale}

@@ -57,19 +57,21 @@ def bind(checked: CheckedModel, **constants: object) -> BoundModel:
     for name, value in constants.items():
         if name not in names.constants and name not in sizes:
             options = (*names.constants, *sorted(sizes))
-            raise mistakes.unknown_constant(model.name, name, options, closest(name, options)).located(model.source)
+            raise mistakes.names.unknown_constant(model.name, name, options, closest(name, options)).located(
+                model.source
+            )
         if names.sizes.get(name):
-            raise mistakes.ragged_bound(name, names.sizes[name]).located(model.source)
+            raise mistakes.names.ragged_bound(name, names.sizes[name]).located(model.source)
         numbers[name] = _number(name, value)
     for constant in model.constants:
         if constant.name not in numbers:
             if constant.default is None:
-                raise mistakes.constant_missing(model.name, constant.name, constant.span).located(model.source)
+                raise mistakes.names.constant_missing(model.name, constant.name, constant.span).located(model.source)
             numbers[constant.name] = constant.default
     for name in sizes & numbers.keys():
         if not float(numbers[name]).is_integer() or numbers[name] < 1:
             span = names.constants[name].span if name in names.constants else None
-            raise mistakes.empty_size(name, numbers[name], span).located(model.source)
+            raise mistakes.names.empty_size(name, numbers[name], span).located(model.source)
         numbers[name] = int(numbers[name])
     _checked(model, numbers)
     return BoundModel(checked, numbers)
@@ -81,7 +83,7 @@ def _number(name: str, value: object) -> float | int:
     if callable(item) and getattr(value, "ndim", 0) == 0:
         value = item()
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise mistakes.constant_not_number(name, value)
+        raise mistakes.names.constant_not_number(name, value)
     return value
 
 
@@ -100,7 +102,7 @@ def _check(model: Model, numbers: Mapping[str, float | int]) -> CheckedModel:
         check_declaration(variable, names)
     cycle = find_cycle(model, names)
     if cycle is not None:
-        raise mistakes.cycle(cycle, names.variables[cycle[0]].span)
+        raise mistakes.statements.cycle(cycle, names.variables[cycle[0]].span)
     events = _declared(model)
     reader = Reader(names, Sizes(numbers), events)
     for distribution in model.distributions:
@@ -117,7 +119,7 @@ def _check(model: Model, numbers: Mapping[str, float | int]) -> CheckedModel:
 def _check_default(constant: Constant, names: Names) -> None:
     value = constant.default
     if constant.name in names.sizes and value is not None and (not float(value).is_integer() or value < 1):
-        raise mistakes.empty_size(constant.name, value, constant.span)
+        raise mistakes.names.empty_size(constant.name, value, constant.span)
 
 
 def _declared(model: Model) -> dict[str, Value]:
@@ -181,13 +183,13 @@ def _check_complete(model: Model, events: Mapping[str, Value]) -> None:
     for variable in unknown[:1]:
         law = family(variable.definitions[0].law.family) if variable.definitions else None
         kind = law.support if law is not None and law.support != ANY else "real"
-        raise mistakes.type_not_known(variable.name, variable.role.value, variable.plates, kind, variable.span)
+        raise mistakes.shapes.type_not_known(variable.name, variable.role.value, variable.plates, kind, variable.span)
 
 
 def _check_let_type(variable: Variable, event: Value, value: Value, reader: Reader) -> None:
     assert variable.type is not None and event.shape is not None
     if value.shape is not None and value.shape and not reader.sizes.same_shape(event.shape, value.shape):
-        raise mistakes.let_type(
+        raise mistakes.shapes.let_type(
             variable.name, type_text(variable.type), shape_text(value.shape), variable.type.span or variable.span
         )
 
@@ -202,11 +204,13 @@ def _check_law_type(variable: Variable, definition: Definition, event: Value, va
     written = type_text(variable.type) if variable.type is not None else spelled_value(event)
     allowed = _WIDER_DATA.get(event.kind, frozenset()) if variable.role is Role.OBSERVED and declared else frozenset()
     if value.kind != event.kind and value.kind not in allowed and law != "PointMass":
-        raise mistakes.kind_mismatch(variable.name, written, law, spelled_value(value), value.kind, declared, span)
+        raise mistakes.supports.kind_mismatch(
+            variable.name, written, law, spelled_value(value), value.kind, declared, span
+        )
     if not reader.sizes.same_shape(event.shape, value.shape) and not (law == "PointMass" and value.scalar):
-        raise mistakes.law_shape(variable.name, written, law, spelled_value(value), declared, span)
+        raise mistakes.shapes.law_shape(variable.name, written, law, spelled_value(value), declared, span)
     if event.kind == value.kind == "index" and not reader.sizes.agree(event.size, value.size):
-        raise mistakes.law_shape(variable.name, written, law, spelled_value(value), declared, span)
+        raise mistakes.shapes.law_shape(variable.name, written, law, spelled_value(value), declared, span)
 
 
 def _final_type(variable: Variable, events: Mapping[str, Value]) -> Type:
@@ -223,7 +227,7 @@ def _check_distribution(distribution: NewDistribution, reader: Reader) -> None:
     local: dict[str, Value] = {}
     for name, declared in (distribution.subject, *distribution.parameters):
         if name in local:
-            raise mistakes.argument_twice(distribution.name, name, distribution.span)
+            raise mistakes.laws.argument_twice(distribution.name, name, distribution.span)
         local[name] = value_of(declared, sure=False)
     for _, declared in (distribution.subject, *distribution.parameters):
         for dim in declared.dims:
@@ -232,4 +236,4 @@ def _check_distribution(distribution: NewDistribution, reader: Reader) -> None:
     scope = Scope(distribution.name, frozenset(), local=local)
     value = reader.read(distribution.log_density, scope)
     if value.shape:
-        raise mistakes.density_not_number(distribution.name, shape_text(value.shape), distribution.span)
+        raise mistakes.requests.density_not_number(distribution.name, shape_text(value.shape), distribution.span)

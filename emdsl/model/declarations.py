@@ -47,56 +47,56 @@ def _check_plates(variable: Variable, names: Names) -> None:
     seen: list[str] = []
     for letter in variable.plates:
         if letter not in names.plates:
-            raise mistakes.unknown_letter(letter, closest(letter, names.plates), variable.span)
+            raise mistakes.names.unknown_letter(letter, closest(letter, names.plates), variable.span)
         if letter in seen:
-            raise mistakes.letter_twice(letter, str(names.plates[letter].size), variable.name, variable.span)
+            raise mistakes.indices.letter_twice(letter, str(names.plates[letter].size), variable.name, variable.span)
         for parent in names.plates[letter].parents:
             if parent not in seen:
                 size = str(names.plates[letter].size)
-                raise mistakes.ragged_without_parent(letter, parent, size, variable.span)
+                raise mistakes.indices.ragged_without_parent(letter, parent, size, variable.span)
         seen.append(letter)
 
 
 def _check_role(variable: Variable) -> None:
     name, role = variable.name, variable.role
     if role is Role.GIVEN and variable.definitions:
-        raise mistakes.given_with_law(name, variable.definitions[0].law.span or variable.span)
+        raise mistakes.statements.given_with_law(name, variable.definitions[0].law.span or variable.span)
     if role in (Role.GIVEN, Role.PARAM) and variable.type is None:
-        raise mistakes.type_needed(name, role.value, variable.span)
+        raise mistakes.statements.type_needed(name, role.value, variable.span)
     if role in (Role.LATENT, Role.OBSERVED) and not variable.definitions:
-        raise mistakes.law_needed(name, role.value, variable.span)
+        raise mistakes.statements.law_needed(name, role.value, variable.span)
     if role is Role.LET and (variable.value is None or variable.definitions):
-        raise mistakes.let_needs_value(name, variable.span)
+        raise mistakes.statements.let_needs_value(name, variable.span)
     if role is not Role.LET and variable.value is not None:
-        raise mistakes.value_not_let(name, role.value, variable.span)
+        raise mistakes.statements.value_not_let(name, role.value, variable.span)
     if variable.missing and role is not Role.OBSERVED:
-        raise mistakes.missing_not_observed(name, role.value, variable.span)
+        raise mistakes.statements.missing_not_observed(name, role.value, variable.span)
     for definition in variable.definitions:
         limits = definition.law.limits
         if role is Role.PARAM and limits is not None and limits.kind == "censored":
-            raise mistakes.censored_prior(name, limits.span or definition.span)
+            raise mistakes.laws.censored_prior(name, limits.span or definition.span)
 
 
 def _check_slots(variable: Variable, definition: Definition, names: Names) -> None:
     """Slots repeat the variable's letters, with numbers allowed on ordered plates."""
     whole = reference(variable.name, variable.plates)
     if len(definition.slots) != len(variable.plates):
-        raise mistakes.slots_differ(variable.name, whole, definition.span)
+        raise mistakes.indices.slots_differ(variable.name, whole, definition.span)
     for letter, slot in zip(variable.plates, definition.slots, strict=True):
         span = slot.span or definition.span
         match slot:
             case Name(name) if name == letter:
                 pass
             case Number(value) if not names.plates[letter].ordered:
-                raise mistakes.slot_without_order(variable.name, letter, f"{value:g}", span)
+                raise mistakes.indices.slot_without_order(variable.name, letter, f"{value:g}", span)
             case Number(value) if not float(value).is_integer() or value < 0:
-                raise mistakes.index_number(variable.name, value, None, span)
+                raise mistakes.indices.index_number(variable.name, value, None, span)
             case Number(value):
                 size = names.plates[letter].size
                 if isinstance(size, int) and value >= size:
-                    raise mistakes.index_number(variable.name, value, size, span)
+                    raise mistakes.indices.index_number(variable.name, value, size, span)
             case _:
-                raise mistakes.slots_differ(variable.name, whole, span)
+                raise mistakes.indices.slots_differ(variable.name, whole, span)
 
 
 def _check_definitions(variable: Variable, names: Names) -> None:
@@ -109,11 +109,11 @@ def _check_definitions(variable: Variable, names: Names) -> None:
             written = (
                 f"{variable.name}[{', '.join(map(spelled, definition.slots))}]" if definition.slots else variable.name
             )
-            raise mistakes.defined_twice(written, definition.span)
+            raise mistakes.statements.defined_twice(written, definition.span)
         seen.add(definition.slots)
     general = next((one for one in variable.definitions if all(isinstance(s, Name) for s in one.slots)), None)
     if general is None:
-        raise mistakes.only_slots(variable.name, reference(variable.name, variable.plates), variable.span)
+        raise mistakes.indices.only_slots(variable.name, reference(variable.name, variable.plates), variable.span)
     for letter, lag in _lags(general, names).items():
         _check_starts(variable, general, letter, lag, names)
 
@@ -136,7 +136,7 @@ def _check_starts(variable: Variable, general: Definition, letter: str, lag: int
             )
             for slot in lacking
         ]
-        raise mistakes.start_missing(variable.name, letter, lag, written, general.span)
+        raise mistakes.indices.start_missing(variable.name, letter, lag, written, general.span)
 
 
 def _lags(definition: Definition, names: Names) -> dict[str, int]:

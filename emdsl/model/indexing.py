@@ -64,15 +64,15 @@ def check_letter(letter: str, span: Span | None, scope: Scope, names: Names) -> 
     if letter in scope.letters:
         return
     if letter in scope.fixed:
-        raise mistakes.letter_at_fixed_slot(letter, scope.fixed[letter], scope.owner, span)
-    raise mistakes.letter_outside(letter, scope.owner, span)
+        raise mistakes.indices.letter_at_fixed_slot(letter, scope.fixed[letter], scope.owner, span)
+    raise mistakes.indices.letter_outside(letter, scope.owner, span)
 
 
 def check_summed(letter: str, span: Span | None, scope: Scope, names: Names) -> None:
     """`sum(expr, i)` over a ragged plate needs the letters that it is ragged over (E030)."""
     for parent in names.plates[letter].parents:
         if parent not in scope.letters:
-            raise mistakes.ragged_sum(letter, parent, str(names.plates[letter].size), span)
+            raise mistakes.indices.ragged_sum(letter, parent, str(names.plates[letter].size), span)
 
 
 def index_by_letter(
@@ -81,11 +81,13 @@ def index_by_letter(
     """`mu[n]`: n must run over the axis (E020 outside its plates, E021 over something else)."""
     plate = names.plates[letter]
     if letter not in scope.letters and letter not in scope.fixed:
-        raise mistakes.letter_outside(letter, scope.owner, span, next((axis.with_index(c) for c in candidates), None))
+        raise mistakes.indices.letter_outside(
+            letter, scope.owner, span, next((axis.with_index(c) for c in candidates), None)
+        )
     check_letter(letter, span, scope, names)
     if not sizes.agree(axis.dim, plate.size):
         cure = next((axis.with_index(candidate) for candidate in candidates), None)
-        raise mistakes.wrong_letter(axis.base, axis.dim, letter, plate.size, cure, span)
+        raise mistakes.indices.wrong_letter(axis.base, axis.dim, letter, plate.size, cure, span)
 
 
 def index_by_lag(
@@ -94,12 +96,12 @@ def index_by_lag(
     """`z[t-1]`: only on an ordered plate (E026), only backwards (E027), only on the axis of t (E021)."""
     plate = names.plates[letter]
     if not plate.ordered:
-        raise mistakes.lag_without_order(letter, plate.size, span)
+        raise mistakes.indices.lag_without_order(letter, plate.size, span)
     if lag < 0:
-        raise mistakes.look_ahead(letter, -lag, span)
+        raise mistakes.indices.look_ahead(letter, -lag, span)
     check_letter(letter, span, scope, names)
     if not sizes.agree(axis.dim, plate.size):
-        raise mistakes.wrong_letter(axis.base, axis.dim, letter, plate.size, None, span)
+        raise mistakes.indices.wrong_letter(axis.base, axis.dim, letter, plate.size, None, span)
 
 
 def index_by_number(
@@ -107,13 +109,13 @@ def index_by_number(
 ) -> None:
     """`mu[0]`: a whole number from 0, below the size when that is known (E025), not after the slot defined (E027)."""
     if not float(number).is_integer() or number < 0:
-        raise mistakes.index_number(axis.base, number, None, span)
+        raise mistakes.indices.index_number(axis.base, number, None, span)
     size = sizes.resolved(axis.dim)
     if isinstance(size, int) and number >= size:
-        raise mistakes.index_number(axis.base, number, size, span)
+        raise mistakes.indices.index_number(axis.base, number, size, span)
     for letter, slot in scope.fixed.items():
         if names.plates[letter].size == axis.dim and number > slot:
-            raise mistakes.slot_looks_ahead(axis.base, int(number), slot, span)
+            raise mistakes.indices.slot_looks_ahead(axis.base, int(number), slot, span)
 
 
 def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, sizes: Sizes, span: Span | None) -> None:
@@ -121,13 +123,13 @@ def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, siz
     if value.shape is None:
         return
     if not value.scalar:
-        raise mistakes.index_not_scalar(spelled(node), _with_letters(node, names), span)
+        raise mistakes.indices.index_not_scalar(spelled(node), _with_letters(node, names), span)
     if value.kind not in ("index", "count") or not isinstance(node, Name | Subscript):
-        raise mistakes.index_not_discrete(spelled(node), axis.dim, span)
+        raise mistakes.indices.index_not_discrete(spelled(node), axis.dim, span)
     if value.size is None:
-        raise mistakes.index_without_range(spelled(node), axis.dim, span)
+        raise mistakes.indices.index_without_range(spelled(node), axis.dim, span)
     if not sizes.agree(value.size, axis.dim):
-        raise mistakes.wrong_range(axis.base, axis.dim, spelled(node), value.size, span)
+        raise mistakes.indices.wrong_range(axis.base, axis.dim, spelled(node), value.size, span)
 
 
 def _with_letters(node: Expression, names: Names) -> str | None:

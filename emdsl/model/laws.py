@@ -117,7 +117,7 @@ def _arguments(law: Law, reader: Reader) -> tuple[list[Given], str, tuple[Dim, .
     entry = family(law.family)
     if entry is None:
         known_laws = (*laws_of_language(), *reader.names.distributions)
-        raise mistakes.unknown_distribution(law.family, closest(law.family, known_laws), law.span)
+        raise mistakes.names.unknown_distribution(law.family, closest(law.family, known_laws), law.span)
     return _match_family(law, entry), entry.support, entry.dims
 
 
@@ -135,7 +135,7 @@ def _match(law: Law, signature: tuple[Argument, ...], positional: int) -> list[G
     taken = _by_name(law, signature[:positional], {argument.name: argument for argument in signature})
     for argument in signature:
         if argument.name not in taken:
-            raise mistakes.missing_argument(law.family, (argument.name,), law.span)
+            raise mistakes.laws.missing_argument(law.family, (argument.name,), law.span)
     return list(taken.values())
 
 
@@ -159,20 +159,20 @@ def _by_name(
     position = 0
     for name, expression in law.arguments:
         if isinstance(expression, Law):
-            raise mistakes.law_as_argument(law.family, expression.family, expression.span)
+            raise mistakes.laws.law_as_argument(law.family, expression.family, expression.span)
         span = expression.span or law.span
         if name is None:
             if position >= len(positional):
                 unnamed = [option for option in _options(spellings, len(positional)) if option not in taken]
-                raise mistakes.must_be_named(law.family, spelled(expression), unnamed, len(positional), span)
+                raise mistakes.laws.must_be_named(law.family, spelled(expression), unnamed, len(positional), span)
             argument = positional[position]
             position += 1
         elif name in named:
             argument = named[name]
         else:
-            raise mistakes.unknown_argument(law.family, name, tuple(named), closest(name, named), span)
+            raise mistakes.laws.unknown_argument(law.family, name, tuple(named), closest(name, named), span)
         if argument.name in taken:
-            raise mistakes.argument_twice(law.family, argument.name, span)
+            raise mistakes.laws.argument_twice(law.family, argument.name, span)
         taken[argument.name] = Given(argument, expression)
     return taken
 
@@ -194,12 +194,12 @@ def _explain_spelling(law: Law, taken: tuple[str, ...], spellings: tuple[tuple[s
         for second in taken:
             together = any(first in spelling and second in spelling for spelling in spellings)
             if first != second and not together:
-                raise mistakes.two_spellings(law.family, first, second, law.span)
+                raise mistakes.laws.two_spellings(law.family, first, second, law.span)
     completions = [spelling for spelling in spellings if set(taken) < set(spelling)]
     missing = [tuple(name for name in spelling if name not in taken) for spelling in completions]
     shortest = min(missing, key=len)
     options = _customary(names[0] for names in missing if len(names) == len(shortest))
-    raise mistakes.missing_argument(law.family, options, law.span)
+    raise mistakes.laws.missing_argument(law.family, options, law.span)
 
 
 def _check_support(law: Law, entry: Given, value: Value, reader: Reader) -> None:
@@ -211,11 +211,11 @@ def _check_support(law: Law, entry: Given, value: Value, reader: Reader) -> None
     zero = (law.family, argument.name) in _MAY_VANISH
     fault = outside(number, argument.support, zero) if number is not None else None
     if fault is not None:
-        raise mistakes.number_outside(law.family, argument.name, WORDS[argument.support], fault, span)
+        raise mistakes.supports.number_outside(law.family, argument.name, WORDS[argument.support], fault, span)
     if argument.support == "cov" and value.rank == 1:
-        raise mistakes.vector_as_covariance(law.family, argument.name, spelled(expression), span)
+        raise mistakes.supports.vector_as_covariance(law.family, argument.name, spelled(expression), span)
     if surely_outside(value, argument.support):
-        raise mistakes.support_mismatch(
+        raise mistakes.supports.support_mismatch(
             law.family, argument.name, argument.support, spelled(expression), value.kind, span
         )
 
@@ -241,7 +241,9 @@ def _tie(law: Law, entry: Given, value: Value, tied: dict[str, Dim], scope: Scop
         expected = tied.get(dim) if isinstance(dim, str) else dim
         if not reader.sizes.agree(expected, size):
             span = entry.expression.span or law.span
-            raise mistakes.sizes_disagree(law.family, argument.name, spelled(entry.expression), size, expected, span)
+            raise mistakes.shapes.sizes_disagree(
+                law.family, argument.name, spelled(entry.expression), size, expected, span
+            )
         if isinstance(dim, str):
             tied[dim] = known(size, expected)
 
@@ -278,7 +280,7 @@ def _shape_mistake(law: Law, entry: Given, value: Value, wanted: str, scope: Sco
     text, span = spelled(entry.expression), entry.expression.span or law.span
     instead = reader.with_letters(entry.expression, scope) if value.stacked else None
     found, stacked = shape_text(value.shape), value.stacked > 0
-    return mistakes.argument_of_law(law.family, entry.argument.name, text, wanted, found, stacked, instead, span)
+    return mistakes.shapes.argument_of_law(law.family, entry.argument.name, text, wanted, found, stacked, instead, span)
 
 
 def _point_mass(law: Law, scope: Scope, declared: Value | None, reader: Reader) -> Value:
@@ -294,29 +296,29 @@ def _point_mass(law: Law, scope: Scope, declared: Value | None, reader: Reader) 
     number = literal(given.expression, reader.sizes.numbers)
     fault = None if number is None else outside(number, declared.kind)
     if fault is not None:
-        raise mistakes.number_outside("PointMass", "value", WORDS[declared.kind], fault, law.span)
+        raise mistakes.supports.number_outside("PointMass", "value", WORDS[declared.kind], fault, law.span)
     return replace(declared, sure=False, number=value.number)
 
 
 def _switch(law: Law, scope: Scope, declared: Value | None, reader: Reader) -> Value:
     """`switch(s, d0, d1)`: s takes as many values as there are laws, and all draw the same type."""
     if not law.arguments or isinstance(law.arguments[0][1], Law):
-        raise mistakes.switch_without_index(law.span)
+        raise mistakes.laws.switch_without_index(law.span)
     index, branches = law.arguments[0][1], law.arguments[1:]
     laws = []
     for name, branch in branches:
         if not isinstance(branch, Law) or name is not None:
-            raise mistakes.switch_branch(name, law.span)
+            raise mistakes.laws.switch_branch(name, law.span)
         laws.append(branch)
     value = reader.read(index, scope)
     if value.shape is not None and (
         not value.scalar or value.kind not in ("index", "count") or value.number is not None
     ):
-        raise mistakes.switch_index(spelled(index), index.span or law.span)
+        raise mistakes.laws.switch_index(spelled(index), index.span or law.span)
     if value.size is not None and not reader.sizes.agree(value.size, len(laws)):
-        raise mistakes.switch_length(spelled(index), value.size, len(laws), law.span)
+        raise mistakes.laws.switch_length(spelled(index), value.size, len(laws), law.span)
     if len(laws) < 2:
-        raise mistakes.switch_length(spelled(index), value.size, len(laws), law.span)
+        raise mistakes.laws.switch_length(spelled(index), value.size, len(laws), law.span)
     values = [drawn(branch, scope, declared, reader) for branch in laws]
     masses = [branch.family == "PointMass" for branch in laws]
     return _common(laws, values, masses, reader, law.span)
@@ -331,10 +333,10 @@ def _common(laws: list[Law], values: list[Value], masses: list[bool], reader: Re
         if result.shape is None or value.shape is None:
             return UNKNOWN
         if not reader.sizes.same_shape(result.shape, value.shape) and not (masses[i] and value.scalar):
-            raise mistakes.switch_shapes(first.family, laws[i].family, laws[i].span or span)
+            raise mistakes.laws.switch_shapes(first.family, laws[i].family, laws[i].span or span)
         kind = _point_kind(result.kind, value) if masses[i] else _joined(result.kind, value.kind)
         if kind is None:
-            raise mistakes.switch_kinds(first.family, laws[i].family, laws[i].span or span)
+            raise mistakes.laws.switch_kinds(first.family, laws[i].family, laws[i].span or span)
         shape = result.shape if value.scalar else merged(result.shape, value.shape)
         size = result.size if kind == result.kind and reader.sizes.agree(result.size, value.size) else None
         result = Value(shape, kind, size)
@@ -367,14 +369,14 @@ def _limited(value: Value, law: Law, limits: Limits, scope: Scope, reader: Reade
     span = limits.span or law.span
     entry = family(law.family)
     if law.family == "PointMass" or (entry is not None and entry.rank > 0) or law.family == "Categorical":
-        raise mistakes.limits_on(limits.kind, law.family, span)
+        raise mistakes.laws.limits_on(limits.kind, law.family, span)
     ends = [reader.read(end, scope) for end in (limits.low, limits.high)]
     for end, node in zip(ends, (limits.low, limits.high), strict=True):
         if end.shape and (value.shape is None or not reader.sizes.same_shape(end.shape, value.shape)):
-            raise mistakes.limit_shape(limits.kind, spelled(node), shape_text(end.shape), node.span or span)
+            raise mistakes.laws.limit_shape(limits.kind, spelled(node), shape_text(end.shape), node.span or span)
     low, high = ends[0].number, ends[1].number
     if low is not None and high is not None and low >= high and (low > high or value.kind != "count"):
-        raise mistakes.limits_crossed(limits.kind, low, high, span)
+        raise mistakes.laws.limits_crossed(limits.kind, low, high, span)
     if limits.kind == "truncated" and value.kind in ("real", "positive") and low is not None and low >= 0:
         return replace(value, kind="unit" if high is not None and high <= 1 else "positive")
     return value

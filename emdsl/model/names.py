@@ -108,7 +108,7 @@ def _check_collisions(model: Model, built_in: frozenset[str]) -> None:
 
     def declare(name: str, what: str, span: Span | None) -> None:
         if name in seen:
-            raise mistakes.collision(name, seen[name], what, span)
+            raise mistakes.names.collision(name, seen[name], what, span)
         seen[name] = what
 
     for constant in model.constants:
@@ -119,28 +119,28 @@ def _check_collisions(model: Model, built_in: frozenset[str]) -> None:
         declare(variable.name, _ROLES[variable.role], variable.span)
     for distribution in model.distributions:
         if distribution.name in built_in:
-            raise mistakes.collision(
+            raise mistakes.names.collision(
                 distribution.name, "a distribution of the language", "a new one", distribution.span
             )
         declare(distribution.name, "a distribution", distribution.span)
     for plate in model.plates:
         if isinstance(plate.size, str) and seen.get(plate.size, "a constant") != "a constant":
-            raise mistakes.not_a_size(plate.size, seen[plate.size], None, plate.span)
+            raise mistakes.names.not_a_size(plate.size, seen[plate.size], None, plate.span)
 
 
 def _check_plate(plate: Plate, names: Names) -> None:
     if isinstance(plate.size, int):
         if plate.size < 1:
-            raise mistakes.empty_size(str(plate.size), plate.size, plate.span)
+            raise mistakes.names.empty_size(str(plate.size), plate.size, plate.span)
         return
     for parent in plate.parents:
         if parent not in names.plates:
-            raise mistakes.unknown_letter(parent, closest(parent, names.plates), plate.span)
+            raise mistakes.names.unknown_letter(parent, closest(parent, names.plates), plate.span)
     if plate.letter in plate.parents:
-        raise mistakes.cycle((plate.letter, plate.letter), plate.span)
+        raise mistakes.statements.cycle((plate.letter, plate.letter), plate.span)
     declared = names.sizes[plate.size]
     if _runs(declared, names) != _runs(plate.parents, names):
-        raise mistakes.size_two_ways(plate.size, declared, plate.parents, plate.span)
+        raise mistakes.names.size_two_ways(plate.size, declared, plate.parents, plate.span)
 
 
 def _runs(letters: tuple[str, ...], names: Names) -> tuple[str | int | None, ...]:
@@ -151,10 +151,10 @@ def _check_type(declared: Type, where: Span | None, names: Names) -> None:
     """A type has as many dims as its kind takes, and each is a number or the name of a size."""
     span = declared.span or where
     if declared.kind not in TYPE_KINDS:
-        raise mistakes.unknown_type(declared.kind, closest(declared.kind, TYPE_KINDS), span)
+        raise mistakes.statements.unknown_type(declared.kind, closest(declared.kind, TYPE_KINDS), span)
     wanted = TYPE_KINDS[declared.kind]
     if len(declared.dims) > 2 if wanted is None else len(declared.dims) != wanted:
-        raise mistakes.type_dims(declared.kind, wanted, len(declared.dims), span)
+        raise mistakes.statements.type_dims(declared.kind, wanted, len(declared.dims), span)
     for dim in declared.dims:
         _check_dim(dim, span, names)
 
@@ -164,14 +164,14 @@ def _check_dim(dim: Expression, where: Span | None, names: Names) -> None:
     match dim:
         case Number(value):
             if value < 1 or not float(value).is_integer():
-                raise mistakes.empty_size(f"{value:g}", value, span)
+                raise mistakes.names.empty_size(f"{value:g}", value, span)
         case Name(name) if name in names.plates:
-            raise mistakes.not_a_size(name, "the letter of a plate", str(names.plates[name].size), span)
+            raise mistakes.names.not_a_size(name, "the letter of a plate", str(names.plates[name].size), span)
         case Name(name) if name in names.variables or name in names.distributions:
-            raise mistakes.not_a_size(name, names.meaning(name) or "a variable", None, span)
+            raise mistakes.names.not_a_size(name, names.meaning(name) or "a variable", None, span)
         case Name(name) if names.sizes.get(name):
-            raise mistakes.ragged_dim(name, names.sizes[name], span)
+            raise mistakes.names.ragged_dim(name, names.sizes[name], span)
         case Name():
             pass
         case _:
-            raise mistakes.computed_dim(span)
+            raise mistakes.names.computed_dim(span)

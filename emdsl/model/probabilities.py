@@ -39,7 +39,7 @@ def check_sums(model: Model, names: Names) -> None:
                 totals = [_Point(names, held, place).total(node) for place in range(_POINTS)]
                 known = [total for total in totals if total is not None]
                 if len(known) == _POINTS and all(abs(total - 1) > TOLERANCE for total in known):
-                    raise mistakes.entries_off_one(law.family, argument, spelled(node), node.span or law.span)
+                    raise mistakes.supports.entries_off_one(law.family, argument, spelled(node), node.span or law.span)
 
 
 def _simplex_arguments(law: Law) -> Iterator[tuple[Law, str, Expression]]:

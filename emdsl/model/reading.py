@@ -81,21 +81,21 @@ class Reader:
             if name in scope.local:
                 return scope.local[name]
             if name not in names.constants:
-                raise mistakes.foreign_name(name, scope.owner, closest(name, scope.local), node.span)
+                raise mistakes.requests.foreign_name(name, scope.owner, closest(name, scope.local), node.span)
         if name in names.variables:
             return self._bare(name)
         if name in names.plates:
             plate = names.plates[name]
-            raise mistakes.letter_as_number(name, plate.size, node.span)
+            raise mistakes.names.letter_as_number(name, plate.size, node.span)
         if name in names.constants:
             return SCALAR
         if name in names.sizes:
             if names.sizes[name]:
-                raise mistakes.ragged_size(name, names.sizes[name], node.span)
+                raise mistakes.names.ragged_size(name, names.sizes[name], node.span)
             return Value((), "positive")
         if name in names.distributions:
-            raise mistakes.distribution_as_value(name, node.span)
-        raise mistakes.unknown_name(name, closest(name, names.values()), node.span)
+            raise mistakes.names.distribution_as_value(name, node.span)
+        raise mistakes.names.unknown_name(name, closest(name, names.values()), node.span)
 
     def _bare(self, name: str) -> Value:
         """A variable without indices: the stacked array, plates first."""
@@ -116,7 +116,7 @@ class Reader:
             if self.names.sizes.get(base.name):
                 return self._ragged_size(base.name, node, scope)
             if base.name in self.names.sizes or base.name in self.names.constants:
-                raise mistakes.number_indexed(base.name, base.span)
+                raise mistakes.indices.number_indexed(base.name, base.span)
         value = self.read(base, scope)
         if value.shape is None:
             for index in indices:
@@ -128,7 +128,7 @@ class Reader:
         """`I[s]`: the number of elements in group s."""
         parents = self.names.sizes[name]
         if len(node.indices) != len(parents):
-            raise mistakes.ragged_size(name, parents, node.span)
+            raise mistakes.names.ragged_size(name, parents, node.span)
         for position, (index, parent) in enumerate(zip(node.indices, parents, strict=True)):
             self._index(index, Axis(name, self.names.plates[parent].size, node.indices, position), scope)
         return Value((), "positive")
@@ -147,7 +147,9 @@ class Reader:
         shape, indices = value.shape or (), node.indices
         if len(indices) > len(shape):
             declared = self._declared_with_letters(node)
-            raise mistakes.too_many_indices(text, len(indices), shape_text(shape), declared, indices[len(shape)].span)
+            raise mistakes.indices.too_many_indices(
+                text, len(indices), shape_text(shape), declared, indices[len(shape)].span
+            )
         for position, index in enumerate(indices):
             self._index(index, Axis(text, shape[position], indices, position), scope)
         taken = replace(value, shape=shape[len(indices) :], stacked=max(0, value.stacked - len(indices)), number=None)
@@ -208,14 +210,14 @@ class Reader:
 
     def _array(self, items: tuple[Value, ...], node: Array) -> Value:
         if not items:
-            raise mistakes.empty_array(node.span)
+            raise mistakes.shapes.empty_array(node.span)
         shapes = [item.shape for item in items if item.shape is not None]
         if len(shapes) < len(items):
             return UNKNOWN
         inner = shapes[0]
         for shape, item in zip(shapes[1:], node.items[1:], strict=True):
             if not self.sizes.same_shape(inner, shape):
-                raise mistakes.uneven_array(shape_text(inner), shape_text(shape), item.span or node.span)
+                raise mistakes.shapes.uneven_array(shape_text(inner), shape_text(shape), item.span or node.span)
             inner = merged(inner, shape)
         kinds = {item.kind for item in items}
         kind = "unit" if kinds <= {"unit", "simplex"} else "positive" if kinds <= NONNEGATIVE else "real"
@@ -224,7 +226,7 @@ class Reader:
     def _call(self, node: Call, scope: Scope) -> Value:
         name, arguments = node.function, node.arguments
         if name not in FUNCTIONS:
-            raise mistakes.unknown_function(name, closest(name, FUNCTIONS), node.span)
+            raise mistakes.names.unknown_function(name, closest(name, FUNCTIONS), node.span)
         if name == "sum" and len(arguments) == 2:
             return self._sum_over_letter(arguments[0], arguments[1], scope)
         if name in ("eye", "ones", "zeros"):
@@ -234,7 +236,7 @@ class Reader:
             return self._extreme(node, values)
         wanted = 2 if name in ("dot", "outer") else 1
         if len(values) != wanted:
-            raise mistakes.argument_count(name, wanted, len(values), node.span)
+            raise mistakes.shapes.argument_count(name, wanted, len(values), node.span)
         if name in ELEMENTWISE:
             value = values[0]
             kind = "positive" if name == "expm1" and value.kind in NONNEGATIVE else ELEMENTWISE[name]
@@ -245,7 +247,7 @@ class Reader:
 
     def _sum_over_letter(self, body: Expression, over: Expression, scope: Scope) -> Value:
         if not isinstance(over, Name) or over.name not in self.names.plates or scope.local is not None:
-            raise mistakes.sum_over_what(spelled(over), closest(spelled(over), self.names.plates), over.span)
+            raise mistakes.shapes.sum_over_what(spelled(over), closest(spelled(over), self.names.plates), over.span)
         indexing.check_summed(over.name, over.span, scope, self.names)
         value = self.read(body, scope.with_letter(over.name))
         kind = value.kind if value.kind in ("count", "cov") else "positive" if value.kind in NONNEGATIVE else "real"
@@ -255,7 +257,7 @@ class Reader:
         """`eye(D)`, `ones(K)`, `zeros(D, H)`: the arguments are sizes."""
         limit = 1 if node.function == "eye" else 2
         if not 1 <= len(node.arguments) <= limit:
-            raise mistakes.argument_count(node.function, limit, len(node.arguments), node.span)
+            raise mistakes.shapes.argument_count(node.function, limit, len(node.arguments), node.span)
         dims = tuple(self._size(argument, scope) for argument in node.arguments)
         if node.function == "eye":
             return Value(dims * 2, "cov")
@@ -263,16 +265,16 @@ class Reader:
 
     def _size(self, node: Expression, scope: Scope) -> Dim:
         if isinstance(node, Name) and node.name in self.names.plates:
-            raise mistakes.not_a_size(
+            raise mistakes.names.not_a_size(
                 node.name, "the letter of a plate", str(self.names.plates[node.name].size), node.span
             )
         value = self.read(node, scope)
         if value.shape is not None and not value.scalar:
-            raise mistakes.argument_shape("a size", "a number", shape_text(value.shape), node.span)
+            raise mistakes.shapes.argument_shape("a size", "a number", shape_text(value.shape), node.span)
         if isinstance(node, Name) and node.name in self.names.variables:
-            raise mistakes.not_a_size(node.name, self.names.meaning(node.name) or "a variable", None, node.span)
+            raise mistakes.names.not_a_size(node.name, self.names.meaning(node.name) or "a variable", None, node.span)
         if value.number is not None and (value.number < 1 or not value.number.is_integer()):
-            raise mistakes.empty_size(spelled(node), value.number, node.span)
+            raise mistakes.names.empty_size(spelled(node), value.number, node.span)
         if isinstance(node, Subscript) and isinstance(node.base, Name) and node.base.name in self.names.sizes:
             return node.base.name
         return dim_of(node)
@@ -280,10 +282,12 @@ class Reader:
     def _extreme(self, node: Call, values: tuple[Value, ...]) -> Value:
         """`min(a, b, …)` entry by entry, `min(v)` over a vector."""
         if not values:
-            raise mistakes.argument_count(node.function, 2, 0, node.span)
+            raise mistakes.shapes.argument_count(node.function, 2, 0, node.span)
         if len(values) == 1:
             if values[0].shape is not None and len(values[0].shape) != 1:
-                raise mistakes.argument_shape(f"`{node.function}`", "a vector", shape_text(values[0].shape), node.span)
+                raise mistakes.shapes.argument_shape(
+                    f"`{node.function}`", "a vector", shape_text(values[0].shape), node.span
+                )
             return Value((), axis_taken(values[0], 0).kind)
         result = values[0]
         for value in values[1:]:
@@ -300,7 +304,7 @@ class Reader:
 
         def need(fits: bool, wanted: str) -> None:
             if not fits:
-                raise mistakes.argument_shape(
+                raise mistakes.shapes.argument_shape(
                     f"`{name}`", wanted, shape_text(shape), node.arguments[0].span or node.span
                 )
 

@@ -36,21 +36,23 @@ def check_requests(model: Model, names: Names, reader: Reader) -> None:
 def _check_fix(fix: Fix, names: Names, reader: Reader, held: dict[tuple[str, tuple[float, ...]], float]) -> None:
     variable = names.variables.get(fix.name)
     if variable is None:
-        raise mistakes.unknown_name(fix.name, closest(fix.name, _named(names, Role.PARAM)), fix.span)
+        raise mistakes.names.unknown_name(fix.name, closest(fix.name, _named(names, Role.PARAM)), fix.span)
     if variable.role is not Role.PARAM:
-        raise mistakes.fix_not_parameter(fix.name, variable.role.value, fix.span)
+        raise mistakes.requests.fix_not_parameter(fix.name, variable.role.value, fix.span)
     assert variable.type is not None
     scope = Scope(fix.name, frozenset())
     event = reader.events[fix.name]
     shape = tuple(names.plates[letter].size for letter in variable.plates) + (event.shape or ())
     if len(fix.indices) > len(shape):
-        raise mistakes.too_many_indices(fix.name, len(fix.indices), shape_text(shape), None, fix.span)
+        raise mistakes.indices.too_many_indices(fix.name, len(fix.indices), shape_text(shape), None, fix.span)
     _check_fixed_indices(fix, shape, reader)
     _check_constant(fix, reader, scope)
     left = shape[len(fix.indices) :]
     value = reader.read(fix.value, scope)
     if value.shape and not reader.sizes.same_shape(left, value.shape):
-        raise mistakes.fix_shape(fix.name, shape_text(left), shape_text(value.shape), fix.value.span or fix.span)
+        raise mistakes.requests.fix_shape(
+            fix.name, shape_text(left), shape_text(value.shape), fix.value.span or fix.span
+        )
     _check_fixed_value(fix, variable, left, value, reader, held)
 
 
@@ -58,17 +60,17 @@ def _check_fixed_indices(fix: Fix, shape: Shape, reader: Reader) -> None:
     for index, dim in zip(fix.indices, shape, strict=False):
         span = index.span or fix.span
         if not isinstance(index, Number):
-            raise mistakes.fix_index(fix.name, spelled(index), span)
+            raise mistakes.requests.fix_index(fix.name, spelled(index), span)
         size = reader.sizes.resolved(dim)
         if index.value < 0 or not float(index.value).is_integer() or (isinstance(size, int) and index.value >= size):
-            raise mistakes.index_number(fix.name, index.value, size if isinstance(size, int) else None, span)
+            raise mistakes.indices.index_number(fix.name, index.value, size if isinstance(size, int) else None, span)
 
 
 def _check_constant(fix: Fix, reader: Reader, scope: Scope) -> None:
     """The value is made of numbers, constants and sizes: no variable may occur."""
     for name in sorted(names_in(fix.value)):
         if name in reader.names.variables:
-            raise mistakes.fix_not_constant(fix.name, name, fix.value.span or fix.span)
+            raise mistakes.requests.fix_not_constant(fix.name, name, fix.value.span or fix.span)
 
 
 def _check_fixed_value(
@@ -98,12 +100,12 @@ def _check_fixed_value(
     else:
         fault = outside(number, "real" if kind == "cov" and len(left) < 2 else kind)
     if fault is not None:
-        raise mistakes.fix_outside(fix.name, type_text(variable.type), kind, fault, span)
+        raise mistakes.requests.fix_outside(fix.name, type_text(variable.type), kind, fault, span)
     if kind == "simplex" and not left and isinstance(number, float):
         row = (fix.name, tuple(float(index.value) for index in fix.indices[:-1] if isinstance(index, Number)))
         held[row] = held.get(row, 0.0) + number
         if held[row] > 1 + TOLERANCE:
-            raise mistakes.fix_outside(fix.name, type_text(variable.type), kind, f"{held[row]:g} in sum", span)
+            raise mistakes.requests.fix_outside(fix.name, type_text(variable.type), kind, f"{held[row]:g} in sum", span)
 
 
 def _finite(value: Literal) -> bool:
@@ -114,15 +116,15 @@ def _check_order(order: Order, names: Names, seen: set[str]) -> None:
     """The letter is a plate of the parameter; components with several entries are sorted by their first (E073)."""
     variable = names.variables.get(order.name)
     if variable is None:
-        raise mistakes.unknown_name(order.name, closest(order.name, names.variables), order.span)
+        raise mistakes.names.unknown_name(order.name, closest(order.name, names.variables), order.span)
     if order.letter not in names.plates:
-        raise mistakes.unknown_letter(order.letter, closest(order.letter, names.plates), order.span)
+        raise mistakes.names.unknown_letter(order.letter, closest(order.letter, names.plates), order.span)
     if variable.role is not Role.PARAM:
-        raise mistakes.order_not_parameter(order.name, variable.role.value, order.span)
+        raise mistakes.requests.order_not_parameter(order.name, variable.role.value, order.span)
     if order.letter not in variable.plates:
-        raise mistakes.order_not_plate(order.name, order.letter, variable.plates, order.span)
+        raise mistakes.requests.order_not_plate(order.name, order.letter, variable.plates, order.span)
     if order.letter in seen:
-        raise mistakes.order_twice(order.letter, order.span)
+        raise mistakes.requests.order_twice(order.letter, order.span)
     seen.add(order.letter)
 
 
@@ -132,11 +134,11 @@ def _check_factorise(factorise: Factorise, names: Names, seen: set[str]) -> None
         variable = names.variables.get(name)
         if variable is None:
             candidates = (*_named(names, Role.LATENT), *_named(names, Role.PARAM))
-            raise mistakes.unknown_name(name, closest(name, candidates), factorise.span)
+            raise mistakes.names.unknown_name(name, closest(name, candidates), factorise.span)
         if variable.role not in (Role.LATENT, Role.PARAM):
-            raise mistakes.factorise_role(name, variable.role.value, factorise.span)
+            raise mistakes.requests.factorise_role(name, variable.role.value, factorise.span)
         if name in seen:
-            raise mistakes.factorise_twice(name, factorise.span)
+            raise mistakes.requests.factorise_twice(name, factorise.span)
         seen.add(name)
 
 

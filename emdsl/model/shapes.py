@@ -151,7 +151,7 @@ def elementwise(operator: str, left: Value, right: Value, sizes: Sizes, span: Sp
     elif sizes.same_shape(left.shape, right.shape):
         shape = merged(left.shape, right.shape)
     else:
-        raise mistakes.shapes_differ(operator, shape_text(left.shape), shape_text(right.shape), span)
+        raise mistakes.shapes.shapes_differ(operator, shape_text(left.shape), shape_text(right.shape), span)
     square = len(shape) == 2
     return Value(shape, kind if kind != "cov" or square else "real", stacked=stacked)
 
@@ -185,10 +185,10 @@ def product(left: Value, right: Value, sizes: Sizes, texts: tuple[str, str], spa
     if left.shape is None or right.shape is None:
         return Value(None, kind)
     if left.scalar or right.scalar:
-        raise mistakes.inner_product_of_number(span)
+        raise mistakes.shapes.inner_product_of_number(span)
     if len(left.shape) > 2 or len(right.shape) > 2 or not sizes.agree(left.shape[-1], right.shape[0]):
         swapped = f"{texts[1]} @ {texts[0]}" if sizes.agree(right.shape[-1], left.shape[0]) else None
-        raise mistakes.inner_sizes(shape_text(left.shape), shape_text(right.shape), swapped, span)
+        raise mistakes.shapes.inner_sizes(shape_text(left.shape), shape_text(right.shape), swapped, span)
     return Value((*left.shape[:-1], *right.shape[1:]), kind)
 
 

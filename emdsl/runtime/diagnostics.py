@@ -1,4 +1,4 @@
-"""What a step did: how far the parameters moved and have yet to move, which block lowered the objective, whether a component collapsed.
+"""What a step did: how far the parameters moved, which block lowered the objective, whether a component collapsed.
 
 A component collapses where the likelihood has no maximum: shrinking one spread raises it by the same amount at every
 halving, for ever. A finite optimum gains nothing, or gains less and less.

@@ -27,6 +27,8 @@ from emdsl.runtime.starts import LatentStart, start, streams
 
 #: M-steps of each start before the best are chosen, and the share of starts that is continued (at least two).
 SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
+#: Nats that a start must promise beyond the best optimum to be continued all the same.
+WORTHWHILE = 0.01
 #: Relative drop of the objective that is rounding, and relative step of a parameter that is.
 ROUNDING, STILL = 3e-9, 1e-15
 #: An accelerated run hides the slowest direction in most of its steps; it showed in one of so many M-steps.
@@ -77,7 +79,7 @@ class _Run:
     state: _State
     history: list[float] = field(default_factory=list)
     converged: bool = False
-    gain: float = np.inf
+    gain: float = 0.0
     step: float = np.inf
     rates: deque[float] = field(default_factory=deque)
     longest_step: float = 1.0
@@ -85,7 +87,9 @@ class _Run:
     @property
     def promise(self) -> float:
         """The objective that steps shrinking as they do now would reach."""
-        return self.state.objective + (0.0 if self.converged else ahead(max(self.rates, default=0.0) ** 2) * self.gain)
+        if self.converged or self.gain == 0:
+            return self.state.objective
+        return self.state.objective + ahead(max(self.rates) ** 2) * self.gain
 
 
 @dataclass(frozen=True)
@@ -248,8 +252,10 @@ def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_col
     wanted = max(2, ceil(len(runs) * CONTINUED_SHARE))
     finished: list[_Run] = []
     for tried, one in enumerate(sorted(runs, key=lambda one: -one.promise)):
-        if tried >= wanted and finished and one.promise <= max(other.state.objective for other in finished):
-            break
+        if tried >= wanted and finished:
+            best = max(other.state.objective for other in finished)
+            if one.promise <= best + WORTHWHILE:
+                break
         try:
             problem.advance(one, problem.max_iter)
         except _Degenerate as reason:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.laws.family_cases import CASES, DENSITY_CASES, LAWS, Case
 
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Name
 from emdsl.families.registry import family
+from tests.laws.family_cases import CASES, DENSITY_CASES, LAWS, Case
 
 
 def reference_log_density(case: Case, law: Any, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.laws.family_cases import DIMENSION, Case
 from scipy.integrate import quad
 from scipy.special import expit
 
 from emdsl.algebra.evaluate import evaluate
+from tests.laws.family_cases import DIMENSION, Case
 
 #: Counts beyond which no law of these tests has mass.
 LARGEST_COUNT = 3000

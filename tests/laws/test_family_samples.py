@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.laws.family_cases import DIMENSION, Case
 from scipy import special
 
 from emdsl.families.dirichlet import DIRICHLET
+from tests.laws.family_cases import DIMENSION, Case
 
 N_SAMPLES = 200_000
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.laws.family_cases import DENSITY_CASES, Case
 from scipy import special
 
 from emdsl.algebra.expressions import Name
 from emdsl.families.normal import NORMAL
+from tests.laws.family_cases import DENSITY_CASES, Case
 
 #: The last argument of another spelling from the canonical one (or from that of the first form).
 INVERSES: dict[str, Callable[[Any], Any]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from tests.laws.family_cases import Case
 
 from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Subscript, Unary, children
+from tests.laws.family_cases import Case
 
 #: A factor is told by the variables that it depends on.
 Factor = frozenset[str]

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose
 
+from emdsl.compile import compile_model
+from emdsl.language.text import parse
 from emdsl.model.bound import CheckedModel
+from emdsl.model.check import bind, check
 from emdsl.model.statements import Model, Role
 from tests.oracles import charts
 from tests.oracles.interpreter import Scene, log_prior
@@ -110,7 +113,8 @@ def check_additivity(module: Any, model: Model, data: Values, params: Values, to
 
     Where a parameter has an entry for each row there are no blocks.
     """
-    lead = next(variable.plates[0] for variable in model.variables if variable.role is Role.OBSERVED and variable.plates)
+    observed = (variable for variable in model.variables if variable.role is Role.OBSERVED and variable.plates)
+    lead = next(observed).plates[0]
     if any(lead in variable.plates for variable in model.variables if variable.role is Role.PARAM):
         return
     count = row_count(model, data)
@@ -142,7 +146,8 @@ def check_m_step(
     if any(variable.missing for variable in model.variables):
         posteriors.append(Exact(model, constants, data, params, keep_leaves=True))
     types = charts.kinds(model)
-    current = {name: np.array(value, float) for name, value in params.items()}
+    # data that priors refer to travel with the parameters, as "given.…"; the interpreter has them among the data
+    current = {name: np.array(value, float) for name, value in params.items() if not name.startswith("given.")}
     for block, keys in module.UPDATES:
         current |= {key: np.array(new[key], float) for key in keys}
         steps = []
@@ -334,11 +339,6 @@ def check_model(
     fit: bool = True,
 ) -> None:
     """Compile a model given as text and put it through every check of its methods."""
-    from emdsl.compile import compile_model
-
-    from emdsl.language.text import parse
-    from emdsl.model.check import bind, check
-
     bound, rng = bind(check(parse(text)), **constants), rng or np.random.default_rng(0)
     model = typed(bound.checked)
     prepared = prepare(model, bound.constants, data)

@@ -1,0 +1,91 @@
+"""Estimates and posteriors by name: between what the module iterates on and what the user reads."""
+
+from __future__ import annotations
+
+from emdsl.arrays.programme import Function
+from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.setting import Setting
+
+
+def estimates_function(setting: Setting) -> Function:
+    """`estimates(params)`: point estimates, or posterior means."""
+    entries = [f'"{name}": {_mean(name, setting)}' for name in setting.parameters]
+    doc = "The parameters by name, at their posterior means." if setting.forms else "The parameters by name."
+    return Function("estimates", "params", doc, (), f"{{{', '.join(entries)}}}")
+
+
+def from_estimates_function(setting: Setting) -> Function:
+    """`from_estimates(estimates, params)`: params moved to these estimates."""
+    entries = []
+    for name in setting.parameters:
+        form = setting.forms.get(name)
+        estimate = f'estimates["{name}"]'
+        if form is None:
+            entries.append(f'"{name}": np.asarray({estimate}, dtype=float)')
+            continue
+        moved = _moved(form, estimate)
+        entries += [f'"{form.key(key)}": {moved.get(key, _param(form, key))}' for key in form.keys]
+    entries += [f'"given.{name}": params["given.{name}"]' for name in setting.held]
+    doc = "Parameters with these estimates: posteriors keep their spread and move their means." if setting.forms else (
+        "Parameters with these estimates."
+    )
+    return Function("from_estimates", "estimates, params", doc, (), f"{{{', '.join(entries)}}}")
+
+
+def _param(form: PosteriorForm, key: str) -> str:
+    return f'params["{form.key(key)}"]'
+
+
+def _mean(name: str, setting: Setting) -> str:
+    form = setting.forms.get(name)
+    if form is None:
+        return f'params["{name}"]'
+    match form.kernel:
+        case "Dirichlet":
+            return f"normalised({_param(form, 'concentration')})"
+        case "Beta":
+            return f"proportion({_param(form, 'a')}, {_param(form, 'b')})"
+        case "Gamma":
+            if form.power == 1.0:
+                return f"{_param(form, 'shape')} / {_param(form, 'rate')}"
+            return f"power_moment({_param(form, 'shape')}, {_param(form, 'rate')}, {1 / form.power!r})"
+        case "Wishart":
+            function = "inverse_wishart_mean" if form.inverted else "wishart_mean"
+            return f"{function}({_param(form, 'df')}, {_param(form, 'scale')})"
+    return _param(form, "mean")
+
+
+def _moved(form: PosteriorForm, estimate: str) -> dict[str, str]:
+    """The posterior's parameters that change when its mean moves to `estimate`."""
+    match form.kernel:
+        case "Dirichlet":
+            old = _param(form, "concentration")
+            return {"concentration": f"{estimate} * {old}.sum(axis=-1, keepdims=True)"}
+        case "Beta":
+            size = f"({_param(form, 'a')} + {_param(form, 'b')})"
+            return {"a": f"{estimate} * {size}", "b": f"(1 - {estimate}) * {size}"}
+        case "Gamma":
+            shape = _param(form, "shape")
+            if form.power == 1.0:
+                return {"rate": f"{shape} / {estimate}"}
+            unit = f"power_moment({shape}, 1.0, {1 / form.power!r})"
+            return {"rate": f"({unit} / {estimate}) ** {form.power!r}"}
+        case "Wishart":
+            function = "inverse_wishart_scale" if form.inverted else "wishart_scale"
+            return {"scale": f"{function}({_param(form, 'df')}, {estimate})"}
+    return {"mean": f"np.asarray({estimate}, dtype=float)"}
+
+
+def posterior_entries(setting: Setting) -> list[str]:
+    """An entry for each parameter that has a posterior: its mean, its parameters, and a Gaussian's covariance."""
+    entries = []
+    for form in setting.forms.values():
+        parts = [f'"mean": {_mean(form.variable, setting)}']
+        parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
+        if form.kernel == "Gaussian" and form.scale is None:
+            joint = len(form.joint)
+            precision = _param(form, "precision")
+            spread = f'"cov": inverse_over({precision}, {joint})' if joint else f'"var": 1 / {precision}'
+            parts.append(spread)
+        entries.append(f'"{form.variable}": {{{", ".join(parts)}}}')
+    return entries

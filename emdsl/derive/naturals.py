@@ -1,0 +1,33 @@
+"""The natural parameters of a complete conditional, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emdsl.algebra.indices import IndexSource
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import Term
+from emdsl.derive.conditional import conditional
+from emdsl.derive.lower import Moments, lower
+from emdsl.kernels.gaussian import PAIR
+from emdsl.kernels.kernel import Naturals
+
+
+def lowered_naturals(
+    name: str, terms: Sequence[Term], moments: Moments, scope: Scope, source: IndexSource
+) -> Naturals:
+    """The natural parameters of a variable's conditional as arrays."""
+    collected = conditional(scope.symbols[name], terms, source)
+    parts, pair_axes, axes = {}, None, None
+    for monomial, cofactor in collected.parts:
+        array = lower(cofactor, moments)
+        if array is None:
+            continue
+        parts[monomial.kinds] = array
+        if monomial.kinds in PAIR:
+            pair_axes = (monomial.axes[0], monomial.axes[1])
+        if len(monomial.statistics) == 1 and monomial.statistics[0].kind != "logdet":
+            axes = monomial.axes[0]
+    if axes is None:
+        axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]
+    return Naturals(scope.symbols[name], axes, parts, moments.length, pair_axes)

@@ -1,0 +1,31 @@
+"""Models of the zoo with their derivations, made once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from emdsl.derive.derivation import Derivation, derive
+from emdsl.language.text import parse
+from emdsl.model.check import bind, check
+from emdsl.model.statements import Model
+from tests.zoo import BY_NAME
+
+#: One for each kind of block and update.
+NAMES = (
+    "gmm_full", "gmm_precision", "gmm_diagonal", "normal_mixture_sd", "poisson_mixture", "grouped_proportions",
+    "bernoulli_mixture_map", "latent_classes_missing", "regression_map", "multivariate_regression", "gmm_map",
+    "gmm_map_precision", "factor_mixture", "random_intercept", "gmm_missing", "two_latents", "shift", "zero_inflated",
+    "allele_frequencies", "mixed_families",
+)  # fmt: skip
+
+
+def from_text(text: str, method: str = "em") -> tuple[Derivation, Model]:
+    model = parse(text)
+    return derive(bind(check(model)), method), model
+
+
+@cache
+def derived(name: str, method: str = "em") -> tuple[Derivation, Model]:
+    example = BY_NAME[name]
+    model = parse(example.text)
+    return derive(bind(check(model), **example.constants), method), model
