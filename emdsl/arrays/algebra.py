@@ -90,3 +90,14 @@ def carried_axes(value: Array) -> frozenset[Index]:
         case Total(parts):
             return frozenset(axis for part in parts for axis in carried_axes(part))
     return frozenset(value.axes)
+
+
+def without_axis(value: Array, axis: Index) -> Array:
+    """The array without an axis along which none of its parts varies."""
+    axes = tuple(other for other in value.axes if other != axis)
+    match value:
+        case Contraction():
+            return replace(value, axes=axes)
+        case Total(parts):
+            return Total(tuple(without_axis(part, axis) for part in parts), axes)
+    return value

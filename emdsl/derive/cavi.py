@@ -14,7 +14,7 @@ from dataclasses import replace
 from emdsl.algebra.indices import Index, IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import LOG, LOGDET, Atom, Term
-from emdsl.arrays.algebra import repeated
+from emdsl.arrays.algebra import repeated, without_axis
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
 from emdsl.derive.conditional import conditional
@@ -50,6 +50,8 @@ def write_posterior(
             value = Apply("+", (Named(reference.name, naturals.axes), value), naturals.axes)
         if name == "precision":
             own = _precision_axes(form, naturals)
+            if form.scale_axis is not None and naturals.pair_axes is not None:
+                value = without_axis(value, naturals.pair_axes[0][form.scale_axis])
             value = repeated(value, own, {axis: moments.length(axis.size) for axis in own})
         moments.parameter(form, name)
         body.reassign(form.key(name), value)

@@ -24,7 +24,7 @@ def module_text(module: Module, size_text: SizeText) -> str:
     functions = [_function(function, size_text) for function in module.functions]
     constants = [f"{name} = {value}" for name, value in module.constants]
     code = "\n".join((*functions, *constants))
-    needed = helpers(code)
+    needed = helpers(f"{code}\nDegenerateError")
     parts = [_docstring(module)]
     parts.append("\n".join(import_lines(code, needed)))
     if constants:
