@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emdsl.results.diagram import Diagram
     from emdsl.results.fit import Fit
 
-METHODS = ("em", "vb", "hard", "online", "svi", "incremental", "gem", "mcem")
+METHODS = ("em", "vb", "hard")
 
 
 class DeclaredType(ModelType):

@@ -29,7 +29,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=NUMBER", help="A constant or a size, as K=3; may be repeated."),
 ]
-Method = Annotated[str, typer.Option(help="em, vb, hard, online, svi, incremental, gem or mcem.")]
+Method = Annotated[str, typer.Option(help="em, vb or hard.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to write; the terminal if left out.")]
 
 NEW_MODEL = """\

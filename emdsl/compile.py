@@ -8,6 +8,9 @@ from functools import cached_property
 
 from emdsl.derive.derivation import Derivation, derive
 from emdsl.emit.module import module_text
+from emdsl.explain.document import Document
+from emdsl.explain.plan import Plan, plan
+from emdsl.explain.steps import document
 from emdsl.model.bound import BoundModel
 
 
@@ -19,6 +22,16 @@ class Program:
     method: str
     source: str
     derived: Derivation
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What was decided for each block, and why."""
+        return plan(self.derived, self.bound.checked.model)
+
+    @cached_property
+    def derivation(self) -> Document:
+        """The mathematics, step by step."""
+        return document(self.derived, self.bound.checked.model)
 
     @cached_property
     def module(self) -> types.ModuleType:

@@ -63,7 +63,7 @@ def shifted(array: Array, amount: float) -> Array:
     parts = list(array.parts) if isinstance(array, Total) else [array]
     for place, part in enumerate(parts):
         if isinstance(part, Contraction) and not part.operands and not part.counted:
-            constant = part.coefficient + amount
+            constant = float(f"{part.coefficient + amount:.15g}")  # 0.01 − 1 + 1 is 0.01
             parts[place] = replace(part, coefficient=constant)
             kept = [item for item in parts if item is not parts[place] or constant != 0]
             return Total(tuple(kept), array.axes) if len(kept) > 1 else kept[0]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
+from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.derive.conditional import conditional
 from emdsl.derive.lower import Moments, lower
 from emdsl.kernels.gaussian import PAIR
@@ -30,4 +31,10 @@ def lowered_naturals(
             axes = monomial.axes[0]
     if axes is None:
         axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]
+    carried = frozenset(axis for array in parts.values() for axis in carried_axes(array))
+    if absent := [axis for axis in axes if axis not in carried]:
+        lengths = {axis: moments.length(axis.size) for axis in absent}
+        for kinds, array in parts.items():
+            own = tuple(axis for axis in absent if axis in array.axes)
+            parts[kinds] = repeated(array, own, lengths)
     return Naturals(scope.symbols[name], axes, parts, moments.length, pair_axes)

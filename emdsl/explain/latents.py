@@ -60,7 +60,7 @@ def exponent(sweep: Sweep, setting: Setting) -> Exponent:
     linear: dict[str, list[Term]] = {}
     pairs: dict[tuple[str, str], list[Term]] = {}
     for statistic in sweep.statistics:
-        polynomial = natural_parameter(statistic, setting.collapsed, setting.ungated)
+        polynomial = natural_parameter(statistic, setting.collapsed, setting.ungated, frozenset(setting.forms))
         terms = [_times_feature(term, statistic, row) for term in polynomial.terms]
         match tuple(item.variable for item in statistic.local.atoms if item.statistic != HOT):
             case ():

@@ -62,6 +62,7 @@ class Plan:
             e_step = "no latents: the E-step sums statistics of the data"
         else:
             e_step = f"the E-step is {'exact' if self.exact_e_step else 'approximate'}"
+            e_step += " given expectations over the parameters" if self.method == "vb" else ""
         if self.method == "vb":
             m_step = "each factor of q is updated given the others"
         elif self.joint:
@@ -106,7 +107,7 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
 def plan(derivation: Derivation, model: Model) -> Plan:
     """The plan of a derivation; `model` is the model that it was derived from."""
     rows = [_latent(block, derivation) for block in derivation.blocks]
-    rows += [_parameter(update, derivation, model) for update in derivation.updates]
+    rows += [_parameter(update, derivation) for update in derivation.updates]
     joint = all(not later(update, derivation) for update in derivation.updates)
     return Plan(model.name, derivation.method, objective(derivation), joint, tuple(rows))
 
@@ -114,16 +115,6 @@ def plan(derivation: Derivation, model: Model) -> Plan:
 def objective(derivation: Derivation) -> str:
     """What an iteration maximises, as the emitted module names it."""
     return str(literal_eval(dict(derivation.module.constants)["OBJECTIVE"]))
-
-
-def has_prior(name: str, model: Model) -> bool:
-    variable = model.variable(name)
-    return variable is not None and bool(variable.definitions)
-
-
-def posterior_of(name: str, derivation: Derivation, model: Model) -> bool:
-    """Whether a parameter gets a posterior, and not a point estimate."""
-    return derivation.method == "vb" and has_prior(name, model)
 
 
 # ---------------------------------------------------------------- rows
@@ -169,20 +160,27 @@ def states_text(name: str, derivation: Derivation) -> str:
     return str(scope.numbers.get(size, size)) if isinstance(size, str) else str(size)
 
 
-def _parameter(update: Update, derivation: Derivation, model: Model) -> PlanRow:
-    inference: Inference = "mean field" if posterior_of(update.variables[0], derivation, model) else "point"
+def _parameter(update: Update, derivation: Derivation) -> PlanRow:
+    inference: Inference = "mean field" if update.variables[0] in derivation.setting.forms else "point"
     block = " and ".join(update.variables)
-    why = update.reason or dependence(update, derivation)
+    why = reason(update, derivation)
     return PlanRow(block, update.variables, "parameter", update.kernel, inference, True, update.closed_form, why)
 
 
-def dependence(update: Update, derivation: Derivation) -> str:
-    """Which other parameters stand in the terms of an update, as a clause."""
-    after, before = later(update, derivation), earlier(update, derivation)
-    if after:
-        return f"given {_listed(after)}: a conditional maximum"
-    if before:
-        return f"given the new {_listed(before)}"
+def reason(update: Update, derivation: Derivation) -> str:
+    """Why the update may be done so, as a clause: what cancels, or which other parameters it is given."""
+    if update.reason:
+        return update.reason
+    forms = derivation.setting.forms
+    integrated = tuple(form.variable for form in forms.values() if form.scale in update.variables)
+    if integrated:
+        return f"jointly with {_listed(integrated)}, integrated out"
+    if update.variables[0] in forms and others(update, derivation):
+        return f"given expectations over {_listed(others(update, derivation))}"
+    if later(update, derivation):
+        return f"given {_listed(later(update, derivation))}: a conditional maximum"
+    if earlier(update, derivation):
+        return f"given the new {_listed(earlier(update, derivation))}"
     return "no other parameter enters"
 
 

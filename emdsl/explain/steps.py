@@ -18,7 +18,7 @@ from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
 from emdsl.explain.expressions import expression_text, law_text, support_text
 from emdsl.explain.formulas import Notation, aligned, reference_name
 from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
-from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, dependence, objective, plan, posterior_of, unknown_name
+from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, objective, plan, reason, unknown_name
 from emdsl.explain.statistics import definition, responsibility, statistic_heads
 from emdsl.explain.symbols import name_text, with_indices
 from emdsl.explain.updates import natural_lines, parameters_of, update_lines
@@ -32,9 +32,9 @@ def document(derivation: Derivation, model: Model) -> Document:
         Step("The model", _model(derivation, model)),
         Step("The log joint density", _log_joint(derivation)),
         Step("Sufficient statistics", _statistics(derivation)),
-        Step("E-step", _e_step(derivation, model)),
-        Step("M-step", _m_step(derivation, model)),
-        Step("The objective", _objective(derivation, model)),
+        Step("E-step", _e_step(derivation)),
+        Step("Posteriors of the parameters" if derivation.method == "vb" else "M-step", _m_step(derivation, model)),
+        Step("The objective", _objective(derivation)),
         Step("Guarantee and plan", _guarantee(plan(derivation, model))),
     )
     return Document(f"{model.name} by {METHODS[derivation.method]}", steps)
@@ -132,6 +132,8 @@ def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]
         "Squares are taken about reference points $\\mathring{\\cdot}$, so that no large numbers cancel; the result "
         "does not depend on them. They are the current values of the parameters"
     )
+    if derivation.setting.forms:
+        text += " (means where there is a posterior)"
     if gated:
         text += (
             f", but for {_names(gated)} the mean of these over the states while the states lie near each other; a "
@@ -156,7 +158,8 @@ def _statistics(derivation: Derivation) -> tuple[Block, ...]:
         probability = "" if sweep.block is None else responsibility(sweep.block, derivation.collapsed, taken)
         for item in sweep.statistics:
             lines.append(definition(item, notation.statistics[item.name], probability, notation))
-        rows = f"over the rows of {', '.join(f'${letter}$' for letter in sweep.plates)}" if sweep.plates else "over all rows"
+        letters = ", ".join(f"${letter}$" for letter in sweep.plates)
+        rows = f"over the rows of {letters}" if letters else "over all rows"
         owner = f"under the posterior of {_latents(sweep.block)}" if sweep.block else "of data alone"
         blocks += [Prose(f"Sums {rows}, {owner}:"), Display(tuple(lines))]
     signed = notation.terms(_merged(derivation, [term for _, term in derivation.collapsed.terms]))
@@ -178,10 +181,8 @@ def _merged(derivation: Derivation, terms: Sequence[Term]) -> tuple[Term, ...]:
 # ---------------------------------------------------------------- E-step
 
 
-def _e_step(derivation: Derivation, model: Model) -> tuple[Block, ...]:
-    notation = notation_of(derivation).expecting(
-        name for name in derivation.setting.parameters if posterior_of(name, derivation, model)
-    )
+def _e_step(derivation: Derivation) -> tuple[Block, ...]:
+    notation = notation_of(derivation).expecting(derivation.setting.forms)
     blocks: list[Block] = []
     for sweep in derivation.collapsed.sweeps:
         if sweep.block is not None:
@@ -219,24 +220,17 @@ def _m_step(derivation: Derivation, model: Model) -> tuple[Block, ...]:
 
 
 def _update(place: int, update: Update, derivation: Derivation, model: Model) -> list[Block]:
-    expected = [
-        name
-        for name in derivation.setting.parameters
-        if name not in update.variables and posterior_of(name, derivation, model)
-    ]
-    notation = notation_of(derivation).expecting(expected)
-    reason = update.reason or dependence(update, derivation)
+    forms = derivation.setting.forms
+    integrated = [form.variable for form in forms.values() if form.scale in update.variables]
+    notation = notation_of(derivation).expecting(set(forms) - {*update.variables, *integrated})
+    clause = reason(update, derivation) + (", so taken at the mean" if integrated else "")
     blocks: list[Block] = [
-        Prose(f"**{place}. {_names(update.variables)}** ({update.kernel}; {reason}). The terms of its conditional:"),
+        Prose(f"**{place}. {_names(update.variables)}** ({update.kernel}; {clause}). The terms of its conditional:"),
         Display(tuple(aligned("Q", notation.terms(_merged(derivation, update.terms)), r"\ni"))),
     ]
     parameters = parameters_of(update, derivation.setting, notation)
     natural = tuple(line for parameter in parameters for line in natural_lines(parameter))
-    result = tuple(
-        line
-        for parameter in parameters
-        for line in update_lines(parameter, posterior_of(parameter.symbol.name, derivation, model))
-    )
+    result = tuple(line for parameter in parameters for line in update_lines(parameter))
     hence = "Solved together" if len(parameters) > 1 else "Hence"
     if any(fix.name in update.variables for fix in model.fixes):
         hence += ", while the entries that are held keep their values"
@@ -252,22 +246,22 @@ def _update(place: int, update: Update, derivation: Derivation, model: Model) ->
 # ---------------------------------------------------------------- objective and guarantee
 
 
-def _objective(derivation: Derivation, model: Model) -> tuple[Block, ...]:
+def _objective(derivation: Derivation) -> tuple[Block, ...]:
     """At the returned parameters, which are then their own reference points."""
     setting, name = derivation.setting, objective(derivation)
     own = {reference_name(location): name_text(location) for location in derivation.centred.locations}
     notation = notation_of(derivation)
     notation = replace(notation, statistics={**notation.statistics, **own})
     rows = [("+", _evidence(s, derivation, notation)) for s in derivation.collapsed.sweeps if s.block is not None]
-    data, prior = (
-        notation.terms(_merged(derivation, [t for t in terms if all(item.statistic != OFFSET for item in t.atoms)]))
-        for terms in (data_only_terms(setting), prior_terms(setting))
-    )
-    likelihood = Display(tuple(aligned(r"\ell", rows + data)))
     if derivation.method == "vb":
-        text = f"The {name} is, with $\\mathsf{{A}}$ the log partitions of the rows under the expectations above,"
-        added = "plus $\\langle \\log p \\rangle - \\langle \\log q \\rangle$ of every parameter with a prior."
-        return Prose(text), likelihood, Prose(added)
+        data = notation_of(derivation).expecting(setting.forms).terms(_merged(derivation, data_only_terms(setting)))
+        heads = [name_text(variable) for variable in setting.forms]
+        own_terms = [("+", rf"\left\langle \log p({head}) \right\rangle + \mathrm{{H}}[q({head})]") for head in heads]
+        return Prose(f"The {name}, with H the entropy:"), Display(tuple(aligned(r"\ell", rows + data + own_terms)))
+    data = notation.terms(_merged(derivation, data_only_terms(setting)))
+    at_reference = [term for term in prior_terms(setting) if all(item.statistic != OFFSET for item in term.atoms)]
+    prior = notation.terms(_merged(derivation, at_reference))
+    likelihood = Display(tuple(aligned(r"\ell", rows + data)))
     known = "classification log likelihood" if derivation.method == "hard" else "log likelihood"
     blocks: list[Block] = [Prose(f"The {known}, with all constants:"), likelihood]
     if prior:

@@ -5,6 +5,8 @@ r"""Update formulas: the natural parameters of a block's conditional, and its mo
     Gamma       a log v + b v^p            v ← (−a / (p b))^(1/p)     q(v^p) = Gamma((a + 1) / p, rate −b)
     Gaussian    hᵀ v − ½ vᵀ P v            P v = h                    q(v) = N(P⁻¹ h, P⁻¹)
     Wishart     a log|Σ| + tr(B Σ⁻¹)       Σ ← B / a                  q(Σ) = InvWishart(−2 a − D − 1, −2 B)
+
+A precision s with a Gaussian q(v | s) is updated with v integrated out: v at its mean, ½ log s less for each entry.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.conditional import Conditional, Monomial, conditional
 from emdsl.derive.m_step import Update
+from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined, reference_name
-from emdsl.explain.symbols import Letters, auxiliary, exponent_text, name_text, superscripted, with_indices
+from emdsl.explain.symbols import Letters, auxiliary, exponent_text, name_text, raised, superscripted, with_indices
 from emdsl.kernels.gaussian import PAIR, SINGLE
 
 #: A numerator of more terms than this gets a line of its own.
@@ -36,6 +39,11 @@ class Parameter:
     notation: Notation
 
     @property
+    def form(self) -> PosteriorForm | None:
+        """The form of its posterior; None for a point estimate."""
+        return self.setting.forms.get(self.symbol.name)
+
+    @property
     def head(self) -> str:
         return name_text(self.symbol.name)
 
@@ -48,8 +56,29 @@ class Parameter:
 
 
 def parameters_of(update: Update, setting: Setting, notation: Notation) -> tuple[Parameter, ...]:
-    symbols = (setting.scope.symbols[name] for name in update.variables)
-    return tuple(Parameter(s, conditional(s, update.terms, setting.source), setting, notation) for s in symbols)
+    """The variables of a block, each with its conditional given the others."""
+    found = []
+    for name in update.variables:
+        symbol = setting.scope.symbols[name]
+        collected = conditional(symbol, update.terms, setting.source)
+        for form in setting.forms.values():
+            if form.scale == name:
+                collected = _integrated(collected, setting.forms[name], form, setting)
+        found.append(Parameter(symbol, collected, setting, notation))
+    return tuple(found)
+
+
+def _integrated(spread: Conditional, form: PosteriorForm, gaussian: PosteriorForm, setting: Setting) -> Conditional:
+    """The conditional of a spread with its Gaussian integrated out."""
+    matrix = form.kernel == "Wishart"
+    amount = (0.5 if form.inverted else -0.5) if matrix else -0.5 * gaussian.scale_power
+    kind = "logdet" if matrix else "log"
+    term = Term(amount, (), tuple(setting.source.fresh(size, "i") for size in gaussian.scale_count))
+    parts = tuple(
+        (monomial, Polynomial((*cofactor.terms, term), cofactor.axes) if monomial.kinds == ((kind, 1.0),) else cofactor)
+        for monomial, cofactor in spread.parts
+    )
+    return replace(spread, parts=parts)
 
 
 def natural_lines(parameter: Parameter) -> tuple[str, ...]:
@@ -69,61 +98,57 @@ def natural_lines(parameter: Parameter) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def update_lines(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
-    """The formula by which one parameter is updated."""
-    writers: dict[str, Callable[[Parameter, bool], tuple[str, ...]]] = {
+def update_lines(parameter: Parameter) -> tuple[str, ...]:
+    """The formula by which one parameter, or its posterior, is updated."""
+    writers: dict[str, Callable[[Parameter], tuple[str, ...]]] = {
         "simplex": _simplex,
         "unit": _unit,
         "positive": _positive,
         "real": _real,
         "cov": _covariance,
     }
-    return writers[parameter.symbol.kind](parameter, has_posterior)
+    return writers[parameter.symbol.kind](parameter)
 
 
 # ---------------------------------------------------------------- one kernel each
 
 
-def _simplex(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
+def _simplex(parameter: Parameter) -> tuple[str, ...]:
     found = parameter.part(("log", 1.0))
     assert found is not None
     (axes,), counts = found[0].axes, found[1]
     letters = parameter.notation.letters.knowing(axes)
     left = _entry(parameter, axes, letters)
-    if has_posterior:
+    if parameter.form is not None:
         whole = _entry(parameter, axes[:-1], letters)
-        return (rf"q({whole}) &= \mathrm{{Dirichlet}}\left({_sum(parameter, plus_one(counts), letters)}\right)",)
+        return _law(parameter, whole, "Dirichlet", (("a", plus(counts, 1.0)),), letters, axes[-1:])
     other = parameter.setting.source.copy_of(axes[-1])
     terms = [replace(t, bound=(other, *t.bound)) for t in counts.substitute({axes[-1]: other}).terms]
     ratio, lines = _fraction(parameter, counts, Polynomial(tuple(terms), counts.axes), letters)
     return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
-def _unit(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
+def _unit(parameter: Parameter) -> tuple[str, ...]:
     axes = _own_axes(parameter)
     letters = parameter.notation.letters.knowing(axes)
     left = _entry(parameter, axes, letters)
     yes, no = (_cofactor(parameter, axes, (kind, 1.0)) for kind in ("log", "log1m"))
-    if has_posterior:
-        arguments = r",\, ".join(_sum(parameter, plus_one(item), letters) for item in (yes, no))
-        return (rf"q({left}) &= \mathrm{{Beta}}\left({arguments}\right)",)
+    if parameter.form is not None:
+        return _law(parameter, left, "Beta", (("a", plus(yes, 1.0)), ("b", plus(no, 1.0))), letters)
     total = parameter.setting.merged(Polynomial(yes.terms + no.terms, axes))
     ratio, lines = _fraction(parameter, yes, total, letters)
     return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
-def _positive(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
+def _positive(parameter: Parameter) -> tuple[str, ...]:
     axes = _own_axes(parameter)
     letters = parameter.notation.letters.knowing(axes)
     left = _entry(parameter, axes, letters)
     power = next(m.kinds[0][1] for m, _ in parameter.conditional.parts if m.kinds[0][0] == "power")
     logs, powers = _cofactor(parameter, axes, ("log", 1.0)), _cofactor(parameter, axes, ("power", power))
-    if has_posterior:
-        shape, rate = _sum(parameter, plus_one(logs), letters), _sum(parameter, powers.scaled(-1.0), letters)
-        if power != 1:
-            shape = rf"\tfrac{{1}}{{{exponent_text(abs(power))}}} \left({shape}\right)" if abs(power) != 1 else shape
-            left = f"{left}^{{{exponent_text(power)}}}"
-        return (rf"q({left}) &= \mathrm{{Gamma}}\left({shape},\, \mathrm{{rate}} = {rate}\right)",)
+    if parameter.form is not None:
+        shape, rate = plus(logs, 1.0).scaled(1 / power), powers.scaled(-1.0)
+        return _law(parameter, raised(left, power), "Gamma", (("a", shape), ("b", rate)), letters, keyword="rate")
     above, below = (logs, powers.scaled(-power)) if power > 0 else (powers.scaled(power), logs.scaled(-1.0))
     ratio, lines = _fraction(parameter, *_common(above, below), letters)
     root = exponent_text(1 / abs(power))
@@ -134,7 +159,7 @@ def _positive(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
-def _real(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
+def _real(parameter: Parameter) -> tuple[str, ...]:
     """A quotient where entries are independent; else the linear system of which the update is the solution."""
     found = next(f for kinds in PAIR if (f := parameter.part(*kinds)) is not None)
     (first, second), pair = found[0].axes, found[1]
@@ -145,8 +170,8 @@ def _real(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     left = _entry(parameter, first, letters)
     reference = _reference(parameter, first, letters) if is_offset else ""
     joint = tuple(two for one, two in zip(first, second, strict=True) if one != two)
-    if has_posterior:
-        return _gaussian_posterior(parameter, (first, joint), linear, pair, reference, letters)
+    if parameter.form is not None:
+        return _gaussian_law(parameter, parameter.form, first, linear, pair.scaled(-2.0), reference)
     if not joint:
         step, lines = _fraction(parameter, *_common(linear, pair.scaled(-2.0)), letters)
         return (rf"{left} &\leftarrow {f'{reference} + ' if reference else ''}{step}", *lines)
@@ -159,30 +184,53 @@ def _real(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     return (f"{left_side} &= {right_side}", rf"{left} &\leftarrow {solution}")
 
 
-def _gaussian_posterior(
+def _gaussian_law(
     parameter: Parameter,
-    axes: tuple[tuple[Index, ...], tuple[Index, ...]],
+    form: PosteriorForm,
+    first: tuple[Index, ...],
     linear: Polynomial,
-    pair: Polynomial,
+    precision: Polynomial,
     reference: str,
-    letters: Letters,
 ) -> tuple[str, ...]:
-    first, joint = axes
-    plates = tuple(axis for axis, other in zip(first, pair.axes, strict=False) if axis == other)
-    own = tuple(axis for axis in first if axis in plates) if not joint else plates[: len(first) - len(joint)]
-    whole = _entry(parameter, own, letters)
-    labels = [letters.of(axis) for axis in own]
-    precision, side = with_indices(auxiliary("P"), labels), with_indices(auxiliary("h"), labels)
-    centre = f"{_reference(parameter, own, letters)} + " if reference else ""
-    entries = [letters.of(axis) for axis in (*first, *joint)]
-    return (
-        rf"q({whole}) &= \mathcal{{N}}\left({centre}{precision}^{{-1}} {side},\, {precision}^{{-1}}\right)",
-        *aligned(with_indices(auxiliary("P"), entries), parameter.notation.terms(pair.scaled(-2.0), letters)),
-        *aligned(with_indices(auxiliary("h"), entries[: len(first)]), parameter.notation.terms(linear, letters)),
-    )
+    """`q(v) = N(m, P⁻¹)`, or for a Gaussian in units of its spread `q(v | s) = N(m, (s P)⁻¹)`."""
+    letters = parameter.notation.letters.knowing((*first, *precision.axes))
+    plates = [axis for place, axis in enumerate(first) if place not in (*form.joint, form.scale_axis)]
+    kept = [axis for place, axis in enumerate(precision.axes) if place != form.scale_axis]
+    labels = [letters.of(axis) for axis in plates]
+    mean, matrix, side = (with_indices(auxiliary(letter), labels) for letter in ("m", "P", "h"))
+    given, covariance = "", superscripted(matrix, "-1")
+    if form.scale is not None:
+        given, covariance = _in_units_of_spread(parameter, form, matrix)
+    entry = with_indices(auxiliary("m"), [letters.of(axis) for axis in first])
+    own = parameter.notation.letters.knowing(first)
+    centre = f"{reference} + " if reference else ""
+    lines = [rf"q({_entry(parameter, plates, letters)}{given}) &= \mathcal{{N}}\left({mean},\, {covariance}\right)"]
+    head = with_indices(auxiliary("P"), [letters.of(axis) for axis in kept])
+    lines += aligned(head, parameter.notation.terms(precision, letters))
+    if not form.joint:
+        step, more = _fraction(parameter, linear, precision, own)
+        return (*lines, rf"{entry} &= {centre}{step}", *more)
+    point = f"{_reference(parameter, plates, letters)} + " if reference else ""
+    lines.append(rf"{mean} &= {point}{superscripted(matrix, '-1')} {side}")
+    target = with_indices(auxiliary("h"), [letters.of(axis) for axis in first])
+    return (*lines, *aligned(target, parameter.notation.terms(linear, own)))
 
 
-def _covariance(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
+def _in_units_of_spread(parameter: Parameter, form: PosteriorForm, matrix: str) -> tuple[str, str]:
+    """What the Gaussian is given, and its covariance."""
+    assert form.scale is not None
+    symbol = parameter.setting.scope.symbols[form.scale]
+    spread = with_indices(name_text(form.scale), [letter for _, letter in symbol.plates])
+    given = rf" \mid {spread}"
+    if form.scale_axis is None:
+        whole = with_indices(name_text(form.scale), [letter for _, letter in symbol.axes])
+        return given, rf"\left({raised(whole, form.scale_power)} {matrix}\right)^{{-1}}"
+    if parameter.setting.forms[form.scale].inverted:
+        return given, rf"{spread} \otimes {superscripted(matrix, '-1')}"
+    return given, rf"\left({spread} \otimes {matrix}\right)^{{-1}}"
+
+
+def _covariance(parameter: Parameter) -> tuple[str, ...]:
     """The scatter is written with both halves of what is not symmetric."""
     kind = "inverse" if parameter.part(("inverse", 1.0)) else "power"
     found, logdet = parameter.part((kind, 1.0)), parameter.part(("logdet", 1.0))
@@ -191,8 +239,8 @@ def _covariance(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     count = logdet[1].substitute(dict(zip(logdet[0].axes[0], axes, strict=False)))
     letters = parameter.notation.letters.knowing(axes)
     matrix = _entry(parameter, axes[:-2], letters)
-    if has_posterior:
-        return _wishart_posterior(parameter, axes, matrix, scatter, count, letters, kind == "inverse")
+    if parameter.form is not None:
+        return _wishart_law(parameter, parameter.form, matrix, scatter, logdet[1], letters)
     above, below = _common(scatter.scaled(-1.0), count.scaled(1.0 if kind == "power" else -1.0))
     ratio, lines = _fraction(parameter, above, below, letters)
     left = _entry(parameter, axes, letters)
@@ -201,26 +249,48 @@ def _covariance(parameter: Parameter, has_posterior: bool) -> tuple[str, ...]:
     return (rf"{left} &\leftarrow {ratio}", *lines)
 
 
-def _wishart_posterior(
-    parameter: Parameter,
-    axes: tuple[Index, ...],
-    matrix: str,
-    scatter: Polynomial,
-    count: Polynomial,
-    letters: Letters,
-    inverted: bool,
+def _wishart_law(
+    parameter: Parameter, form: PosteriorForm, matrix: str, scatter: Polynomial, count: Polynomial, letters: Letters
 ) -> tuple[str, ...]:
     (size, _), *_ = parameter.symbol.event
-    entries = [letters.of(axis) for axis in axes]
-    law, sign = ("InvWishart", -1) if inverted else ("Wishart", 1)
-    matrix_scale = with_indices(auxiliary("B"), entries[:-2])
-    scale = matrix_scale if inverted else superscripted(matrix_scale, "-1")
-    freedom = _sum(parameter, count.scaled(2.0 * sign), letters)
-    shift = f"- {parameter.notation.size(size)} - 1" if inverted else f"+ {parameter.notation.size(size)} + 1"
+    letters = letters.knowing(count.axes)
+    labels = [letters.of(axis) for axis in scatter.axes]
+    sign = -1.0 if form.inverted else 1.0
+    dimension = Term(sign, (Atom(size, IDENTITY),)) if isinstance(size, str) else Term(sign * size)
+    doubled = Polynomial((*count.scaled(2.0 * sign).terms, dimension), count.axes)
+    freedom = plus(parameter.setting.merged(doubled), sign)
+    scale = with_indices(auxiliary("B"), labels[:-2])
+    law, argument = ("InvWishart", scale) if form.inverted else ("Wishart", superscripted(scale, "-1"))
+    degrees = with_indices(auxiliary("f"), [letters.of(axis) for axis in count.axes])
     return (
-        rf"q({matrix}) &= \mathrm{{{law}}}\left({freedom} {shift},\, {scale}\right)",
-        *aligned(with_indices(auxiliary("B"), entries), parameter.notation.terms(scatter.scaled(-2.0), letters)),
+        rf"q({matrix}) &= \mathrm{{{law}}}\left({with_indices(auxiliary('f'), labels[:-2])},\, {argument}\right)",
+        *aligned(degrees, parameter.notation.terms(freedom, letters)),
+        *aligned(with_indices(auxiliary("B"), labels), parameter.notation.terms(scatter.scaled(-2.0), letters)),
     )
+
+
+def _law(
+    parameter: Parameter,
+    subject: str,
+    name: str,
+    arguments: Sequence[tuple[str, Polynomial]],
+    letters: Letters,
+    event: tuple[Index, ...] = (),
+    keyword: str = "",
+) -> tuple[str, ...]:
+    """`q(v) = Name(a, b)` and a line for each argument.
+
+    `event`: axes of the arguments that the law has jointly. `keyword`: the name of the last argument.
+    """
+    heads, lines = [], []
+    for letter, value in arguments:
+        heads.append(with_indices(auxiliary(letter), [letters.of(axis) for axis in value.axes if axis not in event]))
+        entry = with_indices(auxiliary(letter), [letters.of(axis) for axis in value.axes])
+        lines += aligned(entry, parameter.notation.terms(value, letters))
+    if keyword:
+        heads[-1] = rf"\mathrm{{{keyword}}} = {heads[-1]}"
+    listed = r",\, ".join(heads)
+    return (rf"q({subject}) &= \mathrm{{{name}}}\left({listed}\right)", *lines)
 
 
 # ---------------------------------------------------------------- helpers
@@ -236,12 +306,12 @@ def _cofactor(parameter: Parameter, axes: tuple[Index, ...], *kinds: tuple[str, 
     return found[1].substitute(dict(zip(found[0].axes[0], axes, strict=True))) if found else Polynomial((), axes)
 
 
-def plus_one(value: Polynomial) -> Polynomial:
-    """The natural parameter plus 1, constants joined."""
+def plus(value: Polynomial, amount: float) -> Polynomial:
+    """The sum with a number, constants joined."""
     constants = [term for term in value.terms if not term.atoms and not term.bound]
     rest = tuple(term for term in value.terms if term not in constants)
-    total = 1.0 + sum(term.coefficient for term in constants)
-    return Polynomial(rest + ((Term(total),) if total else ()), value.axes)
+    total = amount + sum(term.coefficient for term in constants)
+    return Polynomial(((Term(total),) if total else ()) + rest, value.axes)
 
 
 def _common(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomial]:

@@ -18,6 +18,9 @@ NAMES = (
     "allele_frequencies", "mixed_families",
 )  # fmt: skip
 
+#: Those in which every parameter has a conjugate prior.
+BAYESIAN = tuple(name for name in NAMES if BY_NAME[name].bayesian)
+
 
 def from_text(text: str, method: str = "em") -> tuple[Derivation, Model]:
     model = parse(text)

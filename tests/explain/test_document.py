@@ -11,7 +11,7 @@ from emdsl.explain.steps import document, notation_of
 from emdsl.explain.symbols import name_text
 from tests.conftest import Golden
 from tests.explain.latex import fault, formulas
-from tests.explain.models import NAMES, derived, from_text
+from tests.explain.models import BAYESIAN, NAMES, derived, from_text
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "explain"
 
@@ -34,8 +34,10 @@ UPDATES = {
 }
 
 
-@pytest.mark.parametrize("method", ["em", "hard"])
-@pytest.mark.parametrize("name", NAMES)
+CASES = [(name, method) for name in NAMES for method in ("em", "hard")] + [(name, "vb") for name in BAYESIAN]
+
+
+@pytest.mark.parametrize(("name", "method"), CASES)
 def test_formulas_are_sound(name: str, method: str) -> None:
     written = document(*derived(name, method))
     found = formulas(written.markdown)
@@ -52,6 +54,31 @@ def test_every_parameter_has_an_update(name: str) -> None:
     for parameter in derivation.setting.parameters:
         head = re.escape(name_text(parameter))
         assert any(re.match(rf"\(?{head}(_|\^|$)", target) for target in targets), parameter
+
+
+@pytest.mark.parametrize("name", BAYESIAN)
+def test_every_parameter_has_a_posterior(name: str) -> None:
+    derivation, model = derived(name, "vb")
+    section = document(derivation, model).markdown.split("## 5.")[1].split("## 6.")[0]
+    for parameter in derivation.setting.parameters:
+        assert re.search(rf"^q\({re.escape(name_text(parameter))}[^=]*\) &?= \\math", section, re.MULTILINE), parameter
+
+
+def test_a_spread_s_posterior_has_its_gaussian_integrated_out() -> None:
+    """The textbook's Normal-inverse-Wishart and Normal-inverse-Gamma: ν + N, and shape + N / 2."""
+    markdown = document(*from_text("""
+        model Joint(K = 2)  plate n in N, k in K  param pi : simplex[K] ~ Dirichlet(2)
+        param Sigma[k] : cov[D] ~ InvWishart(5, scale=eye(D))  param mu[k] : real[D] ~ MvNormal(1, cov=10*Sigma[k])
+        latent z[n] ~ Categorical(pi)  observed x[n] ~ MvNormal(mu[z[n]], cov=Sigma[z[n]])
+    """, "vb")).markdown
+    assert r"\mathsf{f}_{k} &= 5 + N_{k}" in markdown
+    assert r"\Sigma_{k} \otimes \mathsf{P}_{k}^{-1}" in markdown and r"\mathsf{P}_{k} &= \tfrac{1}{10} + N_{k}" in markdown
+    markdown = document(*from_text("""
+        model Conjugate()  plate n in N  given X[n] : real[P]  param v : positive ~ InvGamma(2, scale=3)
+        param b : real[P] ~ MvNormal(0, cov=4*v*eye(P))  observed y[n] ~ Normal(X[n] @ b, var=v)
+    """, "vb")).markdown
+    assert r"\mathsf{a} &= 2 + \tfrac{1}{2} N" in markdown
+    assert r"q(v^{-1}) &= \mathrm{Gamma}" in markdown and r"\left(v^{-1} \mathsf{P}\right)^{-1}" in markdown
 
 
 @pytest.mark.parametrize("name", NAMES)

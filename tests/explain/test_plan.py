@@ -100,6 +100,14 @@ def test_hard_takes_the_most_probable_state() -> None:
     )
 
 
+def test_posteriors_are_mean_field() -> None:
+    derivation, model = derived("gmm_map", "vb")
+    found = plan(derivation, model)
+    assert {row.inference for row in found.rows} == {"mean field"}
+    assert [row.why for row in found.rows if row.block == "Sigma"] == ["given expectations over `mu`"]
+    assert "given expectations over the parameters" in str(found)
+
+
 def test_text_is_aligned() -> None:
     lines = str(plan(*derived("factor_mixture"))).splitlines()
     rule = next(place for place, line in enumerate(lines) if line.startswith("-----"))
