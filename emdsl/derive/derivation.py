@@ -20,6 +20,7 @@ from emdsl.derive.functions import (
     posterior_function,
     reference_points_function,
 )
+from emdsl.derive.held import held_entries
 from emdsl.derive.log_joint import LogJoint, is_partly_missing, log_joint, not_compiled
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
@@ -79,11 +80,14 @@ def derive(bound: BoundModel, method: str) -> Derivation:
     symmetric = matrices | collapsed.symmetric
     terms = [term for _, term in collapsed.terms]
     scope = centred.joint.scope
+    whole = {fix.name for fix in model.fixes if not fix.indices}
+    free = tuple(name for name in unknown if name not in whole)
     forms: dict[str, PosteriorForm] = {}
     if method == "vb":
-        with_prior = [v.name for v in model.variables if v.role is Role.PARAM and v.definitions]
+        with_prior = [v.name for v in model.variables if v.name in free and v.definitions]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans)
-    steps = updates(terms, unknown, scope, spans, joint.source, symmetric, forms)
+    held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
+    steps = updates(terms, free, scope, spans, joint.source, symmetric, forms)
     names = Names()
     for name in (*joint.scope.symbols, *bound.constants):
         names.of(name)
@@ -102,6 +106,7 @@ def derive(bound: BoundModel, method: str) -> Derivation:
         gated_axes=centred.gated_axes,
         missing=frozenset(v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly),
         forms=forms,
+        held=held,
         hard=method == "hard",
     )
     module = _module(bound, method, setting, steps)
@@ -144,7 +149,7 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     supports = {key: kind for name in setting.parameters for key, kind in _supports(name, setting).items()}
     constants = (
         *sizes,
-        ("PARAMETERS", repr(setting.parameters)),
+        ("PARAMETERS", repr(tuple(name for step in steps for name in step.variables))),
         ("SUPPORTS", repr(supports)),
         ("UPDATES", repr(_update_blocks(steps, setting))),
         ("OBJECTIVE", f'"{target}"'),

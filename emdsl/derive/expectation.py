@@ -74,8 +74,8 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
     count = " * ".join(states) or "1"
     listed = f"[{', '.join(singles)}], [{', '.join(pairs)}]"
     has_logits = bool(block.discrete)
-    arguments = f"natural, {count}, {has_logits}, {listed}, values, {shared}"
-    statements.append(Lines((f"return {'gaussian_modes' if setting.hard else 'gaussian_rows'}({arguments})",)))
+    arguments = f"natural, {count}, {has_logits}, {listed}, values, {shared}{', hard=True' if setting.hard else ''}"
+    statements.append(Lines((f"return gaussian_rows({arguments})",)))
     return statements
 
 

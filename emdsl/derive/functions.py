@@ -106,9 +106,9 @@ def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
         else:
             body.define(f"reference {name}", setting.names.of(setting.whole(name)), axes)
     for update in updates:
-        write_update(update, body, moments, setting.scope, setting.source, setting.symmetric)
+        write_update(update, body, moments, setting.scope, setting.source, setting.symmetric, setting.held)
     kept = [f'"{key}": {setting.names.of(key)}' for name in setting.parameters for key in setting.keys(name)]
-    kept += [f'"given.{name}": {setting.names.of(name)}' for name in setting.held]
+    kept += [f'"given.{name}": {setting.names.of(name)}' for name in setting.carried]
     doc = "Parameters that maximise the expected log joint, given its sufficient statistics."
     if setting.forms:
         doc = "Posteriors of the parameters, and estimates of those without a prior, given the sufficient statistics."

@@ -8,7 +8,7 @@ An axis that all members share, and on which they always agree, is a plate: one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expand import resolve_deltas
@@ -20,6 +20,7 @@ from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
 from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import axes_of
+from emdsl.derive.held import Held, define_held
 from emdsl.derive.lower import Moments, lower
 
 
@@ -40,6 +41,7 @@ def joint_mode(
     scope: Scope,
     source: IndexSource,
     symmetric: frozenset[str],
+    held: Mapping[str, Held],
 ) -> None:
     """Assign every variable of the group its part of the solution."""
     members = []
@@ -63,19 +65,43 @@ def joint_mode(
         sides.append(_block(f"linear {one.name}", cofactor, 1.0, body, moments, symmetric))
     shapes = [_shape(joint[one.name], moments) for one in members]
     batch = _shape(shared, moments)
-    arguments = (f"[{', '.join(blocks)}]", f"[{', '.join(sides)}]", batch, f"[{', '.join(shapes)}]")
-    value = Apply("solve_blocks", arguments, ())
+    arguments = [f"[{', '.join(blocks)}]", f"[{', '.join(sides)}]", batch, f"[{', '.join(shapes)}]"]
+    offsets = {item.variable for term in terms for item in term.atoms if item.statistic == OFFSET}
+    if any(name in held for name in variables):
+        kept = [_held_text(one, held, offsets, body, plates, place) for place, one in enumerate(members)]
+        arguments.append(f"[{', '.join(kept)}]")
+    value = Apply("solve_blocks", tuple(arguments), ())
     body.define(f"parts {variables}", value, (), f"one linear system for {' and '.join(variables)}")
     solution = body.known(f"parts {variables}")
     assert solution is not None
-    offsets = {item.variable for term in terms for item in term.atoms if item.statistic == OFFSET}
     for position, one in enumerate(members):
         part: Array = Named(f"{solution.name}[{position}]", shared + joint[one.name])
         part = _in_own_order(part, one, merged, shared + joint[one.name])
         if one.name in offsets:
             reference = body.assume(f"reference {one.name}", one.first)
             part = Apply("+", (Named(reference.name, one.first), part), one.first)
+        if one.name in held:
+            part = Apply("held_at", (part, define_held(one.name, held[one.name], body)), one.first)
         body.reassign(one.name, part)
+
+
+def _held_text(
+    member: Member,
+    held: Mapping[str, Held],
+    offsets: set[str],
+    body: Body,
+    plates: list[tuple[int, ...]],
+    place: int,
+) -> str:
+    """The held values of a member, in the coordinates and the order of the system; None where all are free."""
+    if member.name not in held:
+        return "None"
+    text = define_held(member.name, held[member.name], body)
+    if member.name in offsets:
+        text = f"{text} - {body.names.of(f'reference {member.name}')}"
+    order = [plate[place] for plate in plates]
+    order += [axis for axis in range(len(member.first)) if axis not in order]
+    return text if order == sorted(order) else f"np.transpose({text}, {tuple(order)})"
 
 
 def _in_own_order(part: Array, member: Member, merged: dict[Index, Reference], axes: tuple[Index, ...]) -> Array:

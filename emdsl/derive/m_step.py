@@ -8,7 +8,7 @@ over its block given the others (conditional maximisation), which never lowers t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.symbols import Scope
@@ -19,6 +19,7 @@ from emdsl.derive.cancellation import cancel
 from emdsl.derive.cavi import write_posterior
 from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import conditional
+from emdsl.derive.held import Held, define_held
 from emdsl.derive.joint_gaussian import joint_mode
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import Moments
@@ -126,11 +127,17 @@ def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str,
 
 
 def write_update(
-    update: Update, body: Body, moments: Moments, scope: Scope, source: IndexSource, symmetric: frozenset[str]
+    update: Update,
+    body: Body,
+    moments: Moments,
+    scope: Scope,
+    source: IndexSource,
+    symmetric: frozenset[str],
+    held: Mapping[str, Held],
 ) -> None:
     """The statements of one update; each variable of the block is assigned anew."""
     if len(update.variables) > 1:
-        joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric)
+        joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric, held)
         return
     (name,) = update.variables
     if isinstance(moments, VariationalMoments) and name in moments.forms:
@@ -142,7 +149,12 @@ def write_update(
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
     mode: Array = found.mode(naturals)
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
-    if isinstance(found, GaussianKernel) and is_offset:
-        reference = body.assume(f"reference {name}", naturals.axes)
-        mode = Apply("+", (Named(reference.name, naturals.axes), mode), naturals.axes)
+    kept = define_held(name, held[name], body) if name in held else ""
+    reference = body.assume(f"reference {name}", naturals.axes).name if is_offset else ""
+    if kept and isinstance(found, GaussianKernel) and isinstance(mode, Apply) and mode.function != "quotient":
+        mode = replace(mode, arguments=(*mode.arguments, f"{kept} - {reference}" if reference else kept))
+    if reference:
+        mode = Apply("+", (Named(reference, naturals.axes), mode), naturals.axes)
+    if kept:
+        mode = Apply("held_share" if symbol.kind == "simplex" else "held_at", (mode, kept), naturals.axes)
     body.reassign(name, mode)

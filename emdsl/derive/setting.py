@@ -12,6 +12,7 @@ from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
 from emdsl.derive.collapse import Collapsed, normal_form
+from emdsl.derive.held import Held
 from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
@@ -23,7 +24,7 @@ class Setting:
 
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
-    `forms`: the posteriors of parameters that have one; all others are point estimates.
+    `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     """
 
     names: Names
@@ -37,6 +38,7 @@ class Setting:
     gated_axes: Mapping[str, tuple[int, ...]]
     missing: frozenset[str]
     forms: Mapping[str, PosteriorForm]
+    held: Mapping[str, Held]
     hard: bool
 
     @property
@@ -50,7 +52,7 @@ class Setting:
         return matrices | self.collapsed.symmetric
 
     @property
-    def held(self) -> tuple[str, ...]:
+    def carried(self) -> tuple[str, ...]:
         """Given data that priors use: they travel with the parameters, since the M-step sees no data."""
         used = {name for _, term in self.collapsed.terms for name in term.variables()}
         for name in tuple(used):
@@ -138,7 +140,7 @@ class Setting:
             keys = [key for name in self.parameters for key in self.keys(name)]
             listed += [(self.names.of(key), f'params["{key}"]') for key in keys]
             if not data:
-                listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.held]
+                listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.carried]
             for name in self.locations:
                 source = f'reference_points(params)["{name}"]' if name in self.gated_axes else f'params["{self.whole(name)}"]'
                 listed.append((self.names.of(f"reference {name}"), source))

@@ -24,10 +24,12 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
     entries = []
     for name in setting.parameters:
         value = _neutral(setting.scope.symbols[name], setting)
+        if name in setting.held and (whole := setting.held[name].whole) is not None:
+            value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
         form = setting.forms.get(name)
         posterior = _neutral_posterior(form, value, setting) if form else {name: value}
         entries += [f'"{key}": {text}' for key, text in posterior.items()]
-    entries += [f'"given.{name}": data["{name}"]' for name in setting.held]
+    entries += [f'"given.{name}": data["{name}"]' for name in setting.carried]
     statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
     blocks = [code for code in codes if code.sweep.block is not None]
     starts = []

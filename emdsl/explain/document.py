@@ -22,12 +22,11 @@ class Display:
 
     lines: tuple[str, ...]
 
-    @property
-    def body(self) -> str:
-        if len(self.lines) == 1:
-            return self.lines[0].replace("&", "")
-        listed = " \\\\\n".join(self.lines)
-        return f"\\begin{{aligned}}\n{listed}\n\\end{{aligned}}"
+    def within(self, one: str, many: str) -> str:
+        """The formulas within the environment for one line or for many; no environment where its name is empty."""
+        body = " \\\\\n".join(self.lines) if len(self.lines) > 1 else self.lines[0].replace("&", "")
+        environment = many if len(self.lines) > 1 else one
+        return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}" if environment else body
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _markdown(block: Block) -> str:
         case Prose(text):
             return text
         case Display():
-            return f"$$\n{block.body}\n$$"
+            return f"$$\n{block.within('', 'aligned')}\n$$"
         case Table(header, rows):
             lines = [header, tuple("---" for _ in header), *rows]
             return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
@@ -109,7 +108,7 @@ def _latex(block: Block) -> str:
         case Prose(text):
             return _escaped(text)
         case Display():
-            return f"\\begin{{equation*}}\n{block.body}\n\\end{{equation*}}"
+            return block.within("equation*", "align*")
         case Table(header, rows):
             columns = "l" * (len(header) - 1) + "X"
             lines = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in rows]

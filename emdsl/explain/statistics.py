@@ -45,8 +45,11 @@ def _superscript(letter: str, labels: list[str]) -> str:
 
 
 def _labels(item: SufficientStatistic) -> list[str]:
-    gaussian = [part for part in item.local.atoms if part.statistic != HOT]
-    return [_label(part) for part in (*gaussian, *item.feature.atoms) if part.statistic not in (DELTA, NUMBER)]
+    """What is summed; a mask goes without saying beside its datum."""
+    atoms = [*(part for part in item.local.atoms if part.statistic != HOT), *item.feature.atoms]
+    summed = {part.variable for part in atoms if part.statistic != MASK}
+    masked = [part for part in atoms if part.statistic == MASK and part.variable in summed]
+    return [_label(part) for part in atoms if part.statistic not in (DELTA, NUMBER) and part not in masked]
 
 
 def _label(item: Atom) -> str:

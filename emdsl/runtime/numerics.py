@@ -75,8 +75,18 @@ def log_determinant(matrix: np.ndarray) -> np.ndarray:
     return 2.0 * np.log(np.diagonal(np.linalg.cholesky(matrix), axis1=-2, axis2=-1)).sum(axis=-1)
 
 
-def solve(precision: np.ndarray, linear: np.ndarray) -> np.ndarray:
-    """precision⁻¹ linear for (…, j, j) and (…, j); least norm where the precision is singular."""
+def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
+    """precision⁻¹ linear for (…, j, j) and (…, j); least norm where the precision is singular.
+
+    held: (…, j) values of entries that are not free, NaN for those that are.
+    """
+    if held is not None:
+        held = np.broadcast_to(held, np.broadcast_shapes(linear.shape, held.shape))
+        kept = ~np.isnan(held)
+        linear = linear - (precision @ np.where(kept, held, 0.0)[..., None])[..., 0]
+        linear = np.where(kept, held, linear)
+        free = ~kept[..., :, None] & ~kept[..., None, :]
+        precision = np.where(free, precision, np.where(kept[..., :, None], np.eye(linear.shape[-1]), 0.0))
     scale = np.sqrt(np.maximum(np.diagonal(precision, axis1=-2, axis2=-1), 1e-300))
     scaled = precision / (scale[..., :, None] * scale[..., None, :])
     target = linear / scale
@@ -85,6 +95,18 @@ def solve(precision: np.ndarray, linear: np.ndarray) -> np.ndarray:
         return np.linalg.solve(scaled, target[..., None])[..., 0] / scale
     except np.linalg.LinAlgError:
         return (np.linalg.pinv(scaled, hermitian=True) @ target[..., None])[..., 0] / scale
+
+
+def held_at(value: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The held entries, exactly, and the free ones of `value`; held is NaN where free."""
+    return np.where(np.isnan(held), value, held)
+
+
+def held_share(probabilities: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The held entries of a simplex, exactly; the free ones share the rest in their proportions."""
+    free = np.isnan(held)
+    rest = 1.0 - np.where(free, 0.0, held).sum(axis=-1, keepdims=True)
+    return np.where(free, rest * normalised(np.where(free, probabilities, 0.0)), held)
 
 
 def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
@@ -248,9 +270,16 @@ def sum_features(
 
 
 def solve_blocks(
-    precision: list[list[np.ndarray]], linear: list[np.ndarray], batch: tuple[int, ...], shapes: list[tuple[int, ...]]
+    precision: list[list[np.ndarray]],
+    linear: list[np.ndarray],
+    batch: tuple[int, ...],
+    shapes: list[tuple[int, ...]],
+    held: list[np.ndarray | None] | None = None,
 ) -> list[np.ndarray]:
-    """The solution of one linear system given by blocks: block (i, j) has the axes batch + shapes[i] + shapes[j]."""
+    """The solution of one linear system given by blocks: block (i, j) has the axes batch + shapes[i] + shapes[j].
+
+    held: for each block values of entries that are not free (NaN for those that are), or None.
+    """
     widths = [int(np.prod(shape)) for shape in shapes]
     rows = [
         [
@@ -264,7 +293,12 @@ def solve_blocks(
         np.broadcast_to(side, batch + one).reshape((*batch, v))
         for side, one, v in zip(linear, shapes, widths, strict=True)
     ]
-    solution = solve(whole, np.concatenate(sides, axis=-1))
+    kept = None
+    if held is not None:
+        free = [np.full((*batch, width), np.nan) for width in widths]
+        listed = zip(held, free, widths, strict=True)
+        kept = np.concatenate([none if h is None else h.reshape((*batch, w)) for h, none, w in listed], axis=-1)
+    solution = solve(whole, np.concatenate(sides, axis=-1), kept)
     ends = np.cumsum(widths)[:-1]
     parts = np.split(solution, ends, axis=-1)
     return [part.reshape((*batch, *shape)) for part, shape in zip(parts, shapes, strict=True)]
@@ -356,12 +390,14 @@ def gaussian_rows(
     pairs: list[tuple[slice, slice, slice]],
     values: np.ndarray,
     shared: bool,
+    hard: bool = False,
 ) -> np.ndarray:
     """Natural parameters of a Gaussian vector under discrete states become expected statistics, in place.
 
     natural: (statistic, row): the logits of the states, then for each single (its rows, its entries) the linear terms
     and for each pair the quadratic ones, state by state. values: (row, entry), NaN where not known; rows that know the
-    same entries go together. `shared`: the quadratic terms are the same in every row. Returns the log partitions.
+    same entries go together. `shared`: the quadratic terms are the same in every row. `hard`: the most probable values
+    in place of expectations. Returns the log partitions, or the largest log densities.
     """
     n, size = values.shape
     linear, quadratic = np.zeros((states, size, n)), np.zeros((states, size, size, 1 if shared else n))
@@ -388,12 +424,14 @@ def gaussian_rows(
             hu = h[..., u] - np.einsum("skij,kj->ski", p[..., u[:, None], k] + 0 * h[..., :1, None], v)
             cu = inverse(pu)
             mu = np.einsum("skij,skj->ski", np.broadcast_to(cu, (*hu.shape, u.size)), hu)
-            partition[:, rows] += 0.5 * (hu * mu).sum(axis=-1) - 0.5 * log_determinant(pu) + 0.5 * u.size * np.log(2 * np.pi)
+            partition[:, rows] += 0.5 * (hu * mu).sum(axis=-1)
             mean[np.ix_(range(states), rows, u)] = mu
-            covariance[np.ix_(range(states), rows, u, u)] = cu
+            if not hard:
+                partition[:, rows] += 0.5 * (u.size * np.log(2 * np.pi) - log_determinant(pu))
+                covariance[np.ix_(range(states), rows, u, u)] = cu
     if has_logits:
         natural[:states] += partition
-        partition = softmax(natural[:states])
+        partition = hardmax(natural[:states]) if hard else softmax(natural[:states])
         share = natural[:states, :, None]
     else:
         partition, share = partition[0], np.ones((1, n, 1))
@@ -415,12 +453,15 @@ def differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.not_equal(one, other).astype(float)
 
 
-def solve_over(precision: np.ndarray, linear: np.ndarray, shape: tuple[int, ...], joint: int) -> np.ndarray:
+def solve_over(
+    precision: np.ndarray, linear: np.ndarray, shape: tuple[int, ...], joint: int, held: np.ndarray | None = None
+) -> np.ndarray:
     """precision⁻¹ linear where the last `joint` axes of `shape` are solved for together."""
     batch, inner = shape[: len(shape) - joint], shape[len(shape) - joint :]
     size = int(np.prod(inner))
     whole = np.broadcast_to(precision, (*batch, *inner, *inner)).reshape((*batch, size, size))
-    return solve(whole, np.broadcast_to(linear, shape).reshape((*batch, size))).reshape(shape)
+    kept = None if held is None else held.reshape((*batch, size))
+    return solve(whole, np.broadcast_to(linear, shape).reshape((*batch, size)), kept).reshape(shape)
 
 
 # ---------------------------------------------------------------- posteriors of parameters
