@@ -15,7 +15,6 @@ from rich.table import Table
 
 from benchmarks import (
     factor_analysis,
-    hidden_markov,
     latent_classes,
     mixture_diagonal,
     mixture_full,
@@ -29,7 +28,6 @@ CONTESTS: tuple[tuple[str, Callable[[], Contest]], ...] = (
     *mixture_diagonal.CONTESTS,
     *mixture_variational.CONTESTS,
     *latent_classes.CONTESTS,
-    *hidden_markov.CONTESTS,
     *factor_analysis.CONTESTS,
 )
 

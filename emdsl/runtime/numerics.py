@@ -396,8 +396,8 @@ def gaussian_rows(
 
     natural: (statistic, row): the logits of the states, then for each single (its rows, its entries) the linear terms
     and for each pair the quadratic ones, state by state. values: (row, entry), NaN where not known; rows that know the
-    same entries go together. `shared`: the quadratic terms are the same in every row. `hard`: the most probable values
-    in place of expectations. Returns the log partitions, or the largest log densities.
+    same entries go together. `shared`: the quadratic terms are the same in every row. `hard`: all weight on the most
+    probable state. Returns the log partitions.
     """
     n, size = values.shape
     linear, quadratic = np.zeros((states, size, n)), np.zeros((states, size, size, 1 if shared else n))
@@ -424,11 +424,9 @@ def gaussian_rows(
             hu = h[..., u] - np.einsum("skij,kj->ski", p[..., u[:, None], k] + 0 * h[..., :1, None], v)
             cu = inverse(pu)
             mu = np.einsum("skij,skj->ski", np.broadcast_to(cu, (*hu.shape, u.size)), hu)
-            partition[:, rows] += 0.5 * (hu * mu).sum(axis=-1)
+            partition[:, rows] += 0.5 * ((hu * mu).sum(axis=-1) + u.size * np.log(2 * np.pi) - log_determinant(pu))
             mean[np.ix_(range(states), rows, u)] = mu
-            if not hard:
-                partition[:, rows] += 0.5 * (u.size * np.log(2 * np.pi) - log_determinant(pu))
-                covariance[np.ix_(range(states), rows, u, u)] = cu
+            covariance[np.ix_(range(states), rows, u, u)] = cu
     if has_logits:
         natural[:states] += partition
         partition = hardmax(natural[:states]) if hard else softmax(natural[:states])
