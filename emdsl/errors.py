@@ -92,4 +92,6 @@ class CompilerBug(Exception):
     """A fault of emdsl itself."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message}\nThis is a fault in emdsl, not in your model. Please report it with the model's text.")
+        super().__init__(
+            f"{message}\nThis is a fault in emdsl, not in your model. Please report it with the model's text."
+        )

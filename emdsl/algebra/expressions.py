@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 
 from emdsl.errors import Span
 
-
-
 #: Functions of the language, in the order of the contract, then those that only families use.
 FUNCTIONS = (
     "exp", "log", "log1p", "expm1", "sqrt", "abs", "min", "max", "sin", "cos", "tanh", "logistic", "logit", "softmax",

@@ -15,7 +15,7 @@ from emdsl.algebra.expressions import Expression
 class Symbol:
     """A variable as the algebra sees it.
 
-    `known`: given, observed or constant. `kind`: its type's kind (real, positive, unit, simplex, cov, count, index, size).
+    `known`: given, observed or constant. `kind`: its type's kind (real, positive, unit, simplex, cov, count, index).
     `plates`, `event`: sizes and letters of its axes. `categories`: for a discrete variable the size that it runs over.
     `value`: the expression that a let stands for, with `letters` naming its plates.
     """

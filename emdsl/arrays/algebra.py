@@ -1,6 +1,6 @@
 """Simplifications of array expressions that keep the emitted formulas short.
 
-    scaled(−½ N, −2) = N        common_factor(½ S, ½ N) = S, N
+scaled(−½ N, −2) = N        common_factor(½ S, ½ N) = S, N
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Arrays with named axes: what the derivation computes, before it is text.
 
-    array = Named | Contraction | Total | Apply
+array = Named | Contraction | Total | Apply
 
-    Named(name)                        an array that the emitted code holds under that name
-    Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
-    Total(parts)                       a sum of arrays with the same axes
-    Apply(function, arguments)         a numpy function, or one of the helpers that the code carries along
+Named(name)                        an array that the emitted code holds under that name
+Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
+Total(parts)                       a sum of arrays with the same axes
+Apply(function, arguments)         a numpy function, or one of the helpers that the code carries along
 """
 
 from __future__ import annotations

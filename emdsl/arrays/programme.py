@@ -1,7 +1,7 @@
 """The emitted module as data: functions made of statements, before any formatting.
 
-    Module = title, constants, Function*
-    Statement = Assign | Remark | Lines | Nested
+Module = title, constants, Function*
+Statement = Assign | Remark | Lines | Nested
 """
 
 from __future__ import annotations

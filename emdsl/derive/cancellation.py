@@ -34,9 +34,7 @@ def cancel(terms: Sequence[Term], variables: frozenset[str], scope: Scope) -> tu
     return result, tuple(cancelled)
 
 
-def _without(
-    term: Term, name: str, statistic: Statistic, variables: frozenset[str], scope: Scope
-) -> Term | None:
+def _without(term: Term, name: str, statistic: Statistic, variables: frozenset[str], scope: Scope) -> Term | None:
     """The term without its one factor `statistic(name)`; a matrix leaves a delta behind."""
     factors = [item for item in term.atoms if item.variable == name]
     if len(factors) != 1 or factors[0].statistic != statistic:

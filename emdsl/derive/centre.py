@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expand import resolve_deltas
+from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, multiply
@@ -102,7 +102,9 @@ def _locations(joint: LogJoint, partly_known: frozenset[str], inferred: frozense
             for term in part.quadratic.residual.terms:
                 if any(is_known(item, joint.scope, joint) and item.indices & gates for item in term.atoms):
                     candidates -= {item.variable for item in term.atoms}
-                unknown = [item for item in term.atoms if not is_known(item, joint.scope, joint) and item.statistic != HOT]
+                unknown = [
+                    item for item in term.atoms if not is_known(item, joint.scope, joint) and item.statistic != HOT
+                ]
                 linear = len(unknown) == 1 and unknown[0].statistic == IDENTITY
                 if not linear:
                     candidates -= {item.variable for item in unknown}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expand import resolve_deltas
+from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Statistic, Term

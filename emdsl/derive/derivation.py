@@ -1,6 +1,6 @@
 """From a bound model to the emitted module as data: the stages of the derivation in their order.
 
-    log joint → about reference points → rows summed out → updates → functions
+log joint → about reference points → rows summed out → updates → functions
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
-from emdsl.derive.collapse import Collapsed, Collapser
-from emdsl.derive.estimates import estimates_function, from_estimates_function
+from emdsl.derive.collapse import Collapser
 from emdsl.derive.e_step import SweepCode, e_step_codes
+from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.functions import (
     e_step_function,
     m_step_function,
@@ -26,6 +26,7 @@ from emdsl.derive.m_step import Update, updates
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
+from emdsl.derive.statistics import Collapsed
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
 from emdsl.structure.blocks import latents, parameters
@@ -104,7 +105,9 @@ def derive(bound: BoundModel, method: str) -> Derivation:
         parameters=unknown,
         locations=centred.locations,
         gated_axes=centred.gated_axes,
-        missing=frozenset(v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly),
+        missing=frozenset(
+            v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly
+        ),
         forms=forms,
         held=held,
         hard=method == "hard",
@@ -117,7 +120,7 @@ OBJECTIVES = {"em": "log likelihood", "hard": "classification log likelihood", "
 
 
 def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Update, ...]) -> Module:
-    model, types = bound.checked.model, bound.checked.types
+    model = bound.checked.model
     sizes = [
         (setting.names.of(name), repr(value))
         for name, value in bound.constants.items()

@@ -14,14 +14,14 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
-from emdsl.arrays.expressions import Apply, Array, Contraction
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
-from emdsl.derive.collapse import Collapsed, Feature, SufficientStatistic, Sweep
-from emdsl.derive.layout import Layout, Slot, is_constant, layout
 from emdsl.derive.expectation import expectation
+from emdsl.derive.layout import Layout, Slot, is_constant, layout
 from emdsl.derive.lower import lower, lower_term
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.derive.statistics import Collapsed, Feature, SufficientStatistic, Sweep
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
     if sweep.block is not None:
         natural = _natural(sweep, setting, body, plan)
         references = [setting.names.of(f"reference {location}") for location in setting.gated_axes]
-        arguments += [f"by_group({', '.join((natural, *references))})", f'start["{sweep.block.name}"] if start else expect']
+        arguments += [
+            f"by_group({', '.join((natural, *references))})",
+            f'start["{sweep.block.name}"] if start else expect',
+        ]
         statements += body.statements
         statements += expectation(sweep, plan, setting)
     else:
@@ -136,7 +139,9 @@ def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
     moments = setting.moments(body)
     blocks: dict[tuple[str, str], str] = {}
     for statistic in sorted(sweep.statistics, key=lambda item: len(item.feature.atoms)):
-        polynomial = setting.merged(natural_parameter(statistic, setting.collapsed, setting.ungated, frozenset(setting.forms)))
+        polynomial = setting.merged(
+            natural_parameter(statistic, setting.collapsed, setting.ungated, frozenset(setting.forms))
+        )
         array = lower(polynomial, moments)
         if array is None:
             continue
@@ -204,7 +209,7 @@ def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> Nested:
         if len(feature.links) <= 1 and len(feature.rows) <= 1:
             body.statements.append(Assign(f"out[{slot.text}]", covered))
         else:
-            shaped = Apply("np.reshape", (covered, f"(-1, out.shape[1])" if slot.shape else "-1"), axes)
+            shaped = Apply("np.reshape", (covered, "(-1, out.shape[1])" if slot.shape else "-1"), axes)
             body.statements.append(Assign(f"out[{slot.text}]", shaped))
     statements += body.statements
     if not statements:
@@ -261,7 +266,7 @@ def unpacking(code: SweepCode, total_name: str, setting: Setting) -> list[Progra
             shape = local.shape + feature.shape
         if feature.packed:
             text = f"unpairs({text}, {feature.shape[0]})"
-            local_shape = shape[: -2]
+            local_shape = shape[:-2]
             if len(local_shape) > 1:
                 text = f"{text}.reshape({', '.join(shape)})"
         elif len(shape) > 1 and (len(feature.shape) > 1 or len(shape) - len(feature.shape) > 1):

@@ -26,8 +26,10 @@ def from_estimates_function(setting: Setting) -> Function:
         moved = _moved(form, estimate)
         entries += [f'"{form.key(key)}": {moved.get(key, _param(form, key))}' for key in form.keys]
     entries += [f'"given.{name}": params["given.{name}"]' for name in setting.carried]
-    doc = "Parameters with these estimates: posteriors keep their spread and move their means." if setting.forms else (
-        "Parameters with these estimates."
+    doc = (
+        "Parameters with these estimates: posteriors keep their spread and move their means."
+        if setting.forms
+        else ("Parameters with these estimates.")
     )
     return Function("from_estimates", "estimates, params", doc, (), f"{{{', '.join(entries)}}}")
 

@@ -1,8 +1,8 @@
 """Expected statistics of one row's latents: `expect(natural, rows)` of a sweep.
 
-    discrete            softmax of the logits over joint states
-    Gaussian            mean P⁻¹h and second moment P⁻¹ + mean meanᵀ
-    Gaussian | state    both: each state's log partition is added to its logit
+discrete            softmax of the logits over joint states
+Gaussian            mean P⁻¹h and second moment P⁻¹ + mean meanᵀ
+Gaussian | state    both: each state's log partition is added to its logit
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
-from emdsl.derive.collapse import LocalStatistic, Sweep
 from emdsl.derive.layout import Layout, is_constant
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.derive.statistics import LocalStatistic, Sweep
 
 
 def variables_of(local: LocalStatistic) -> tuple[str, ...]:

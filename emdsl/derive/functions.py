@@ -141,9 +141,7 @@ def objective_function(setting: Setting) -> Function:
         statements.append(Assign(name, part))
         result += f" + float({name})"
     own = {setting.names.of(f"reference {name}"): setting.whole(name) for name in setting.locations}
-    sources = [
-        (name, f'params["{own[name]}"]' if name in own else text) for name, text in setting.sources(params=True)
-    ]
+    sources = [(name, f'params["{own[name]}"]' if name in own else text) for name, text in setting.sources(params=True)]
     doc = "What the iteration maximises: the log likelihood."
     if posterior:
         doc = "The evidence lower bound: the expected log joint plus the entropies of the posteriors."
@@ -256,9 +254,7 @@ def _posterior_entries(code: SweepCode, table: str, setting: Setting) -> list[st
     return entries
 
 
-def _gaussian_entry(
-    code: SweepCode, name: str, table: str, states: list[str], plates: str, setting: Setting
-) -> str:
+def _gaussian_entry(code: SweepCode, name: str, table: str, states: list[str], plates: str, setting: Setting) -> str:
     event = [setting.size_text(size) for size, _ in setting.scope.symbols[name].event]
     size = event[0] if event else "1"
     count = " * ".join(states) or "1"

@@ -1,7 +1,7 @@
 """Entries of parameters that `fix` holds at a value.
 
-    held entries come back exactly; the other entries of a simplex share what is left; the others of a Gaussian are
-    solved for given the held ones
+held entries come back exactly; the other entries of a simplex share what is left; the others of a Gaussian are
+solved for given the held ones
 """
 
 from __future__ import annotations

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expand import resolve_deltas
+from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import scaled
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
-from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import axes_of
 from emdsl.derive.held import Held, define_held
 from emdsl.derive.lower import Moments, lower
+from emdsl.derive.statistics import normal_form
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, MASK
-from emdsl.derive.collapse import Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
+from emdsl.derive.statistics import Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
 
 SizeText = Callable[[str | int], str]
 

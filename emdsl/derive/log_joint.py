@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expand import Derived, Expansion, NotPolynomial, Quadratic, resolve_deltas
+from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
 from emdsl.algebra.indices import Fixed, Index, IndexSource
+from emdsl.algebra.operations import Derived, NotPolynomial
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import DELTA, MASK, QUADRATIC, STRUCTURE, Atom, Polynomial, Term, add, multiply
 from emdsl.errors import ModelError, Span
@@ -145,7 +147,7 @@ def _factor(
     for slot in definition.slots:
         if not (isinstance(slot, Name) and slot.name in letters_used):
             raise not_compiled("a fixed slot of a variable", slot.span or definition.span)
-    expansion = Expansion(scope, source, letters, derived)
+    expansion = Expansion(scope, source, derived, letters)
     subject: Expression = Name(variable.name)
     if variable.plates:
         subject = Subscript(subject, tuple(Name(letter) for letter in variable.plates))
@@ -242,9 +244,7 @@ def _log_density(
     return expansion.expand(form.log_density(Name("@value"), **canonical))
 
 
-def _switch(
-    law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion
-) -> Polynomial:
+def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion) -> Polynomial:
     """Σ_c [s = c] · log density of the c-th law."""
     (_, selector), *branches = law.arguments
     if not isinstance(selector, Expression):

@@ -10,7 +10,6 @@ from emdsl.algebra.terms import DELTA, NUMBER, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug
 
-
 #: numpy and scipy spellings of the language's functions.
 NUMPY_NAMES = {
     "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",

@@ -17,7 +17,6 @@ from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
 from emdsl.derive.cancellation import cancel
 from emdsl.derive.cavi import write_posterior
-from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import conditional
 from emdsl.derive.held import Held, define_held
 from emdsl.derive.joint_gaussian import joint_mode
@@ -25,6 +24,7 @@ from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import Moments
 from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
 from emdsl.kernels.gaussian import GaussianKernel
@@ -56,7 +56,10 @@ def updates(
     reals = [name for name in parameters if scope.symbols[name].kind == "real"]
     others = [name for name in parameters if name not in reals]
     points = [name for name in reals if name not in forms]
-    ordered: list[tuple[str, ...]] = [*_coupled(terms, points), *((name,) for name in (*reals, *others) if name in forms)]
+    ordered: list[tuple[str, ...]] = [
+        *_coupled(terms, points),
+        *((name,) for name in (*reals, *others) if name in forms),
+    ]
     ordered += [(name,) for name in others if name not in forms]
     result = []
     for group in ordered:
@@ -120,10 +123,14 @@ def _coupled(terms: Sequence[Term], reals: Sequence[str]) -> list[tuple[str, ...
 def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str, Span | None]) -> None:
     for term in terms:
         factors = [item for item in term.atoms if item.variable in group]
-        plain = all((item.statistic.kind, item.statistic.exponent) in (("offset", 1.0), ("power", 1.0)) for item in factors)
+        plain = all(
+            (item.statistic.kind, item.statistic.exponent) in (("offset", 1.0), ("power", 1.0)) for item in factors
+        )
         if len(factors) > 2 or not plain:
             names = " and ".join(f"`{name}`" for name in group)
-            raise not_compiled(f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]])
+            raise not_compiled(
+                f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]]
+            )
 
 
 def write_update(

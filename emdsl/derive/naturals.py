@@ -14,9 +14,7 @@ from emdsl.kernels.gaussian import PAIR
 from emdsl.kernels.kernel import Naturals
 
 
-def lowered_naturals(
-    name: str, terms: Sequence[Term], moments: Moments, scope: Scope, source: IndexSource
-) -> Naturals:
+def lowered_naturals(name: str, terms: Sequence[Term], moments: Moments, scope: Scope, source: IndexSource) -> Naturals:
     """The natural parameters of a variable's conditional as arrays."""
     collected = conditional(scope.symbols[name], terms, source)
     parts, pair_axes, axes = {}, None, None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.expand import Derived
 from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Term
 from emdsl.arrays.body import Body

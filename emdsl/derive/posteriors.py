@@ -15,9 +15,9 @@ from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.derive.cancellation import cancel
-from emdsl.derive.collapse import normal_form
 from emdsl.derive.conditional import conditional
 from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.statistics import normal_form
 from emdsl.errors import Span
 from emdsl.kernels.gaussian import PAIR
 from emdsl.kernels.registry import match

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.expand import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference
+from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
@@ -13,6 +13,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, 
 from emdsl.derive.centre import Centred
 from emdsl.derive.lower import NUMPY_NAMES, lower_term, structural_operand
 from emdsl.errors import CompilerBug
+
 
 class RowMoments:
     """Operands for the atoms of features, within a function that fills the block `rows`."""
@@ -135,7 +136,9 @@ class RowMoments:
         key = f"block {item.name}"
         known = self.body.known(key)
         if known is None:
-            known = self.body.define(key, self.centred_value(item, axes), axes, f"{item.name}: about the reference point")
+            known = self.body.define(
+                key, self.centred_value(item, axes), axes, f"{item.name}: about the reference point"
+            )
         places = {index: reference for index, reference in zip(item.indices, references, strict=True)}
         return Operand(known, tuple(places[axis] for axis in axes))
 
@@ -143,7 +146,8 @@ class RowMoments:
         """The known part of the residual plus its location terms at the reference points of the current group."""
         parts = [lower_term(term, axes, self) for term in item.known]
         for term in item.references:
-            atoms, references = [], []
+            atoms: list[Atom] = []
+            references: list[Atom] = []
             for part in term.atoms:
                 symbol = self.scope.symbols.get(part.variable)
                 is_location = symbol is not None and not symbol.known and part.statistic == IDENTITY
@@ -152,7 +156,9 @@ class RowMoments:
             plain = lower_term(Term(term.coefficient, tuple(atoms), term.bound), axes, self)
             assert isinstance(plain, Contraction)
             carried = {index for operand in operands for index in operand.references}
-            counted = tuple(size for size in plain.counted if not any(getattr(i, "size", None) == size for i in carried))
+            counted = tuple(
+                size for size in plain.counted if not any(getattr(i, "size", None) == size for i in carried)
+            )
             parts.append(Contraction(plain.coefficient, plain.operands + tuple(operands), axes, counted))
         return total(tuple(parts), axes)
 

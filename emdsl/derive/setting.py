@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emdsl.algebra.expand import Derived
 from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
-from emdsl.derive.collapse import Collapsed, normal_form
 from emdsl.derive.held import Held
 from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.statistics import Collapsed, normal_form
 from emdsl.derive.variational import VariationalMoments
 
 
@@ -98,9 +98,7 @@ class Setting:
         return str(size) if isinstance(size, int) else self.names.of(size)
 
     def plate_size(self, letter: str) -> str | int:
-        return next(
-            size for symbol in self.scope.symbols.values() for size, other in symbol.plates if other == letter
-        )
+        return next(size for symbol in self.scope.symbols.values() for size, other in symbol.plates if other == letter)
 
     def row_count(self, plates: tuple[str, ...]) -> str:
         return self.size_text(self.plate_size(plates[0])) if plates else "1"
@@ -126,11 +124,13 @@ class Setting:
 
     # ---------------------------------------------------------------- where names come from
 
-    def sources(self, *, params: bool = False, data: bool = False, statistics: bool = False) -> tuple[tuple[str, str], ...]:
+    def sources(
+        self, *, params: bool = False, data: bool = False, statistics: bool = False
+    ) -> tuple[tuple[str, str], ...]:
         """(identifier, expression) of everything that a function may load, in the order of loading."""
         listed: list[tuple[str, str]] = []
         if data:
-            for name, symbol in self.scope.symbols.items():
+            for name in self.scope.symbols:
                 if self.is_data(name):
                     listed.append((self.names.of(name), f'data["{name}"]'))
         if statistics:
@@ -142,7 +142,11 @@ class Setting:
             if not data:
                 listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.carried]
             for name in self.locations:
-                source = f'reference_points(params)["{name}"]' if name in self.gated_axes else f'params["{self.whole(name)}"]'
+                source = (
+                    f'reference_points(params)["{name}"]'
+                    if name in self.gated_axes
+                    else f'params["{self.whole(name)}"]'
+                )
                 listed.append((self.names.of(f"reference {name}"), source))
         listed += self._sizes(params, data)
         return tuple(listed)

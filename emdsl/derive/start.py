@@ -38,7 +38,11 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
         assert block is not None
         labels = f'data.get("{block.discrete[0]}")' if len(block.discrete) == 1 else "None"
         if block.gaussian:
-            linear = [f"slice({slot.start}, {slot.stop})" for local, slot in code.layout.locals if len(variables_of(local)) < 2]
+            linear = [
+                f"slice({slot.start}, {slot.stop})"
+                for local, slot in code.layout.locals
+                if len(variables_of(local)) < 2
+            ]
             starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
         else:
             starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {labels})')
@@ -70,9 +74,7 @@ def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
 
 
 def _size_source(size: str, setting: Setting) -> str:
-    indexed = [
-        name for name, symbol in setting.scope.symbols.items() if symbol.known and symbol.categories == size
-    ]
+    indexed = [name for name, symbol in setting.scope.symbols.items() if symbol.known and symbol.categories == size]
     if not indexed:
         return f'data["{size}"]'
     largest = f'int(np.nanmax(data["{indexed[0]}"])) + 1'
@@ -120,7 +122,9 @@ def _neutral_posterior(form: PosteriorForm, value: str, setting: Setting) -> dic
     if joint:
         plates = axes[: len(axes) - len(joint)]
         inner = f"({', '.join((*joint, *joint))})"
-        precision = f"np.broadcast_to(np.eye({' * '.join(joint)}).reshape({inner}), ({', '.join((*plates, *joint, *joint))}))"
+        precision = (
+            f"np.broadcast_to(np.eye({' * '.join(joint)}).reshape({inner}), ({', '.join((*plates, *joint, *joint))}))"
+        )
     return {form.key("mean"): value, form.key("precision"): precision}
 
 
@@ -136,7 +140,10 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
             own = term.atoms[0].references
             axes = tuple(place for place, reference in enumerate(datum.references) if reference not in own)
             kept = [reference for reference in datum.references if reference in own]
-            if kept != [reference for reference in own if reference in kept] or datum.variable not in setting.scope.symbols:
+            if (
+                kept != [reference for reference in own if reference in kept]
+                or datum.variable not in setting.scope.symbols
+            ):
                 continue
             mean = f'np.nanmean(data["{datum.variable}"], axis={axes})'
             shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)

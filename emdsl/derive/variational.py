@@ -163,9 +163,7 @@ class VariationalMoments(PointMoments):
         second = self._at(mean.axes, axes, places, len(mean.axes))
         where = {reference: axis for axis, reference in zip(mean.axes, own[0].references, strict=True)}
         where |= {
-            reference: axis
-            for axis, reference in zip(second, own[1].references, strict=True)
-            if reference not in where
+            reference: axis for axis, reference in zip(second, own[1].references, strict=True) if reference not in where
         }
         scale_references = tuple(where[reference] for reference in spread.references)
         product = Contraction(

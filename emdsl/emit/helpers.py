@@ -22,6 +22,12 @@ SPECIAL_FUNCTIONS = (
 )  # fmt: skip
 
 
+#: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
+FILES = (
+    "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "posteriors", "seeding", "iteration",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Helper:
     """One function or class of the numerics, and the helpers that it names."""
@@ -35,39 +41,32 @@ class Helper:
 def _library() -> dict[str, Helper]:
     """All helpers, read from the source of the numerics; annotations are left out of the copies."""
     found = {}
-    for file in ("numerics.py", "sweeps.py", "seeding.py", "loop_plain.py"):
-        source = files("emdsl.runtime").joinpath(file)
-        if not source.is_file():
-            continue
-        code = source.read_text(encoding="utf-8")
+    for file in FILES:
+        code = files("emdsl.runtime.carried").joinpath(f"{file}.py").read_text(encoding="utf-8")
         for node in ast.parse(code).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
                 text = "\n".join(code.splitlines()[first - 1 : node.end_lineno])
                 found[node.name] = _without_annotations(text)
     names = set(found)
-    return {
-        name: Helper(name, text, frozenset(_words(text) & names - {name})) for name, text in found.items()
-    }
+    return {name: Helper(name, text, frozenset(_words(text) & names - {name})) for name, text in found.items()}
 
 
 def _without_annotations(text: str) -> str:
     """The function's text with its signature's annotations removed, everything else as written."""
-    tree = ast.parse(text)
-    edits: list[tuple[int, int, int, int, str]] = []
-    for node in ast.walk(tree):
+    edits: list[tuple[int, int, int, str]] = []
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.FunctionDef):
             continue
-        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-            if argument.annotation is not None:
-                end = argument.annotation
-                edits.append((argument.lineno, argument.col_offset, end.end_lineno or 0, end.end_col_offset or 0, argument.arg))
-    lines = text.splitlines()
-    for line, column, end_line, end_column, name in sorted(edits, reverse=True):
-        if line == end_line:
-            lines[line - 1] = lines[line - 1][:column] + name + lines[line - 1][end_column:]
-    joined = re.sub(r"\) -> [^\n]*:\n", "):\n", "\n".join(lines))
-    return re.sub(r"(\bdef \w+\([^()]*\)) -> [^\n]*:\n", r"\1:\n", joined)
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg):
+            if argument is not None and argument.annotation is not None:
+                end = argument.annotation.end_col_offset or 0
+                edits.append((argument.lineno - 1, argument.col_offset, end, argument.arg))
+    for row, start, end, name in sorted(edits, reverse=True):
+        rest = lines[row][end:]
+        lines[row] = lines[row][:start] + name + (rest.replace(" = ", "=", 1) if rest.startswith(" = ") else rest)
+    return re.sub(r"\) -> [^\n]*:(\n|$)", r"):\1", "\n".join(lines))
 
 
 def _words(text: str) -> set[str]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
 
 from emdsl.arrays.body import Assign, Remark
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
 from emdsl.emit.arithmetic import SizeText, text
-from emdsl.emit.helpers import Helper, helpers, import_lines
+from emdsl.emit.breaking import INDENT, fitted
+from emdsl.emit.helpers import helpers, import_lines
 
-WIDTH = 116
-INDENT = "    "
+#: Of a line of code.
+WIDTH = 120
 
 
 def module_text(module: Module, size_text: SizeText) -> str:
@@ -30,15 +30,10 @@ def module_text(module: Module, size_text: SizeText) -> str:
     if constants:
         parts.append("\n".join(constants))
     body = [*functions, *([_HELPERS_HEADING] if needed else []), *(helper.source for helper in needed)]
-    return "\n\n".join(parts) + "\n\n\n" + "\n\n\n".join(_grouped(body, needed)) + "\n"
+    return "\n\n".join(parts) + "\n\n\n" + "\n\n\n".join(body) + "\n"
 
 
 _HELPERS_HEADING = "# Numerics: carried along so that this file stands alone."
-
-
-def _grouped(body: Sequence[str], needed: Sequence[Helper]) -> Iterable[str]:
-    del needed
-    return body
 
 
 def _docstring(module: Module) -> str:
@@ -54,8 +49,8 @@ def _function(function: Function, size_text: SizeText) -> str:
     for statement in function.body:
         lines += [INDENT + line if line else "" for line in _statement(statement, size_text)]
     if function.result:
-        lines += [INDENT + line for line in _fitted(f"return {function.result}")]
-    return "\n".join(lines)
+        lines += [INDENT + line for line in _fit(f"return {function.result}")]
+    return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines))
 
 
 def _wrapped_doc(doc: str) -> list[str]:
@@ -71,48 +66,19 @@ def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
         case Assign(target, value, comment):
             code = value if isinstance(value, str) else text(value, size_text)
             lines = [f"# {comment}"] if comment else []
-            return lines + _fitted(f"{target} = {code}" if target else code)
+            return lines + _fit(f"{target} = {code}" if target else code)
         case Remark(line):
             return [f"# {line}"]
         case Lines(code):
-            return [line for item in code for line in _fitted(item)]
+            return [line for item in code for line in _fit(item)]
         case Nested(header, body):
-            inner = [INDENT + line for item in body for line in _statement(item, size_text)]
-            return [header, *inner]
+            inner = [INDENT + line if line else "" for item in body for line in _statement(item, size_text)]
+            return ["", header, *inner, ""] if header.startswith("def ") else [header, *inner]
 
 
-def _fitted(line: str) -> list[str]:
-    """A long line broken inside its outermost brackets, one argument a line."""
-    if len(line) <= WIDTH - 4:
-        return [line]
-    opening = next((place for place, character in enumerate(line) if character in "([{"), None)
-    if opening is None or line[-1] not in ")]}":
-        return [line]
-    head, inside, tail = line[: opening + 1], line[opening + 1 : -1], line[-1]
-    pieces = _split_arguments(inside)
-    if len(pieces) < 2:
-        return [line]
-    return [head, *(f"{INDENT}{piece.strip()}," for piece in pieces), tail]
-
-
-def _split_arguments(inside: str) -> list[str]:
-    """Split at commas outside brackets and strings."""
-    depth, quoted, start, pieces = 0, False, 0, []
-    for place, character in enumerate(inside):
-        if character == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-            if depth < 0:
-                return [inside]
-        elif character == "," and depth == 0:
-            pieces.append(inside[start:place])
-            start = place + 1
-    return [piece for piece in (*pieces, inside[start:]) if piece.strip()]
+def _fit(line: str) -> list[str]:
+    """A line within the module's width, wherever it is indented."""
+    return fitted(line, WIDTH - 2 * len(INDENT))
 
 
 # ---------------------------------------------------------------- loads

@@ -1,6 +1,6 @@
 r"""Expressions, laws and supports of the model as LaTeX.
 
-    MvNormal(mu[z[n]], cov=Sigma)  →  \mathrm{MvNormal}\left(\mu_{z_{n}},\, \mathrm{cov} = \Sigma\right)
+MvNormal(mu[z[n]], cov=Sigma)  →  \mathrm{MvNormal}\left(\mu_{z_{n}},\, \mathrm{cov} = \Sigma\right)
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, Atom, Polynomial, Term
-from emdsl.derive.collapse import SufficientStatistic, Sweep
 from emdsl.derive.e_step import natural_parameter
 from emdsl.derive.setting import Setting
+from emdsl.derive.statistics import SufficientStatistic, Sweep
 from emdsl.explain.formulas import Notation, aligned
 from emdsl.explain.statistics import block_label
 from emdsl.explain.symbols import Letters, auxiliary, name_text, superscripted, with_indices

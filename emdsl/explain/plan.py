@@ -1,6 +1,6 @@
 """The plan: every block in the order in which it is updated, how, and why so.
 
-    latents of rows (E-step) → parameters, block by block (M-step)
+latents of rows (E-step) → parameters, block by block (M-step)
 """
 
 from __future__ import annotations
@@ -78,9 +78,7 @@ class Plan:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(title)}</th>" for title in COLUMNS)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>" for row in self.rows
-        )
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>" for row in self.rows)
         caption = escape(f"{self.model}, method {self.method}: {'; '.join(self.summary)}")
         return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, Atom, Term
-from emdsl.derive.collapse import Collapsed, SufficientStatistic
+from emdsl.derive.statistics import Collapsed, SufficientStatistic
 from emdsl.explain.formulas import Notation
 from emdsl.explain.symbols import Letters, name_text, raised, with_indices
 from emdsl.structure.locals import LocalBlock

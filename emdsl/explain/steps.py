@@ -1,6 +1,6 @@
 """The derivation as a document, step by step, written from the objects that the code is lowered from.
 
-    model → log joint → sufficient statistics → E-step → M-step → objective → guarantee and plan
+model → log joint → sufficient statistics → E-step → M-step → objective → guarantee and plan
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.terms import OFFSET, Polynomial, Term
-from emdsl.derive.collapse import Sweep
 from emdsl.derive.derivation import METHODS, Derivation
 from emdsl.derive.functions import data_only_terms, prior_terms
 from emdsl.derive.log_joint import Factor
 from emdsl.derive.m_step import Update
+from emdsl.derive.statistics import Sweep
 from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
 from emdsl.explain.expressions import expression_text, law_text, support_text
 from emdsl.explain.formulas import Notation, aligned, reference_name

@@ -1,6 +1,6 @@
 """Beta kernel: support unit, statistics log p and log(1 − p).
 
-    exponent = a log p + b log(1 − p)        mode p = a / (a + b)        posterior Beta(a + 1, b + 1)
+exponent = a log p + b log(1 − p)        mode p = a / (a + b)        posterior Beta(a + 1, b + 1)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Dirichlet kernel: support simplex, statistics log π.
 
-    exponent = Σ_k η_k log π_k        mode π_k = η_k / Σ η        posterior Dirichlet(η + 1)
+exponent = Σ_k η_k log π_k        mode π_k = η_k / Σ η        posterior Dirichlet(η + 1)
 """
 
 from __future__ import annotations

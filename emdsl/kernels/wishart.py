@@ -1,7 +1,7 @@
 """Wishart kernel: positive definite matrices, statistics log|Λ| and Λ, or log|Σ| and Σ⁻¹.
 
-    exponent = a log|Σ| + tr(B Σ⁻¹)        mode Σ = B / a            (inverse Wishart)
-    exponent = a log|Λ| + tr(B Λ)          mode Λ = −a B⁻¹           (Wishart)
+exponent = a log|Σ| + tr(B Σ⁻¹)        mode Σ = B / a            (inverse Wishart)
+exponent = a log|Λ| + tr(B Λ)          mode Λ = −a B⁻¹           (Wishart)
 """
 
 from __future__ import annotations
@@ -46,5 +46,7 @@ class WishartKernel:
             return {"df": df, "scale": Apply("symmetric", (scaled(naturals.parts[INVERSE], -2.0),), naturals.axes)}
         df = scaled(naturals.parts[LOGDET], 2.0)
         df = Apply("+", (shifted(df, 1.0), dimension), df.axes)
-        scale = Apply("inverse", (Apply("symmetric", (scaled(naturals.parts[MATRIX], -2.0),), naturals.axes),), naturals.axes)
+        scale = Apply(
+            "inverse", (Apply("symmetric", (scaled(naturals.parts[MATRIX], -2.0),), naturals.axes),), naturals.axes
+        )
         return {"df": df, "scale": scale}

@@ -1,7 +1,7 @@
 """The `~` lines of one variable, whichever front end they come from.
 
-    z[s, 0] ~ ...        a fixed slot: wins at time 0
-    z[s, t] ~ ...        the general line: its letters are the variable's plates
+z[s, 0] ~ ...        a fixed slot: wins at time 0
+z[s, t] ~ ...        the general line: its letters are the variable's plates
 """
 
 from __future__ import annotations

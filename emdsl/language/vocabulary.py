@@ -1,6 +1,6 @@
 """The words of the language in Python: types, functions and distributions.
 
-    real[D]  -> Type        exp(x) -> Call        Normal(0, sd=1) -> Law        switch(z, d0, d1) -> Law
+real[D]  -> Type        exp(x) -> Call        Normal(0, sd=1) -> Law        switch(z, d0, d1) -> Law
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ def _argument(family: str, value: object) -> Expression:
 
 def _concerns_a_model(arguments: tuple[object, ...]) -> bool:
     return any(
-        isinstance(argument, Expression)
-        or (isinstance(argument, (list, tuple)) and _concerns_a_model(tuple(argument)))
+        isinstance(argument, Expression) or (isinstance(argument, (list, tuple)) and _concerns_a_model(tuple(argument)))
         for argument in arguments
     )
 

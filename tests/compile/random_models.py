@@ -83,8 +83,7 @@ def _poisson(row: Row, rng: Generator) -> Part:
     given, factor = (f"given e_{name}[n] : positive  ", f"e_{name}[n] * ") if exposed else ("", "")
     return Part(
         f"{given}param r_{name}[k] : positive  {row.written} ~ Poisson({factor}r_{name}[z[n]])",
-        ({f"e_{name}": exposure} if exposed else {})
-        | row.values(rng, rng.poisson(exposure * (1.5 + 9.0 * row.group))),
+        ({f"e_{name}": exposure} if exposed else {}) | row.values(rng, rng.poisson(exposure * (1.5 + 9.0 * row.group))),
     )
 
 
@@ -129,7 +128,8 @@ def random_model(seed: int) -> tuple[str, dict[str, Array]]:
     group = np.arange(N_ROWS) % states
     chosen = rng.choice(len(PARTS), size=int(rng.integers(1, 4)))
     parts = [
-        PARTS[place](Row(name, group, bool(rng.random() < 0.3)), rng) for name, place in zip("xyw", chosen, strict=False)
+        PARTS[place](Row(name, group, bool(rng.random() < 0.3)), rng)
+        for name, place in zip("xyw", chosen, strict=False)
     ]
     prior = " ~ Dirichlet(2)" if rng.random() < 0.3 else ""
     data = {name: value for part in parts for name, value in part.data.items()}

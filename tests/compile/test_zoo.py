@@ -20,6 +20,12 @@ def test_em(name: str) -> None:
     check_model(example.text, example.constants, example.draw())
 
 
+@pytest.mark.parametrize("name", COMPILED)
+def test_hard(name: str) -> None:
+    example = BY_NAME[name]
+    check_model(example.text, example.constants, example.draw(), ("hard",))
+
+
 @pytest.mark.parametrize("name", [name for name in COMPILED if BY_NAME[name].bayesian])
 def test_vb(name: str) -> None:
     example = BY_NAME[name]

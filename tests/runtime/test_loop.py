@@ -177,3 +177,14 @@ def test_progress_is_called_after_each_step() -> None:
     outcome = run(mixture(), counts(), init=START, max_iter=5, tol=0, progress=lambda *at: seen.append(at))
     assert [iteration for _, iteration, _ in seen] == [1, 2, 3, 4, 5]
     assert [objective for *_, objective in seen] == outcome.history.tolist()
+
+
+@pytest.mark.parametrize("accelerate", [None, "squarem"])
+def test_slow_progress_is_not_taken_for_convergence(accelerate: str | None) -> None:
+    """Deaths of women over 80 by day, London 1910–12 [Hasselblad1969]: steps shrink by less than 1% each."""
+    days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
+    data = {"y": np.arange(10.0), "weights.n": days.astype(float)}
+    outcome = run(mixture(), data, init=START, max_iter=10_000, accelerate=accelerate)
+    assert outcome.converged
+    assert outcome.objective == pytest.approx(-1989.94586, abs=1e-5)
+    assert outcome.params["rate"] == pytest.approx([1.2561, 2.6634], abs=5e-4)

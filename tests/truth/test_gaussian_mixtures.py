@@ -35,9 +35,7 @@ def mixture(structure: str) -> str:
     """
 
 
-@pytest.mark.parametrize(
-    ("structure", "components"), [(s, k) for s in SPREADS for k in (2, 3) if (s, k) != ("VVV", 3)]
-)
+@pytest.mark.parametrize(("structure", "components"), [(s, k) for s in SPREADS for k in (2, 3) if (s, k) != ("VVV", 3)])
 def test_old_faithful(case: Cases, structure: str, components: int) -> None:
     truth = case("gmm_faithful")
     fit = em.parse(mixture(structure))(K=components).fit(x=truth.data("faithful").to_numpy(), n_init=20)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 
-def seeded(arguments: tuple[Any, ...], rng: np.random.Generator, labels: np.ndarray | None = None) -> Callable[..., np.ndarray]:
+def seeded(
+    arguments: tuple[Any, ...], rng: np.random.Generator, labels: np.ndarray | None = None
+) -> Callable[..., np.ndarray]:
     """An `expect` for `sweep`: each row mostly in the state of its nearest seed.
 
     arguments: those of the sweep; a sample of at most 4096 rows of its features is held.

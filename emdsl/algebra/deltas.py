@@ -1,0 +1,35 @@
+"""Kronecker deltas: [i = j] removed where one of its indices is summed over, or where both are numbers."""
+
+from __future__ import annotations
+
+from emdsl.algebra.indices import Fixed, Index
+from emdsl.algebra.terms import DELTA, Polynomial, Term
+
+
+def resolve_deltas(value: Polynomial) -> Polynomial:
+    """Delta atoms removed where an index of theirs is bound, or both sides are numbers."""
+    terms = []
+    for term in value.terms:
+        resolved: Term | None = term
+        while resolved is not None and (reduced := _resolve_one(resolved)) is not resolved:
+            resolved = reduced
+        if resolved is not None:
+            terms.append(resolved)
+    return Polynomial(tuple(terms), value.axes)
+
+
+def _resolve_one(term: Term) -> Term | None:
+    for item in term.atoms:
+        if item.statistic != DELTA:
+            continue
+        left, right = item.references
+        rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
+        if left == right:
+            return rest
+        if isinstance(left, Fixed) and isinstance(right, Fixed):
+            return None
+        for index, image in ((left, right), (right, left)):
+            if isinstance(index, Index) and index in term.bound:
+                bound = tuple(other for other in term.bound if other != index)
+                return Term(term.coefficient, rest.atoms, bound).substitute({index: image})
+    return term

@@ -1,0 +1,255 @@
+"""Operations on polynomials: powers, logarithms, inverses and determinants, where these are polynomials again.
+
+    log (a·b) = log a + log b        (a·b)**p = a**p · b**p        log (1 − p) is a statistic of p
+    (s·Σ)⁻¹ = s⁻¹·Σ⁻¹               log|s·Σ| = D log s + log|Σ|
+    f(known) is a derived quantity, evaluated once on the data
+
+What has no such form raises `NotPolynomial` with the place, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from emdsl.algebra.expressions import Expression
+from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import (
+    DELTA,
+    HOT,
+    IDENTITY,
+    INVERSE,
+    LOG,
+    LOG1M,
+    LOGDET,
+    STRUCTURE,
+    Atom,
+    Polynomial,
+    Statistic,
+    Term,
+    add,
+    atom,
+    multiply,
+    number,
+    sum_over,
+)
+from emdsl.errors import Span
+
+
+class NotPolynomial(Exception):
+    """An expression that is no polynomial in statistics of single variables; `reason` reads as a clause."""
+
+    def __init__(self, reason: str, span: Span | None) -> None:
+        super().__init__(reason)
+        self.reason, self.span = reason, span
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A quantity computed from known ones only: `function(arguments)` with the axes `indices`."""
+
+    name: str
+    function: str
+    arguments: tuple[Polynomial, ...]
+    indices: tuple[Index, ...]
+
+
+@dataclass
+class Operations:
+    """The algebra of one law: operations that need to know the names of the model. Collects derived quantities."""
+
+    scope: Scope
+    source: IndexSource
+    derived: dict[str, Derived]
+
+    def elementwise(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
+        uniform = self._uniform(value)
+        if function == "log":
+            return self.log(value, node)
+        if function == "log1p":
+            return self.log(add(number(1.0), value), node)
+        if function == "sqrt":
+            return self.power(value, 0.5, node)
+        if function == "lgamma" and uniform is not None:
+            return Polynomial(number(math.lgamma(uniform)).terms, value.axes)
+        if function == "exp" and uniform is not None:
+            return Polynomial(number(math.exp(uniform)).terms, value.axes)
+        if self.known(value):
+            return self.derive(function, (value,), node)
+        raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
+        constant = self._uniform(value)
+        if constant is not None and (constant > 0 or exponent == int(exponent)):
+            if constant == 0 and exponent < 0:
+                raise NotPolynomial("this divides by zero", node.span)
+            return Polynomial(number(constant**exponent).terms, value.axes)
+        if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
+            raised = _monomial_power(value.terms[0], exponent)
+            if raised is not None:
+                return Polynomial((raised,), value.axes)
+        if exponent == int(exponent) and 1 <= exponent <= 4:
+            result = value
+            for _ in range(int(exponent) - 1):
+                result = multiply(result, value, self.source)
+            return result
+        if self.known(value):
+            return self.derive("power", (value, number(exponent)), node)
+        raise NotPolynomial("this power of a sum of unknowns has no closed form here", node.span)
+
+    def log(self, value: Polynomial, node: Expression) -> Polynomial:
+        constant = self._uniform(value)
+        if constant is not None and constant > 0:
+            return Polynomial(number(math.log(constant)).terms, value.axes)
+        if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
+            term = value.terms[0]
+            logs = [_log_of(item) for item in term.atoms]
+            if all(item is not None for item in logs):
+                terms = tuple(item for item in logs if item is not None)
+                return Polynomial((*number(math.log(term.coefficient)).terms, *terms), value.axes)
+        complement = self._complement(value)
+        if complement is not None:
+            return Polynomial((Term(1.0, (complement,)),), value.axes)
+        if self.known(value):
+            return self.derive("log", (value,), node)
+        raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
+
+    def _complement(self, value: Polynomial) -> Atom | None:
+        """The statistic log(1 − p), where `value` is 1 − p."""
+        if len(value.terms) != 2:
+            return None
+        one, other = sorted(value.terms, key=lambda term: len(term.atoms))
+        if one != Term(1.0) or other.coefficient != -1.0 or other.bound or len(other.atoms) != 1:
+            return None
+        (single,) = other.atoms
+        symbol = self.scope.symbols.get(single.variable)
+        if single.statistic != IDENTITY or symbol is None or symbol.kind not in ("unit", "simplex"):
+            return None
+        return Atom(single.variable, LOG1M, single.references)
+
+    def inverse(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if len(matrix.terms) == 1 and not matrix.terms[0].bound:
+            inverted = self._inverse_monomial(matrix.terms[0], matrix.axes)
+            if inverted is not None:
+                return Polynomial((inverted,), matrix.axes)
+        if self.known(matrix):
+            return self.derive("inv", (matrix,), node)
+        raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
+
+    def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
+        """(s·Σ)⁻¹ = s⁻¹·Σ⁻¹ for scalars s, and diag(v)⁻¹ = diag(1/v)."""
+        scalars, matrices = _split(term, axes)
+        powered = _monomial_power(Term(term.coefficient, scalars), -1.0) if term.coefficient > 0 else None
+        if powered is None or len(matrices) != 1:
+            return None
+        (single,) = matrices
+        if single.statistic == DELTA:
+            return Term(powered.coefficient, (*powered.atoms, single))
+        if _is_matrix(single, self.scope):
+            flipped = IDENTITY if single.statistic == INVERSE else INVERSE
+            return Term(powered.coefficient, (*powered.atoms, Atom(single.variable, flipped, single.references)))
+        return None
+
+    def log_determinant(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if len(matrix.terms) == 1 and not matrix.terms[0].bound:
+            found = self._log_determinant_monomial(matrix.terms[0], matrix.axes, node)
+            if found is not None:
+                return found
+        if self.known(matrix):
+            return self.derive("logdet", (matrix,), node)
+        raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
+
+    def _log_determinant_monomial(self, term: Term, axes: tuple[Index, ...], node: Expression) -> Polynomial | None:
+        """log|s·Σ| = D·log s + log|Σ|, and log|diag(v)| = Σ log v_i."""
+        scalars, matrices = _split(term, axes)
+        if len(matrices) != 1 or term.coefficient <= 0:
+            return None
+        (single,) = matrices
+        row, column = axes[-2:]
+        scale = Polynomial((Term(term.coefficient, scalars),))
+        if single.statistic == DELTA:
+            return sum_over(self.log(scale.substitute({column: row}), node), (row,))
+        if not _is_matrix(single, self.scope):
+            return None
+        sign = -1.0 if single.statistic == INVERSE else 1.0
+        whole = Polynomial((Term(sign, (Atom(single.variable, LOGDET, single.references[:-2]),)),))
+        if scale.constant == 1.0:
+            return whole
+        return add(multiply(self.size(row.size), self.log(scale, node), self.source), whole)
+
+    def size(self, size: str | int) -> Polynomial:
+        if isinstance(size, int):
+            return number(size)
+        if size in self.scope.numbers:
+            return number(self.scope.numbers[size])
+        return atom(size, IDENTITY, ())
+
+    def _uniform(self, value: Polynomial) -> float | None:
+        """The number that the polynomial is everywhere on its axes, where it is one; sizes that are bound count."""
+        result = 0.0
+        for term in value.terms:
+            sizes = [self.scope.numbers.get(index.size, index.size) for index in term.bound]
+            if term.atoms or any(isinstance(size, str) for size in sizes):
+                return None
+            result += term.coefficient * math.prod(float(size) for size in sizes)
+        return result
+
+    def known(self, value: Polynomial) -> bool:
+        return all(self.is_known(item) for term in value.terms for item in term.atoms)
+
+    def is_known(self, item: Atom) -> bool:
+        if item.variable == STRUCTURE or item.variable in self.derived:
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known
+
+    def derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
+        """A known quantity under a name of its own; the same quantity keeps the same name."""
+        axes = max((item.axes for item in arguments), key=len)
+        if function == "logdet":
+            inputs, axes = arguments, axes[:-2]
+        else:
+            inputs = tuple(item.substitute(dict(zip(item.axes[::-1], axes[::-1], strict=False))) for item in arguments)
+        free = {index for item in inputs for term in item.terms for index in term.indices - set(term.bound)}
+        inner = {axis for item in inputs for axis in item.axes} - set(axes)
+        outer = tuple(sorted(free - set(axes) - inner, key=lambda index: index.identity))
+        indices = outer + axes
+        same = (
+            name
+            for name, known in self.derived.items()
+            if (known.function, known.arguments, known.indices) == (function, inputs, indices)
+        )
+        name = next(same, f"{function} {len(self.derived)}")
+        self.derived.setdefault(name, Derived(name, function, inputs, indices))
+        return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
+
+
+def _is_matrix(item: Atom, scope: Scope) -> bool:
+    symbol = scope.symbols.get(item.variable)
+    return symbol is not None and symbol.kind == "cov" and not symbol.known and item.statistic in (IDENTITY, INVERSE)
+
+
+def _split(term: Term, axes: tuple[Index, ...]) -> tuple[tuple[Atom, ...], tuple[Atom, ...]]:
+    """Atoms that carry both matrix axes, and the others."""
+    row, column = axes[-2:]
+    matrices = tuple(item for item in term.atoms if {row, column} <= item.indices)
+    return tuple(item for item in term.atoms if item not in matrices), matrices
+
+
+def _monomial_power(term: Term, exponent: float) -> Term | None:
+    atoms = []
+    for item in term.atoms:
+        if item.statistic.kind == "power":
+            atoms.append(Atom(item.variable, Statistic("power", item.statistic.exponent * exponent), item.references))
+        elif item.statistic in (DELTA, HOT) and exponent > 0:
+            atoms.append(item)
+        else:
+            return None
+    return Term(term.coefficient**exponent, tuple(atoms))
+
+
+def _log_of(item: Atom) -> Term | None:
+    if item.statistic.kind != "power":
+        return None
+    return Term(item.statistic.exponent, (Atom(item.variable, LOG, item.references),))

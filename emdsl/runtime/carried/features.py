@@ -1,0 +1,49 @@
+"""Features of a block of rows, feature-major: (feature, row).
+
+x_d x_e for d ≤ e, each pair once        [y = v], one row for each category
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def pairs(matrix: np.ndarray) -> np.ndarray:
+    """Coefficients of x_d x_e, d ≤ e, in Σ_de matrix_de x_d x_e: (…, d, d) to (…, d(d+1)/2)."""
+    rows, columns = np.triu_indices(matrix.shape[-1])
+    return np.where(rows == columns, 1.0, 2.0) * (matrix + np.swapaxes(matrix, -1, -2))[..., rows, columns] / 2
+
+
+def unpairs(sums: np.ndarray, size: int) -> np.ndarray:
+    """The symmetric matrix whose upper triangle is given row by row: (…, d(d+1)/2) to (…, d, d)."""
+    place = np.empty((size, size), dtype=int)
+    rows, columns = np.triu_indices(size)
+    place[rows, columns] = place[columns, rows] = np.arange(rows.size)
+    return sums[..., place]
+
+
+def write_pairs(values: np.ndarray, out: np.ndarray) -> None:
+    """The products x_d x_e, d ≤ e, of (d, row) into (d(d+1)/2, row)."""
+    start = 0
+    for d in range(len(values)):
+        stop = start + len(values) - d
+        np.multiply(values[d], values[d:], out=out[start:stop])
+        start = stop
+
+
+def write_one_hot(values: np.ndarray, categories: int, out: np.ndarray) -> None:
+    """The one-hot of (row, item…) into (item · category, row); NaN is no category."""
+    items = np.reshape(values, (len(values), -1)).T[:, None, :]
+    target = out.reshape(items.shape[0], categories, -1)
+    np.equal(items, np.arange(categories)[:, None], out=target, casting="unsafe")
+
+
+def row_weights(data: dict[str, np.ndarray], plates: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray | None:
+    """The product of the weights of several plates, with one axis for each; None where there are none."""
+    found = [(place, data[f"weights.{plate}"]) for place, plate in enumerate(plates) if f"weights.{plate}" in data]
+    if not found:
+        return None
+    result = np.ones(shape)
+    for place, weights in found:
+        result *= np.reshape(weights, [-1 if axis == place else 1 for axis in range(len(shape))])
+    return result

@@ -1,0 +1,109 @@
+"""Moments and entropies of the posteriors of parameters. [Bishop2006, appendix B]"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betaln, digamma, gammaln
+
+from emdsl.runtime.carried.matrices import log_determinant
+
+
+def expected_log(concentration: np.ndarray) -> np.ndarray:
+    """E log π under Dirichlet(concentration), the categories last."""
+    return digamma(concentration) - digamma(concentration.sum(axis=-1, keepdims=True))
+
+
+def dirichlet_entropy(concentration: np.ndarray) -> float:
+    """Entropies of Dirichlet laws, summed."""
+    total = concentration.sum(axis=-1)
+    normaliser = gammaln(concentration).sum(axis=-1) - gammaln(total)
+    return float(np.sum(normaliser - ((concentration - 1) * expected_log(concentration)).sum(axis=-1)))
+
+
+def beta_entropy(a: np.ndarray, b: np.ndarray) -> float:
+    """Entropies of Beta laws, summed."""
+    value = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
+    return float(np.sum(value))
+
+
+def power_moment(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndarray:
+    """E u**order for u ~ Gamma(shape, rate); infinite where it does not exist."""
+    exists = shape + order > 0
+    safe = np.where(exists, shape, 1.0 - order)
+    return np.where(exists, np.exp(gammaln(safe + order) - gammaln(safe) - order * np.log(rate)), np.inf)
+
+
+def gamma_entropy(shape: np.ndarray, rate: np.ndarray, power: float) -> float:
+    """Entropies, summed, of v where v**power ~ Gamma(shape, rate)."""
+    log_u = digamma(shape) - np.log(rate)
+    of_u = shape - np.log(rate) + gammaln(shape) + (1 - shape) * digamma(shape)
+    return float(np.sum(of_u - np.log(abs(power)) + (1 / power - 1) * log_u))
+
+
+def expected_logdet(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """E log|Λ| under Wishart(df, scale): (…) from df (…) and scale (…, d, d)."""
+    d = scale.shape[-1]
+    return multidigamma(df, d) + d * np.log(2) + log_determinant(scale)
+
+
+def multidigamma(df: np.ndarray, d: int) -> np.ndarray:
+    """Σ_i digamma((df − i) / 2), i < d."""
+    return digamma((np.asarray(df)[..., None] - np.arange(d)) / 2).sum(axis=-1)
+
+
+def multigammaln_array(a: np.ndarray, d: int) -> np.ndarray:
+    """log Γ_d(a) for arrays."""
+    return d * (d - 1) / 4 * np.log(np.pi) + gammaln(np.asarray(a)[..., None] - np.arange(d) / 2).sum(axis=-1)
+
+
+def wishart_entropy(df: np.ndarray, scale: np.ndarray) -> float:
+    """Entropies of Wishart(df, scale), summed."""
+    d = scale.shape[-1]
+    logs = log_determinant(scale)
+    value = (d + 1) / 2 * logs + d * (d + 1) / 2 * np.log(2) + multigammaln_array(df / 2, d)
+    return float(np.sum(value - (df - d - 1) / 2 * multidigamma(df, d) + df * d / 2))
+
+
+def inverse_wishart_entropy(df: np.ndarray, scale: np.ndarray) -> float:
+    """Entropies of inverse Wishart(df, scale), summed."""
+    d = scale.shape[-1]
+    logs = log_determinant(scale)
+    value = (d + 1) / 2 * logs + multigammaln_array(df / 2, d) + df * d / 2 - d * (d + 1) / 2 * np.log(2)
+    return float(np.sum(value - (df + d + 1) / 2 * multidigamma(df, d)))
+
+
+def gaussian_entropy(mean: np.ndarray, precision: np.ndarray, joint: int) -> float:
+    """Entropies, summed, of Gaussians; the precision has the last `joint` axes of the mean twice, in units of a spread.
+
+    An axis of the mean that the precision lacks repeats it.
+    """
+    if joint == 0:
+        logs = np.log(precision)
+        size = precision.size
+    else:
+        inner = precision.shape[precision.ndim - joint :]
+        size = precision.size // int(np.prod(inner))
+        batch = precision.shape[: precision.ndim - 2 * joint]
+        width = int(np.prod(inner))
+        logs = log_determinant(precision.reshape((*batch, width, width)))
+    return float(mean.size / 2 * (1 + np.log(2 * np.pi)) - 0.5 * (mean.size // size) * np.sum(logs))
+
+
+def wishart_mean(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """df · scale."""
+    return np.asarray(df)[..., None, None] * scale
+
+
+def wishart_scale(df: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The scale of a Wishart law with this mean."""
+    return mean / np.asarray(df)[..., None, None]
+
+
+def inverse_wishart_mean(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """scale / (df − d − 1)."""
+    return scale / (np.asarray(df) - scale.shape[-1] - 1)[..., None, None]
+
+
+def inverse_wishart_scale(df: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The scale of an inverse Wishart law with this mean."""
+    return mean * (np.asarray(df) - mean.shape[-1] - 1)[..., None, None]

@@ -1,0 +1,76 @@
+"""Probabilities and positive numbers, with care at zero.
+
+0 · log 0 = 0        nothing counted: uniform, or the pooled value
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emdsl.runtime.carried.degeneracy import DegenerateError
+
+
+def log_probability(p: np.ndarray) -> np.ndarray:
+    """log p, finite at zero so that 0 · log 0 = 0 in matrix products."""
+    return np.log(np.maximum(p, 1e-300))
+
+
+def normalised(counts: np.ndarray) -> np.ndarray:
+    """Counts over their sum along the last axis; uniform where nothing was counted."""
+    counts = np.maximum(counts, 0.0)
+    total = counts.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, counts / np.where(total > 0, total, 1.0), 1.0 / counts.shape[-1])
+
+
+def proportion(successes: np.ndarray, failures: np.ndarray) -> np.ndarray:
+    """successes / (successes + failures); a half where nothing was counted."""
+    successes, failures = np.maximum(successes, 0.0), np.maximum(failures, 0.0)
+    total = successes + failures
+    return np.where(total > 0, successes / np.where(total > 0, total, 1.0), 0.5)
+
+
+def quotient(numerator: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """numerator / count, and 0 where the count is 0: an empty component stays at its reference point."""
+    return np.where(count != 0, numerator / np.where(count != 0, count, 1.0), 0.0)
+
+
+def positive_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
+    """(numerator / denominator)^root for a positive parameter; an empty component keeps the pooled value."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    empty = denominator <= 1e-12 * max(1.0, float(np.max(denominator)))
+    pooled = numerator.sum() / max(float(denominator.sum()), 1e-300)
+    value = np.where(empty, pooled, numerator / np.where(empty, 1.0, denominator))
+    if not np.all(np.isfinite(value)) or (root != 1.0 and np.any(value <= 1e-14 * max(pooled, 0.0))):
+        where = np.unravel_index(int(np.argmin(np.where(np.isfinite(value), value, -np.inf))), value.shape)
+        raise DegenerateError(
+            f"`{name}` collapsed at {tuple(map(int, where))}: the likelihood is unbounded there; "
+            "tie it over the plate, give it a prior, or start elsewhere"
+        )
+    return np.maximum(value, 1e-300) ** root
+
+
+def held_at(value: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The held entries, exactly, and the free ones of `value`; held is NaN where free."""
+    return np.where(np.isnan(held), value, held)
+
+
+def held_share(probabilities: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The held entries of a simplex, exactly; the free ones share the rest in their proportions."""
+    free = np.isnan(held)
+    rest = 1.0 - np.where(free, 0.0, held).sum(axis=-1, keepdims=True)
+    return np.where(free, rest * normalised(np.where(free, probabilities, 0.0)), held)
+
+
+def observed(values: np.ndarray) -> np.ndarray:
+    """1 where a value is there, 0 where it is missing."""
+    return 1.0 - np.isnan(values)
+
+
+def differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """1 where two values differ, 0 where they agree."""
+    return np.not_equal(one, other).astype(float)
+
+
+def one_hot(values: np.ndarray, categories: int) -> np.ndarray:
+    """The one-hot of values, with the category as a last axis; NaN is no category."""
+    return np.equal(np.asarray(values)[..., None], np.arange(categories)).astype(float)
