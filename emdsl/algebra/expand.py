@@ -263,9 +263,9 @@ class Expansion(Operations):
                 return self.inverse(self.expand(value), node)
             case "logdet", (value,):
                 return self.log_determinant(self.expand(value), node)
-        expanded = tuple(self.expand(argument) for argument in arguments)
-        if all(self.known(item) for item in expanded):
-            return self.derive(function, expanded, node)
+        values = tuple(self.expand(argument) for argument in arguments)
+        if all(self.known(item) for item in values):
+            return self.derive(function, values, node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
 
     def _literal(self, node: Expression) -> Expression:

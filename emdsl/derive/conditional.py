@@ -121,7 +121,7 @@ def _merged(monomial: Monomial, cofactors: list[Term]) -> tuple[Monomial, Polyno
     stripped = []
     for term in cofactors:
         atoms = tuple(
-            item for item in term.atoms if not (item.statistic == DELTA and item.references[::-1] in merged.items())
+            item for item in term.atoms if not (item.statistic == DELTA and item.references in same)
         )
         stripped.append(replace(term, atoms=atoms).substitute(dict(merged)))
     renamed = tuple(merged.get(axis, axis) for axis in second)

@@ -47,9 +47,8 @@ def lower(polynomial: Polynomial, moments: Moments) -> Array | None:
 
 def lower_term(term: Term, axes: tuple[Index, ...], moments: Moments) -> Array:
     """One term's expectation, with those of `axes` that it carries."""
-    plain, structure = [], []
-    for item in term.atoms:
-        (structure if item.variable == STRUCTURE else plain).append(item)
+    plain = [item for item in term.atoms if item.variable != STRUCTURE]
+    structure = [item for item in term.atoms if item.variable == STRUCTURE]
     factor, operands = moments.operands(plain)
     operands += [moments.structural(item) for item in structure]
     carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}

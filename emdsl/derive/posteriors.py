@@ -80,7 +80,8 @@ def posterior_forms(
         kernel, refusal = match(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
-        power, inverted, joint = 1.0, False, ()
+        power, inverted = 1.0, False
+        joint: tuple[int, ...] = ()
         for monomial, _ in collected.parts:
             if monomial.kinds in PAIR:
                 first, second = monomial.axes

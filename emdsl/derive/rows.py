@@ -58,44 +58,51 @@ class RowMoments:
         if item.statistic == HOT:
             return self._one_hot(item)
         array, references = self.read(item.variable, item.references)
+        axes = array.axes
         if item.statistic == MASK:
-            return Operand(Apply("observed", (array,), array.axes), references)
-        if item.variable in self.missing:
-            array = Apply("np.nan_to_num", (array,), array.axes)
+            return Operand(Apply("observed", (array,), axes), references)
+        value: Array = Apply("np.nan_to_num", (array,), axes) if item.variable in self.missing else array
         match item.statistic.kind, item.statistic.exponent:
             case "power", 1.0:
-                return Operand(array, references)
+                return Operand(value, references)
             case "power", exponent:
-                return Operand(Apply("**", (array, exponent), array.axes), references)
+                return Operand(Apply("**", (value, exponent), axes), references)
             case "log", _:
-                return Operand(Apply("np.log", (array,), array.axes), references)
+                return Operand(Apply("np.log", (value,), axes), references)
             case "log1m", _:
-                return Operand(Apply("np.log1p", (Apply("negative", (array,), array.axes),), array.axes), references)
+                return Operand(Apply("np.log1p", (Apply("negative", (value,), axes),), axes), references)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{item.variable}`")
 
-    def read(self, name: str, references: tuple[Reference, ...]) -> tuple[Named, tuple[Reference, ...]]:
-        """The block of a known variable, and its references with gathers taken."""
+    def read(self, name: str, references: tuple[Reference, ...]) -> tuple[Named, tuple[Index, ...]]:
+        """The block of a known variable, and the indices that are left when gathers are taken."""
         identifier = self.body.names.of(name)
         if name not in self.scope.symbols:
             return Named(identifier), ()
-        places, plain = [], []
+        return self._indexed(identifier, references, self.lead)
+
+    def _indexed(
+        self, identifier: str, references: tuple[Reference, ...], lead: str | None
+    ) -> tuple[Named, tuple[Index, ...]]:
+        """`identifier[…]` with numbers and gathers in place, and the block of the plate `lead`."""
+        places: list[str] = []
+        left: list[Index] = []
         for reference in references:
-            if isinstance(reference, Gather):
-                inner, axes = self.read(reference.table, reference.references)
-                places.append(inner.name)
-                plain += list(axes)
-            elif isinstance(reference, Index) and reference.letter == self.lead:
-                places.append("rows")
-                plain.append(reference)
-            elif isinstance(reference, Fixed):
-                places.append(str(reference.position))
-            else:
-                places.append(":")
-                plain.append(reference)
+            match reference:
+                case Gather(table, inner):
+                    array, axes = self.read(table, inner)
+                    places.append(array.name)
+                    left += axes
+                case Fixed(position):
+                    places.append(str(position))
+                case Index():
+                    places.append("rows" if reference.letter == lead else ":")
+                    left.append(reference)
+                case _:
+                    raise CompilerBug("a lagged index reached the rows of a plate")
         while places and places[-1] == ":":
             places.pop()
-        axes = tuple(reference for reference in plain if isinstance(reference, Index))
-        return Named(f"{identifier}[{', '.join(places)}]" if places else identifier, axes), axes
+        code = f"{identifier}[{', '.join(places)}]" if places else identifier
+        return Named(code, tuple(left)), tuple(left)
 
     def _one_hot(self, item: Atom) -> Operand:
         array, references = self.read(item.variable, item.references[:-1])
@@ -175,22 +182,8 @@ class RowMoments:
         return self._global(name, kept)
 
     def _global(self, name: str, references: tuple[Reference, ...]) -> Operand:
-        places, plain = [], []
-        for reference in references:
-            if isinstance(reference, Gather):
-                inner, axes = self.read(reference.table, reference.references)
-                places.append(inner.name)
-                plain += list(axes)
-            elif isinstance(reference, Fixed):
-                places.append(str(reference.position))
-            else:
-                places.append(":")
-                plain.append(reference)
-        while places and places[-1] == ":":
-            places.pop()
-        axes = tuple(reference for reference in plain if isinstance(reference, Index))
-        code = f"{name}[{', '.join(places)}]" if places else name
-        return Operand(Named(code, axes), axes)
+        array, axes = self._indexed(name, references, None)
+        return Operand(array, axes)
 
     def polynomial(self, value: Polynomial) -> Array:
         return total(tuple(lower_term(term, value.axes, self) for term in value.terms), value.axes)

@@ -45,7 +45,7 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
             ]
             starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
         else:
-            starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {labels})')
+            starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {_distance(code)}, {labels})')
     start = f"{{{', '.join(starts)}}}" if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
@@ -58,6 +58,13 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
         "params",
         _sources(setting),
     )
+
+
+def _distance(code: SweepCode) -> str:
+    """The features by which rows are near or far, as a list of places: the simple ones, where there are any."""
+    simple = [slot for feature, slot in code.layout.features if len(feature.atoms) == 1]
+    listed = simple or [slot for _, slot in code.layout.features]
+    return f"[{', '.join(f'*range({slot.start}, {slot.stop})' for slot in listed)}]"
 
 
 def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
@@ -111,10 +118,10 @@ def _neutral_posterior(form: PosteriorForm, value: str, setting: Setting) -> dic
         case "Gamma":
             return {form.key("shape"): f"3 * {value}", form.key("rate"): f"3 * {value}"}
         case "Wishart":
-            size = setting.size_text(symbol.axes[-1][0])
-            plates = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
-            df = f"np.full(({plates},), {size} + 2.0)" if plates else f"np.array({size} + 2.0)"
-            return {form.key("df"): df, form.key("scale"): f"{value} / ({size} + 2)"}
+            width = setting.size_text(symbol.axes[-1][0])
+            listed = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
+            df = f"np.full(({listed},), {width} + 2.0)" if listed else f"np.array({width} + 2.0)"
+            return {form.key("df"): df, form.key("scale"): f"{value} / ({width} + 2)"}
     axes = [setting.size_text(size) for place, (size, _) in enumerate(symbol.axes) if place != form.scale_axis]
     joint = [setting.size_text(symbol.axes[place][0]) for place in form.joint]
     shape = f"({', '.join((*axes, *joint))}{',' if len(axes) + len(joint) == 1 else ''})"

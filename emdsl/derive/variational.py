@@ -214,10 +214,7 @@ class VariationalMoments(PointMoments):
             value: Array = log_u if form.power == 1.0 else Apply("/", (log_u, form.power), axes)
             return self._expectation(form, "log", value, axes)
         order = item.statistic.exponent / form.power
-        if order == 1.0:
-            value = Apply("/", (shape, rate), axes)
-        else:
-            value = Apply("power_moment", (shape, rate, order), axes)
+        value = Apply("/", (shape, rate), axes) if order == 1.0 else Apply("power_moment", (shape, rate, order), axes)
         label = "precision" if item.statistic.exponent < 0 else "value"
         return self._expectation(form, label, value, axes)
 

@@ -72,9 +72,8 @@ def number_text(value: float) -> str:
 
 
 def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, int]:
-    scalars, arrays = [], []
-    for operand in array.operands:
-        (arrays if operand.references else scalars).append(operand)
+    scalars = [operand for operand in array.operands if not operand.references]
+    arrays = [operand for operand in array.operands if operand.references]
     factors = [_within(operand.array, STRENGTH["*"], size_text) for operand in scalars]
     factors += [size_text(size) for size in array.counted]
     body = _product(arrays, array.axes, size_text) if arrays else ""

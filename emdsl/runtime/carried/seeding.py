@@ -1,6 +1,6 @@
 """Starts that break symmetry: seeds that lie far apart, and rows that belong to the nearest one.
 
-k-means++ seeding (Arthur & Vassilvitskii 2007) on standardised features, generic over families.
+k-means++ seeding [Arthur2007] and a few of Lloyd's steps on standardised features, generic over families.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 
 
 def seeded(
-    arguments: tuple[Any, ...], rng: np.random.Generator, labels: np.ndarray | None = None
+    arguments: tuple[Any, ...], rng: np.random.Generator, use: list[int], labels: np.ndarray | None = None
 ) -> Callable[..., np.ndarray]:
     """An `expect` for `sweep`: each row mostly in the state of its nearest seed.
 
-    arguments: those of the sweep; a sample of at most 4096 rows of its features is held.
+    arguments: those of the sweep; a sample of at most 4096 rows of its features is held. use: the features by which
+    distance is measured.
     """
     write, natural, _, n_rows, repeats, _ = arguments
     width, states = natural.shape[2], natural.shape[0] * natural.shape[1]
@@ -27,20 +28,26 @@ def seeded(
     else:
         for place, row in enumerate(np.sort(rng.choice(n_rows, wanted, replace=False))):
             write(slice(int(row), int(row) + 1), 0, sample[:, place * repeats : (place + 1) * repeats])
-    centre, scale = sample.mean(axis=1, keepdims=True), sample.std(axis=1, keepdims=True)
+    centre, scale = sample[use].mean(axis=1, keepdims=True), sample[use].std(axis=1, keepdims=True)
     scale = np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
-    points = (sample - centre) / scale
+    points = (sample[use] - centre) / scale
     seeds = points[:, rng.integers(points.shape[1], size=1)]
     for _ in range(states - 1):
         distance = np.min(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
         share = distance / distance.sum() if distance.sum() > 0 else np.full(distance.size, 1 / distance.size)
         seeds = np.concatenate([seeds, points[:, rng.choice(distance.size, size=1, p=share)]], axis=1)
 
+    for _ in range(rng.integers(11)):  # Lloyd's steps, more or fewer: each seed to the mean of its points
+        nearest = np.argmin(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+        members = np.equal(nearest, np.arange(states)[:, None]).astype(float)
+        counts = members.sum(axis=1)
+        seeds = np.where(counts > 0, points @ members.T / np.maximum(counts, 1.0), seeds)
+
     def expect(expected: np.ndarray, rows: slice) -> np.ndarray:
         n = expected.shape[1]
         features = np.ones((width, n))
         write(rows, 0, features)
-        scaled = (features - centre) / scale
+        scaled = (features[use] - centre) / scale
         nearest = np.argmin(((scaled[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
         if labels is not None:
             given = np.reshape(labels[rows], -1)

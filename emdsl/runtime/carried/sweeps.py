@@ -49,7 +49,7 @@ def sweep(
     total = width + groups * states
     n_lanes = int(min(16, 1 + n_rows * repeats * total // 2**18, max(n_rows, 1)))
     edges = [n_rows * lane // n_lanes for lane in range(n_lanes + 1)]
-    longest = max(last - first for first, last in zip(edges, edges[1:], strict=False))
+    longest = -(-n_rows // n_lanes)
     block = max(min(longest, max(min(2**15, 2**19 // total), 256) // repeats), 1)
 
     def lane(first: int, last: int) -> tuple[np.ndarray, float]:

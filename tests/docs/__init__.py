@@ -1,0 +1,1 @@
+"""What README.md, docs/ and examples/ say, run."""
