@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-import emdsl as em
 from emdsl import Categorical, Model, latent, observed, param, plate, simplex, size
 
 TABLE = np.loadtxt(Path(__file__).with_name("haireye.csv"), delimiter=",", skiprows=1).astype(int)

@@ -1,9 +1,9 @@
 """What the whole suite shares: its options, its markers, its golden files, and where the published numbers lie.
 
-    pytest --promote                      write golden files anew; review the diff
-    pytest --family Gamma                 run the laws of one family
-    pytest -m "fuzz or hypothesis" --hypothesis-profile=fuzz     many random examples
-    EMDSL_TRUTH=folder pytest -m truth    published numbers from elsewhere than ../shared/truth
+pytest --promote                      write golden files anew; review the diff
+pytest --family Gamma                 run the laws of one family
+pytest -m "fuzz or hypothesis" --hypothesis-profile=fuzz     many random examples
+EMDSL_TRUTH=folder pytest -m truth    published numbers from elsewhere than ../shared/truth
 """
 
 from __future__ import annotations

@@ -101,3 +101,13 @@ def without_axis(value: Array, axis: Index) -> Array:
         case Total(parts):
             return Total(tuple(without_axis(part, axis) for part in parts), axes)
     return value
+
+
+def reordered(value: Array, axes: tuple[Index, ...]) -> Array:
+    """The array with its axes in this order."""
+    match value:
+        case Contraction():
+            return _bare(replace(value, axes=axes))
+        case Total(parts):
+            return Total(tuple(reordered(part, axes) for part in parts), axes)
+    return value if value.axes == axes else Contraction(1.0, (Operand(value, value.axes),), axes)

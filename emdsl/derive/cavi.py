@@ -62,11 +62,11 @@ def write_posterior(
 
 
 def _precision_axes(form: PosteriorForm, naturals: Naturals) -> tuple[Index, ...]:
-    """The axes of the precision as it is kept: without the axis that a matrix spread mixes."""
+    """The axes of the precision as it is kept: plates but the one that a matrix spread mixes, joint axes twice."""
     assert naturals.pair_axes is not None
     first, second = naturals.pair_axes
-    kept = tuple(axis for place, axis in enumerate(first) if place != form.scale_axis)
-    return kept + tuple(second[place] for place in form.joint)
+    plates = tuple(axis for place, axis in enumerate(first) if place not in (*form.joint, form.scale_axis))
+    return plates + tuple(first[place] for place in form.joint) + tuple(second[place] for place in form.joint)
 
 
 def _integrated(naturals: Naturals, form: PosteriorForm, gaussian: PosteriorForm) -> Naturals:
@@ -101,7 +101,7 @@ def entropies(moments: VariationalMoments, scope: Scope) -> list[Array]:
 
 def _gaussian_entropy(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:
     mean, precision = moments.parameter(form, "mean"), moments.parameter(form, "precision")
-    joint = len([place for place in form.joint if place != form.scale_axis])
+    joint = len(form.joint)
     own: Array = Apply("gaussian_entropy", (mean, precision, str(joint)), ())
     if form.scale is None:
         return [own]

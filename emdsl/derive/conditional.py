@@ -120,9 +120,7 @@ def _merged(monomial: Monomial, cofactors: list[Term]) -> tuple[Monomial, Polyno
     merged = {two: one for one, two in same}
     stripped = []
     for term in cofactors:
-        atoms = tuple(
-            item for item in term.atoms if not (item.statistic == DELTA and item.references in same)
-        )
+        atoms = tuple(item for item in term.atoms if not (item.statistic == DELTA and item.references in same))
         stripped.append(replace(term, atoms=atoms).substitute(dict(merged)))
     renamed = tuple(merged.get(axis, axis) for axis in second)
     axes = first + tuple(axis for axis in renamed if axis not in first)

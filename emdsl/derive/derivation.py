@@ -18,6 +18,7 @@ from emdsl.derive.functions import (
     m_step_function,
     objective_function,
     posterior_function,
+    prepare_function,
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
@@ -136,12 +137,13 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
         e_step_function(codes, setting),
         m_step_function(steps, setting),
         objective_function(setting),
+        prepare_function(codes, setting),
         Function(
             "fit",
             "data, params, max_iter=1000, tol=1e-8",
             "Iterate from `params`: (params, history), the history holding the objective after each M-step.",
             (),
-            "iterate(data, params, max_iter, tol, e_step, m_step, objective)",
+            "iterate(prepare(data, params), params, max_iter, tol, e_step, m_step, objective)",
         ),
         posterior_function(codes, setting),
         estimates_function(setting),

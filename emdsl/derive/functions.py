@@ -33,7 +33,7 @@ def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
     for code in codes:
         sums = setting.names.of(f"sums {code.name}")
         if code.sweep.block is None:
-            body.append(Assign(sums, f"sum_features(*{code.name}(data, params))"))
+            body += _sums_of_data(code, sums, setting)
         elif not started:
             body.append(Assign(f"{sums}, {likelihood}", f"sweep(*{code.name}(data, params, start))"))
             started = True
@@ -68,6 +68,41 @@ def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
         tuple(body),
         f"{{{entries}}}, {likelihood}",
         setting.sources(params=True, data=True),
+    )
+
+
+def is_fixed(code: SweepCode, setting: Setting) -> bool:
+    """Whether a sweep without latents sums the same features in every iteration: none is about a reference point."""
+    names = {item.variable for feature, _ in code.layout.features for item in feature.atoms}
+    return code.sweep.block is None and not any(
+        setting.centred[name].references for name in names & set(setting.centred)
+    )
+
+
+def _sums_of_data(code: SweepCode, target: str, setting: Setting) -> list[ProgrammeStatement]:
+    """Sums over rows without latents; those that no parameter enters are taken once, by `prepare`."""
+    sums = f"sum_features(*{code.name}(data, params))"
+    if not is_fixed(code, setting):
+        return [Assign(target, sums)]
+    key = prepared_key(code)
+    return [Assign(target, f'data["{key}"] if "{key}" in data else {sums}')]
+
+
+def prepared_key(code: SweepCode) -> str:
+    return f"sums.{'.'.join(code.sweep.plates) or 'data'}"
+
+
+def prepare_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+    """`prepare(data, params)`: the data with everything that no iteration changes."""
+    entries = [
+        f'"{prepared_key(code)}": sum_features(*{code.name}(data, params))' for code in codes if is_fixed(code, setting)
+    ]
+    return Function(
+        "prepare",
+        "data, params",
+        "The data, and sums over its rows that stay the same in every iteration.",
+        (),
+        f"{{{', '.join(('**data', *entries))}}}",
     )
 
 
@@ -225,7 +260,7 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
         for name in block.gaussian:
             if name in setting.centred:
                 body += _origin(name, code, setting)
-        entries += _posterior_entries(code, table, setting)
+        entries += _posterior_entries(code, table, body, setting)
     entries += posterior_entries(setting)
     return Function(
         "posterior",
@@ -237,8 +272,8 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
     )
 
 
-def _posterior_entries(code: SweepCode, table: str, setting: Setting) -> list[str]:
-    """One entry for each variable of a block: probabilities, or mean and covariance."""
+def _posterior_entries(code: SweepCode, table: str, body: list[ProgrammeStatement], setting: Setting) -> list[str]:
+    """One entry for each variable of a block: probabilities, or mean and covariance, assigned in `body`."""
     block = code.sweep.block
     assert block is not None
     states = _states(block, setting)
@@ -248,30 +283,41 @@ def _posterior_entries(code: SweepCode, table: str, setting: Setting) -> list[st
         others = tuple(place for place in range(len(states)) if place != position)
         tabled = f"{table}[:{' * '.join(states)}].reshape({', '.join(states)}, -1)"
         marginal = f"{tabled}.sum(axis={others})" if others else f"{table}[:{states[0]}]"
-        entries.append(f'"{name}": {{"probabilities": {marginal}.T.reshape({plates}, {states[position]})}}')
+        target = setting.names.of(f"probabilities {name}")
+        body.append(Assign(target, f"{marginal}.T.reshape({plates}, {states[position]})"))
+        entries.append(f'"{name}": {{"probabilities": {target}}}')
     for name in block.gaussian:
-        entries.append(_gaussian_entry(code, name, table, states, plates, setting))
+        entries.append(_gaussian_entry(code, name, table, states, plates, body, setting))
     return entries
 
 
-def _gaussian_entry(code: SweepCode, name: str, table: str, states: list[str], plates: str, setting: Setting) -> str:
+def _gaussian_entry(
+    code: SweepCode,
+    name: str,
+    table: str,
+    states: list[str],
+    plates: str,
+    body: list[ProgrammeStatement],
+    setting: Setting,
+) -> str:
     event = [setting.size_text(size) for size, _ in setting.scope.symbols[name].event]
     size = event[0] if event else "1"
     count = " * ".join(states) or "1"
     single = next(slot for local, slot in code.layout.locals if variables_of(local) == (name,))
     pair = next((slot for local, slot in code.layout.locals if variables_of(local) == (name, name)), None)
-    mean = f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"
+    mean = setting.names.of(f"mean {name}")
+    body.append(Assign(mean, f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"))
     base = setting.centred[name].base if name in setting.centred else None
     if base is not None:
         return f'"{base}": {{"mean": {mean} + {setting.names.of(f"origin {name}")}}}'
     shape = ", ".join((plates, *event))
     if pair is None:
         return f'"{name}": {{"mean": {mean}.reshape({shape})}}'
-    second = f"{table}[{pair.start}:{pair.stop}].reshape({count}, {size}, {size}, -1).sum(axis=0)"
-    both = ", ".join((plates, *event, *event))
-    kind = "cov" if event else "var"
-    moments = f"covariances({mean}, {second}).reshape({both})"
-    return f'"{name}": {{"mean": {mean}.reshape({shape}), "{kind}": {moments}}}'
+    second = setting.names.of(f"second {name}")
+    body.append(Assign(second, f"{table}[{pair.start}:{pair.stop}].reshape({count}, {size}, {size}, -1).sum(axis=0)"))
+    spread = setting.names.of(f"{'covariance' if event else 'variance'} {name}")
+    body.append(Assign(spread, f"covariances({mean}, {second}).reshape({', '.join((plates, *event, *event))})"))
+    return f'"{name}": {{"mean": {mean}.reshape({shape}), "{"cov" if event else "var"}": {spread}}}'
 
 
 def _origin(name: str, code: SweepCode, setting: Setting) -> list[ProgrammeStatement]:
@@ -286,7 +332,12 @@ def _origin(name: str, code: SweepCode, setting: Setting) -> list[ProgrammeState
     if not negative:
         return [Assign(target, "0.0")]
     value = moments.centred_value(replace(item, known=(), references=negative), item.indices)
-    return [Assign("rows, group", "slice(None), 0"), *body.statements, Assign(target, value)]
+    statements: list[ProgrammeStatement] = []
+    if any(part.variable not in setting.locations for term in negative for part in term.atoms):
+        statements.append(Assign("rows", "slice(None)"))
+    if any(part.variable in setting.gated_axes for term in negative for part in term.atoms):
+        statements.append(Assign("group", "0"))
+    return [*statements, *body.statements, Assign(target, value)]
 
 
 def _states(block: LocalBlock, setting: Setting) -> list[str]:

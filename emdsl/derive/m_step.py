@@ -38,7 +38,6 @@ class Update:
     variables: tuple[str, ...]
     kernel: str
     closed_form: bool
-    joint_maximiser: bool
     reason: str
     terms: tuple[Term, ...]
 
@@ -62,7 +61,7 @@ def updates(
     ]
     ordered += [(name,) for name in others if name not in forms]
     result = []
-    for group in ordered:
+    for place, group in enumerate(ordered):
         own = normal_form([t for t in terms if t.variables() & set(group)], symmetric)
         if not own:
             name = group[0]
@@ -80,15 +79,10 @@ def updates(
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
             kernel_name, kernel_reason = found.name, ""
-        spreads = {
-            name
-            for term in reduced
-            for name in term.variables() - set(group)
-            if name in parameters and scope.symbols[name].kind in ("positive", "cov", "real")
-        }
-        exact = not spreads or scope.symbols[group[0]].kind != "real"
-        reason = "; ".join(part for part in (_reason(cancelled, spreads, exact), kernel_reason) if part)
-        result.append(Update(group, kernel_name, True, exact, reason, reduced))
+        later = {name for other in ordered[place + 1 :] for name in other}
+        given = {name for term in reduced for name in term.variables() & later}
+        reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
+        result.append(Update(group, kernel_name, True, reason, reduced))
     return tuple(result)
 
 
@@ -97,14 +91,14 @@ def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope) 
     if form.scale is not None:
         terms, _ = cancel(own, frozenset({form.variable}), scope)
         reason = f"given `{form.scale}`, which scales all its terms: one joint block"
-    return Update((form.variable,), form.kernel, True, True, reason, terms)
+    return Update((form.variable,), form.kernel, True, reason, terms)
 
 
-def _reason(cancelled: tuple[str, ...], spreads: set[str], exact: bool) -> str:
+def _reason(cancelled: tuple[str, ...], given: set[str]) -> str:
+    """What cancels, or what the maximum is conditional on because it is updated afterwards."""
+    if given:
+        return f"given {' and '.join(f'`{name}`' for name in sorted(given))}: a conditional maximum"
     listed = " and ".join(f"`{name}`" for name in cancelled)
-    if not exact:
-        others = " and ".join(f"`{name}`" for name in sorted(spreads))
-        return f"given {others}: a conditional maximum"
     return f"{listed} cancel{'s' if len(cancelled) == 1 else ''}" if cancelled else ""
 
 

@@ -119,19 +119,18 @@ def _neutral_posterior(form: PosteriorForm, value: str, setting: Setting) -> dic
             return {form.key("shape"): f"3 * {value}", form.key("rate"): f"3 * {value}"}
         case "Wishart":
             width = setting.size_text(symbol.axes[-1][0])
-            listed = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
-            df = f"np.full(({listed},), {width} + 2.0)" if listed else f"np.array({width} + 2.0)"
+            shape = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
+            df = f"np.full(({shape},), {width} + 2.0)" if shape else f"np.array({width} + 2.0)"
             return {form.key("df"): df, form.key("scale"): f"{value} / ({width} + 2)"}
-    axes = [setting.size_text(size) for place, (size, _) in enumerate(symbol.axes) if place != form.scale_axis]
+    places = range(len(symbol.axes))
+    plates = [symbol.axes[place][0] for place in places if place not in (*form.joint, form.scale_axis)]
+    listed = [setting.size_text(size) for size in plates]
     joint = [setting.size_text(symbol.axes[place][0]) for place in form.joint]
-    shape = f"({', '.join((*axes, *joint))}{',' if len(axes) + len(joint) == 1 else ''})"
-    precision = f"np.ones({shape})"
+    shape = ", ".join((*listed, *joint, *joint))
+    precision = f"np.ones(({shape}{',' if len(listed) == 1 and not joint else ''}))"
     if joint:
-        plates = axes[: len(axes) - len(joint)]
-        inner = f"({', '.join((*joint, *joint))})"
-        precision = (
-            f"np.broadcast_to(np.eye({' * '.join(joint)}).reshape({inner}), ({', '.join((*plates, *joint, *joint))}))"
-        )
+        unit = f"np.eye({' * '.join(joint)}).reshape({', '.join((*joint, *joint))})"
+        precision = f"np.broadcast_to({unit}, ({shape}))"
     return {form.key("mean"): value, form.key("precision"): precision}
 
 

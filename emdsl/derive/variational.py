@@ -66,9 +66,9 @@ class VariationalMoments(PointMoments):
         if name == "df":
             return axes[: len(symbol.plates)]
         if name == "precision":
-            kept = tuple(axis for place, axis in enumerate(axes) if place != form.scale_axis)
-            doubled = tuple(self.source.copy_of(axes[place]) for place in form.joint if place != form.scale_axis)
-            return kept + doubled
+            joint = tuple(axes[place] for place in form.joint)
+            plates = tuple(a for place, a in enumerate(axes) if place not in (*form.joint, form.scale_axis))
+            return plates + joint + tuple(self.source.copy_of(axis) for axis in joint)
         return axes
 
     def value(self, name: str) -> Named:
@@ -112,7 +112,7 @@ class VariationalMoments(PointMoments):
     def _covariance(self, form: PosteriorForm) -> Named:
         """P⁻¹, with the axes of the precision."""
         precision = self.parameter(form, "precision")
-        joint = [place for place in form.joint if place != form.scale_axis]
+        joint = form.joint
         if not joint:
             value: Array = Apply("/", (1.0, precision), precision.axes)
         elif len(joint) == 1:
@@ -136,13 +136,20 @@ class VariationalMoments(PointMoments):
         axes = one.axes + tuple(self.source.copy_of(one.axes[place]) for place in form.joint)
         second = self._at(one.axes, axes, form.joint, len(one.axes))
         product = Contraction(1.0, (Operand(one, one.axes), Operand(two, second)), axes)
-        spread = Contraction(1.0, (Operand(covariance, axes),), axes)
+        spread = Contraction(1.0, (Operand(covariance, self._precision_order(form, one.axes, second)),), axes)
         kind = own[0].statistic.kind
         name = f"second_{'offset_' if kind == 'offset' else ''}{form.variable}"
         depends = (form.key("mean"), form.key("precision"))
         array = self.body.define(name, Total((product, spread), axes), axes, depends=depends)
         references = own[0].references + tuple(own[1].references[place] for place in form.joint)
         return Operand(array, references)
+
+    def _precision_order(
+        self, form: PosteriorForm, first: tuple[Index, ...], second: tuple[Index, ...]
+    ) -> tuple[Index, ...]:
+        """Plates, joint axes of the first factor, joint axes of the second: as a precision is kept."""
+        plates = tuple(a for place, a in enumerate(first) if place not in (*form.joint, form.scale_axis))
+        return plates + tuple(first[p] for p in form.joint) + tuple(second[p] for p in form.joint)
 
     def _at(
         self, axes: tuple[Index, ...], extended: tuple[Index, ...], joint: Sequence[int], first_new: int
@@ -169,9 +176,7 @@ class VariationalMoments(PointMoments):
         product = Contraction(
             1.0, (Operand(expected, scale_references), Operand(mean, mean.axes), Operand(mean, second)), axes
         )
-        kept = tuple(axis for place, axis in enumerate(mean.axes) if place != form.scale_axis)
-        joint = tuple(second[place] for place in form.joint if place != form.scale_axis)
-        operands = [Operand(relative, kept + joint)]
+        operands = [Operand(relative, self._precision_order(form, mean.axes, second))]
         if form.scale_axis is not None:
             both = (mean.axes[form.scale_axis], second[form.scale_axis])
             operands.append(self.structural(Atom(STRUCTURE, DELTA, both)))

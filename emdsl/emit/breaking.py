@@ -34,11 +34,8 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
 
 
 def _piece(piece: str, width: int) -> list[str]:
-    lines = fitted(f"{piece},", width)
-    if len(lines) > 1:
-        lines = fitted(piece, width)
-        lines[-1] += ","
-    return lines
+    lines = fitted(piece, width - 1)
+    return [*lines[:-1], f"{lines[-1]},"]
 
 
 def _terms(code: str) -> Iterator[str]:

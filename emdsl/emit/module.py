@@ -22,7 +22,7 @@ WIDTH = 120
 def module_text(module: Module, size_text: SizeText) -> str:
     """The whole module as Python source."""
     functions = [_function(function, size_text) for function in module.functions]
-    constants = [f"{name} = {value}" for name, value in module.constants]
+    constants = [line for name, value in module.constants for line in fitted(f"{name} = {value}", WIDTH)]
     code = "\n".join((*functions, *constants))
     needed = helpers(f"{code}\nDegenerateError")
     parts = [_docstring(module)]

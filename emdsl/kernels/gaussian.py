@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import scaled
+from emdsl.arrays.algebra import reordered, scaled
 from emdsl.arrays.expressions import Apply, Array
-from emdsl.errors import CompilerBug
 from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 #: Statistics of a real variable: itself, or its offset from the reference point.
@@ -37,34 +36,41 @@ class GaussianKernel:
 
     def mode(self, naturals: Naturals) -> Array:
         """P⁻¹ h; for an offset, the step from the reference point."""
-        linear, precision, joint = self._parts(naturals)
-        return self._solved(naturals, linear, precision, joint)
+        return self.posterior(naturals)["mean"]
 
     def posterior(self, naturals: Naturals) -> Posterior:
-        """Mean and precision; the precision has the plates, then the joint axes twice."""
-        linear, precision, joint = self._parts(naturals)
-        return {"mean": self._solved(naturals, linear, precision, joint), "precision": precision}
-
-    def _parts(self, naturals: Naturals) -> tuple[Array, Array, tuple[Index, ...]]:
+        """Mean, in the variable's own axes, and precision: the plates, then the joint axes twice."""
         assert naturals.pair_axes is not None
         first, second = naturals.pair_axes
-        linear = next((naturals.parts[kinds] for kinds in SINGLE if kinds in naturals.parts), None)
+        plates = tuple(axis for axis, other in zip(first, second, strict=True) if axis == other)
+        joint = tuple(axis for axis in first if axis not in plates)
+        others = tuple(axis for axis in second if axis not in plates)
         pair = next(naturals.parts[kinds] for kinds in PAIR if kinds in naturals.parts)
-        joint = tuple(axis for axis, other in zip(first, second, strict=True) if axis != other)
+        precision = reordered(scaled(pair, -2.0), plates + joint + others)
+        linear = next((naturals.parts[kinds] for kinds in SINGLE if kinds in naturals.parts), None)
         if linear is None:
-            sizes = [naturals.size_text(axis.size) for axis in naturals.axes]
-            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-            linear = Apply("np.zeros", (shape,), naturals.axes)
-        return linear, scaled(pair, -2.0), joint
+            linear = Apply("np.zeros", (_shape(plates + joint, naturals),), plates + joint)
+        linear = reordered(linear, plates + joint)
+        return {"mean": self._solved(naturals, linear, precision, plates, joint), "precision": precision}
 
-    def _solved(self, naturals: Naturals, linear: Array, precision: Array, joint: tuple[Index, ...]) -> Array:
+    def _solved(
+        self,
+        naturals: Naturals,
+        linear: Array,
+        precision: Array,
+        plates: tuple[Index, ...],
+        joint: tuple[Index, ...],
+    ) -> Array:
+        axes = plates + joint
         if not joint:
-            return Apply("quotient", (linear, precision), naturals.axes)
-        if len(joint) == 1 and joint[0] == naturals.axes[-1]:
-            return Apply("solve", (precision, linear), naturals.axes)
-        batch = naturals.axes[: len(naturals.axes) - len(joint)]
-        sizes = [naturals.size_text(axis.size) for axis in (*batch, *joint)]
-        if naturals.axes[len(batch) :] != joint:
-            raise CompilerBug(f"the joint axes of `{naturals.symbol.name}` are not its last ones")
-        shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-        return Apply("solve_over", (precision, linear, shape, str(len(joint))), naturals.axes)
+            return Apply("quotient", (linear, precision), axes)
+        if len(joint) == 1:
+            solved: Array = Apply("solve", (precision, linear), axes)
+        else:
+            solved = Apply("solve_over", (precision, linear, _shape(axes, naturals), str(len(joint))), axes)
+        return solved if axes == naturals.axes else reordered(solved, naturals.axes)
+
+
+def _shape(axes: tuple[Index, ...], naturals: Naturals) -> str:
+    sizes = [naturals.size_text(axis.size) for axis in axes]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

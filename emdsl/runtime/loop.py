@@ -94,7 +94,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What all runs share."""
+    """What all runs share. `prepared`: the data with what no iteration changes, from the first E-step on."""
 
     module: Any
     data: Mapping[str, Any]
@@ -102,6 +102,7 @@ class _Problem:
     tol: float
     accelerate: str | None
     progress: Progress | None
+    prepared: dict[str, Any] = field(default_factory=dict)
 
     def start(
         self, seed: np.random.SeedSequence, init: Mapping[str, Any], latents: Mapping[str, LatentStart]
@@ -118,7 +119,9 @@ class _Problem:
             bad = next(name for name, value in params.items() if not np.isfinite(value).all())
             raise _Degenerate(f"`{bad}` is not finite")
         try:
-            statistics, log_likelihood = self.module.e_step(self.data, params)
+            if not self.prepared:
+                self.prepared.update(self.module.prepare(self.data, params))
+            statistics, log_likelihood = self.module.e_step(self.prepared, params)
             objective = float(self.module.objective(log_likelihood, params))
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error

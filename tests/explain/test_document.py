@@ -26,9 +26,7 @@ UPDATES = {
     "poisson_mixture": (r"\mathrm{rate}_{k} \leftarrow \frac{S^{y}_{k}}{N_{k}}",),
     "normal_mixture_sd": (r"s_{k} \leftarrow \sqrt{",),
     "grouped_proportions": (r"\pi_{gk} \leftarrow \frac{N^{\mathrm{group}}_{kg}}{\sum_{k'} N^{\mathrm{group}}_{k'g}}",),
-    "allele_frequencies": (
-        r"p \leftarrow \frac{2 N^{g}_{0} + N^{g}_{1}}{2 N^{g}_{0} + 2 N^{g}_{1} + 2 N^{g}_{2}}",
-    ),
+    "allele_frequencies": (r"p \leftarrow \frac{2 N^{g}_{0} + N^{g}_{1}}{2 N^{g}_{0} + 2 N^{g}_{1} + 2 N^{g}_{2}}",),
     "bernoulli_mixture_map": (r"\pi_{k} \leftarrow \frac{1 + N_{k}}{K + \sum_{k'} N_{k'}}",),
     "random_intercept": (r"v \leftarrow \frac{S^{y y} - 2 S^{u y} + S^{u u (2)}}{N^{(2)}}",),
 }
@@ -66,18 +64,28 @@ def test_every_parameter_has_a_posterior(name: str) -> None:
 
 def test_a_spread_s_posterior_has_its_gaussian_integrated_out() -> None:
     """The textbook's Normal-inverse-Wishart and Normal-inverse-Gamma: ν + N, and shape + N / 2."""
-    markdown = document(*from_text("""
+    markdown = document(
+        *from_text(
+            """
         model Joint(K = 2)  plate n in N, k in K  param pi : simplex[K] ~ Dirichlet(2)
         param Sigma[k] : cov[D] ~ InvWishart(5, scale=eye(D))  param mu[k] : real[D] ~ MvNormal(1, cov=10*Sigma[k])
         latent z[n] ~ Categorical(pi)  observed x[n] ~ MvNormal(mu[z[n]], cov=Sigma[z[n]])
-    """, "vb")).markdown
+    """,
+            "vb",
+        )
+    ).markdown
     assert r"\mathsf{f}_{k} &= 5 + N_{k}" in markdown
     assert r"\Sigma_{k} \otimes \mathsf{P}_{k}^{-1}" in markdown
     assert r"\mathsf{P}_{k} &= \tfrac{1}{10} + N_{k}" in markdown
-    markdown = document(*from_text("""
+    markdown = document(
+        *from_text(
+            """
         model Conjugate()  plate n in N  given X[n] : real[P]  param v : positive ~ InvGamma(2, scale=3)
         param b : real[P] ~ MvNormal(0, cov=4*v*eye(P))  observed y[n] ~ Normal(X[n] @ b, var=v)
-    """, "vb")).markdown
+    """,
+            "vb",
+        )
+    ).markdown
     assert r"\mathsf{a} &= 2 + \tfrac{1}{2} N" in markdown
     assert r"q(v^{-1}) &= \mathrm{Gamma}" in markdown and r"\left(v^{-1} \mathsf{P}\right)^{-1}" in markdown
 
@@ -108,10 +116,12 @@ def test_no_letter_is_bound_twice_in_one_sum() -> None:
 
 
 def test_a_category_letter_gives_way_to_a_variable() -> None:
-    markdown = document(*from_text("""
+    markdown = document(
+        *from_text("""
         model Clash()  plate n in N  param v : positive  param theta : simplex[3]
         observed y[n] ~ Categorical(theta)  observed c[n] ~ Poisson(v)
-    """)).markdown
+    """)
+    ).markdown
     assert r"[y_{n} = v]" not in markdown
     assert r"v \leftarrow \frac{S^{c}}{N}" in markdown
 

@@ -78,10 +78,12 @@ def test_joint_and_conditional_maximum() -> None:
 
 
 def test_factors_of_one_rate_are_maximised_given_each_other() -> None:
-    found = plan(*from_text("""
+    found = plan(
+        *from_text("""
         model Factors()  plate i in I, j in J  param a[i] : positive  param b[j] : positive
         observed y[i, j] ~ Poisson(a[i] * b[j])
-    """))
+    """)
+    )
     assert not found.joint
     assert [row.why for row in found.rows] == ["given `b`: a conditional maximum", "given the new `a`"]
 

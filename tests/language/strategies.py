@@ -139,9 +139,7 @@ def models(draw: Any) -> Model:
     plates = tuple(draw(plate_over(letter, letters, take[1])) for letter in letters)
     defaults = st.none() | st.integers(-9, 99) | st.floats(allow_nan=False)
     constants = tuple(Constant(name, draw(defaults)) for name in take[1][: draw(st.integers(0, 3))])
-    new = tuple(
-        draw(new_distributions(name)) for name in take[2][: draw(st.integers(0, 2))] if name != "switch"
-    )
+    new = tuple(draw(new_distributions(name)) for name in take[2][: draw(st.integers(0, 2))] if name != "switch")
     declared = tuple(draw(variables(name, letters)) for name in take[3][: draw(st.integers(0, 4))])
     known = st.sampled_from([variable.name for variable in declared]) if declared else None
     fixes: tuple[Fix, ...] = ()

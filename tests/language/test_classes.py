@@ -24,14 +24,14 @@ from .test_text import CHAIN
 
 class PoissonHMM(Model):
     K, S, T = size(2), size(), size()
-    s, k    = plate(S), plate(K)
-    t       = time(T[s])
-    start   = param(simplex[K])
-    A       = param[k](simplex[K])
-    rate    = param[k](positive)
-    z       = latent[s, t]()
+    s, k = plate(S), plate(K)
+    t = time(T[s])
+    start = param(simplex[K])
+    A = param[k](simplex[K])
+    rate = param[k](positive)
+    z = latent[s, t]()
     z[s, 0] = Categorical(start)
-    z[s, t] = Categorical(A[z[s, t-1]])
+    z[s, t] = Categorical(A[z[s, t - 1]])
     y       = observed[s, t](Poisson(rate[z[s, t]]))  # fmt: skip
 
 
@@ -43,7 +43,9 @@ def test_the_contracts_example() -> None:
 def test_the_contracts_example_as_source() -> None:
     source = to_class(parse(CHAIN))
     assert run(source) == parse(CHAIN)
-    assert source == """\
+    assert (
+        source
+        == """\
 from emdsl import (
     Categorical, Model, Poisson, latent, observed, param, plate, positive, simplex, size, time,
 )
@@ -64,6 +66,7 @@ class PoissonHMM(Model):
     z[s, t] = Categorical(A[z[s, t-1]])
     y = observed[s, t](Poisson(rate[z[s, t]]))
 """
+    )
 
 
 class Everything(Model):

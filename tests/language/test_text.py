@@ -78,9 +78,7 @@ def test_a_chain() -> None:
                 Role.OBSERVED,
                 ("s", "t"),
                 definitions=(
-                    Definition(
-                        (s, t), Law("Poisson", ((None, Subscript(Name("rate"), (Subscript(z, (s, t)),))),))
-                    ),
+                    Definition((s, t), Law("Poisson", ((None, Subscript(Name("rate"), (Subscript(z, (s, t)),))),))),
                 ),
             ),
         ),
@@ -142,7 +140,7 @@ def test_places() -> None:
     chain = model.variables[3].definitions[1]
     assert quoted(CHAIN, chain.span) == "z[s, t]"
     assert quoted(CHAIN, chain.law.span) == "Categorical(A[z[s, t-1]])"
-    (_, argument), = chain.law.arguments
+    ((_, argument),) = chain.law.arguments
     assert not isinstance(argument, Law)
     assert [quoted(CHAIN, part.span) for part in walk(argument)] == [
         "A[z[s, t-1]]", "A", "z[s, t-1]", "z", "s", "t-1", "t", "1",

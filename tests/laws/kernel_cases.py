@@ -25,9 +25,9 @@ from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import Atom, Statistic
 from emdsl.arrays.body import Assign, Body, Names
 from emdsl.arrays.expressions import Array, Named
+from emdsl.derive.cavi import entropies
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
-from emdsl.derive.cavi import entropies
 from emdsl.emit.arithmetic import text
 from emdsl.kernels.beta import BetaKernel
 from emdsl.kernels.dirichlet import DirichletKernel
@@ -54,7 +54,9 @@ def numerics() -> SimpleNamespace:
     found: Values = {}
     for module in pkgutil.walk_packages(emdsl.runtime.__path__, "emdsl.runtime."):
         loaded = importlib.import_module(module.name)
-        found |= {name: value for name, value in vars(loaded).items() if getattr(value, "__module__", "") == module.name}
+        found |= {
+            name: value for name, value in vars(loaded).items() if getattr(value, "__module__", "") == module.name
+        }
     return SimpleNamespace(**found)
 
 
@@ -339,23 +341,36 @@ class _InverseWishart:
 
 
 def _gaussian(name: str, plates: tuple[int, ...], event: tuple[int, ...], joint: tuple[int, ...]) -> Case:
-    """`joint`: positions of the axes that are coupled, the last ones."""
+    """`joint`: positions of the axes that are coupled."""
     rng = np.random.default_rng(4)
     shape = plates + event
-    outside = shape[: len(shape) - len(joint)]
-    inner = shape[len(outside) :]
+    free = tuple(place for place in range(len(shape)) if place not in joint)
+    outside, inner = tuple(shape[place] for place in free), tuple(shape[place] for place in joint)
     width = int(np.prod(inner))
+    order = (*free, *joint)
+
+    def joint_last(v: Any) -> Any:
+        """(n…, *outside, width) from values with the variable's own axes, after any others."""
+        lead = np.ndim(v) - len(shape)
+        axes = (*range(lead), *(lead + place for place in order))
+        return np.transpose(v, axes).reshape((*np.shape(v)[:lead], *outside, width))
+
+    def back(v: Any) -> Any:
+        """The inverse of `joint_last` for draws (n, *outside, width)."""
+        return np.transpose(v.reshape((len(v), *outside, *inner)), (0, *(1 + place for place in np.argsort(order))))
+
+    places = (*order, *range(len(shape), len(shape) + len(joint)))
     precision = spread(rng, outside, width).reshape((*outside, *inner, *inner))
-    naturals = {SINGLE: 2 * rng.normal(size=shape), PAIR: -0.5 * precision}
+    naturals = {SINGLE: 2 * rng.normal(size=shape), PAIR: -0.5 * np.transpose(precision, np.argsort(places))}
 
     def law(q: Values) -> Law:
-        mean = np.reshape(q["mean"], (*outside, width))
-        matrix = np.linalg.inv(np.reshape(q["precision"], (*outside, width, width)))
+        mean = joint_last(q["mean"])
+        matrix = np.linalg.inv(np.transpose(q["precision"], places).reshape((*outside, width, width)))
         whole = batch(lambda at: stats.multivariate_normal(mean[at], matrix[at]), outside, 1)
         return Law(
-            lambda v: whole.log_density(np.reshape(v, (*outside, width))),
+            lambda v: whole.log_density(joint_last(v)),
             whole.entropy,
-            lambda rng, n: whole.draw(rng, n).reshape((n, *shape)),
+            lambda rng, n: back(whole.draw(rng, n).reshape((n, *outside, width))),
         )
 
     return Case(
@@ -386,6 +401,7 @@ CASES: tuple[Case, ...] = (
     _gaussian("Gaussian, vector", (2,), (3,), (1,)),
     _gaussian("Gaussian, matrix", (2,), (2, 3), (1, 2)),
     _gaussian("Gaussian, rows of a matrix", (2,), (2, 3), (2,)),
+    _gaussian("Gaussian, columns of a matrix", (2,), (2, 3), (1,)),
     _wishart(False),
     _wishart(True),
 )

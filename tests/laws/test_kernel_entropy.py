@@ -20,5 +20,7 @@ def test_the_entropy_is_that_of_scipy(kernel_case: Case) -> None:
 def test_the_entropy_is_the_log_partition_less_the_expected_exponent(kernel_case: Case) -> None:
     posterior = kernel_case.posterior()
     log_partition = kernel_case.log_partition(kernel_case.naturals, kernel_case.value(np.random.default_rng(0)))
-    exponent = sum(np.sum(natural * kernel_case.expected(kinds, posterior)) for kinds, natural in kernel_case.naturals.items())
+    exponent = sum(
+        np.sum(natural * kernel_case.expected(kinds, posterior)) for kinds, natural in kernel_case.naturals.items()
+    )
     np.testing.assert_allclose(kernel_case.entropy(posterior), log_partition - exponent, rtol=1e-9)

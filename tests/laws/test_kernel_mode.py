@@ -1,6 +1,6 @@
 """The mode of a kernel is a stationary maximum of the exponent.
 
-    d/dε exponent(mode moved by ε) = 0 at ε = 0,        exponent(v) ≤ exponent(mode) for every v
+d/dε exponent(mode moved by ε) = 0 at ε = 0,        exponent(v) ≤ exponent(mode) for every v
 """
 
 from __future__ import annotations

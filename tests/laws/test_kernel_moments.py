@@ -59,7 +59,9 @@ def test_expected_statistics_are_averages_of_draws(kernel_case: Case) -> None:
         assert np.all(np.abs(values.mean(axis=0) - expected) <= error), kinds
 
 
-@pytest.mark.parametrize("kernel_case", [kernel_case for kernel_case in CASES if kernel_case.kernel.name == "Gamma"], ids=str)
+@pytest.mark.parametrize(
+    "kernel_case", [kernel_case for kernel_case in CASES if kernel_case.kernel.name == "Gamma"], ids=str
+)
 def test_the_mean_of_a_power_is_the_mean_of_scipy(kernel_case: Case) -> None:
     """What users read: E v, where v**power is Gamma distributed."""
     from tests.laws.kernel_cases import numerics
@@ -82,7 +84,9 @@ def test_a_moment_that_does_not_exist_is_infinite() -> None:
     np.testing.assert_allclose(found, [np.inf, np.inf, 3.0])
 
 
-@pytest.mark.parametrize("kernel_case", [kernel_case for kernel_case in CASES if kernel_case.kernel.name == "Wishart"], ids=str)
+@pytest.mark.parametrize(
+    "kernel_case", [kernel_case for kernel_case in CASES if kernel_case.kernel.name == "Wishart"], ids=str
+)
 def test_the_mean_of_a_matrix_is_the_mean_of_scipy(kernel_case: Case) -> None:
     from scipy import stats
 
