@@ -54,8 +54,10 @@ class Collapser:
         rest = tuple(item for item in term.atoms if item.variable not in is_local)
         rows = self._rows(factor, local, rest)
         term, rest = self._row_indices_out_of_globals(replace(term, atoms=local + rest), rows, is_local)
-        data = _without_masked_hot(tuple(item for item in rest if self._is_data(item, rows)))
-        globals_ = tuple(item for item in rest if not self._is_data(item, rows))
+        held = {index for item in rest if self._is_global(item) for index in item.references}
+        varying = {*rows, *(index for index in factor.plates if rows and index not in held)}
+        data = _without_masked_hot(tuple(item for item in rest if self._is_data(item, varying)))
+        globals_ = tuple(item for item in rest if not self._is_data(item, varying))
         counted = tuple(
             index
             for index in factor.plates
@@ -183,15 +185,15 @@ class Collapser:
         symbol = self.joint.scope.symbols.get(item.variable)
         return symbol is None or symbol.known
 
-    def _is_data(self, item: Atom, rows: tuple[Index, ...]) -> bool:
-        """Whether an atom is fixed by the data of a row: it varies with the row, or is observed."""
+    def _is_data(self, item: Atom, varying: set[Index]) -> bool:
+        """Whether an atom is fixed by the data of a row: it varies with the row or within it, or is observed."""
         if not self._known(item):
             return False
-        if any(index in item.indices for index in rows):
+        if item.indices & varying:
             return True
         symbol = self.joint.scope.symbols.get(item.variable)
         observed = symbol is not None and symbol.known and bool(symbol.plates)
-        return observed and not rows
+        return observed and not varying
 
     # ---------------------------------------------------------------- statistics
 

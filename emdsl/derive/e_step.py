@@ -18,6 +18,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.expectation import expectation
 from emdsl.derive.layout import Layout, Slot, is_constant, layout
+from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import lower, lower_term
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
@@ -52,7 +53,8 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
         statements += expectation(sweep, plan, setting)
     else:
         arguments.append(plan.width)
-    statements.insert(len(body.statements), _writer(sweep, setting, plan))
+    place = len(body.statements)
+    statements[place:place] = _writer(sweep, setting, plan)
     arguments += [setting.row_count(sweep.plates), setting.repeats(sweep.plates), setting.weights(sweep.plates)]
     contents = "Features and natural parameters" if sweep.block else "Features"
     function = Function(
@@ -182,39 +184,76 @@ def statistic_text(statistic: SufficientStatistic) -> str:
 # ---------------------------------------------------------------- features
 
 
-def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> Nested:
-    """`write(rows, group, out)`: the features of a block of rows; row 0 of `out` stays 1."""
-    body = Body(setting.names)
+def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> list[ProgrammeStatement]:
+    """`write(rows, group, out)`: the features of a block of rows; row 0 of `out` stays 1.
+
+    What belongs to a row through an index array is gathered beforehand, for all rows.
+    """
     lead = sweep.plates[0] if sweep.plates else None
-    moments = RowMoments(
-        body, setting.scope, setting.derived, setting.centred, setting.gated_axes, setting.missing, lead
-    )
-    statements: list[ProgrammeStatement] = []
+    before, body = Body(setting.names), Body(setting.names)
+    moments, whole = _row_moments(body, setting, lead), _row_moments(before, setting, None)
     for feature, slot in plan.features:
         if is_constant(feature):
             continue
-        if slot.packed:
-            operand = moments.operand(feature.atoms[0])
-            own = tuple(index for index in feature.links if index in feature.atoms[0].indices)
-            code = Contraction(1.0, (operand,), own + feature.rows)
-            body.statements.append(_call("write_pairs", code, f"out[{slot.text}]"))
-            continue
-        fast = _one_hot_call(feature, slot, moments, lead)
-        if fast is not None:
-            body.statements.append(fast)
-            continue
-        axes = feature.links + feature.rows
-        value = lower_term(Term(1.0, feature.atoms, feature.inner), axes, moments)
-        covered = _covering(value, axes, setting)
-        if len(feature.links) <= 1 and len(feature.rows) <= 1:
-            body.statements.append(Assign(f"out[{slot.text}]", covered))
+        table = next((item for item in feature.atoms if is_membership(item, feature)), None)
+        if table is not None:
+            body.statements.append(_scattered(feature, slot, table, before, whole, setting))
         else:
-            shaped = Apply("np.reshape", (covered, "(-1, out.shape[1])" if slot.shape else "-1"), axes)
-            body.statements.append(Assign(f"out[{slot.text}]", shaped))
-    statements += body.statements
-    if not statements:
-        statements = [Lines(("pass",))]
-    return Nested("def write(rows, group, out):", tuple(statements))
+            body.statements.append(_written(feature, slot, moments, lead, setting))
+    if before.statements and setting.gated_axes:
+        before.statements.insert(0, Assign("group", "0"))
+    statements: tuple[ProgrammeStatement, ...] = tuple(body.statements) or (Lines(("pass",)),)
+    return [*before.statements, Nested("def write(rows, group, out):", statements)]
+
+
+def _row_moments(body: Body, setting: Setting, lead: str | None) -> RowMoments:
+    return RowMoments(body, setting.scope, setting.derived, setting.centred, setting.gated_axes, setting.missing, lead)
+
+
+def is_membership(item: Atom, feature: Feature) -> bool:
+    """Whether an atom says which row an entry belongs to."""
+    return item.statistic == HOT and item.references[-1] in feature.rows
+
+
+def _scattered(
+    feature: Feature, slot: Slot, table: Atom, before: Body, moments: RowMoments, setting: Setting
+) -> Assign:
+    """A feature of rows that entries belong to through an index array: summed over each row's entries once."""
+    entries = table.references[:-1]
+    if len(entries) != 1 or len(feature.rows) != 1 or not isinstance(entries[0], Index):
+        raise not_compiled("a latent that is reached through an index array of two plates", None)
+    rest = tuple(item for item in feature.atoms if item is not table)
+    inner = tuple(index for index in feature.inner if index != entries[0])
+    axes = (*feature.links, entries[0])
+    value = lower_term(Term(1.0, rest, inner), axes, moments)
+    index, _ = moments.read(table.variable, entries)
+    letter = entries[0].letter
+    if not carried_axes(value):
+        value = Apply("np.ones_like", (index, "float"), axes)
+    size = setting.size_text(feature.rows[0].size)
+    sums = Apply("scatter", (value, index, size, f'data.get("weights.{letter}")'), axes)
+    label = f"{feature_text(feature)} of each row"
+    name = before.define(label, sums, (*feature.links, *feature.rows), f"Σ_{letter} {feature_text(feature)}")
+    read = f"{name.name}[..., rows]"
+    return Assign(f"out[{slot.text}]", f"{read}.reshape(-1, out.shape[1])" if len(feature.links) > 1 else read)
+
+
+def _written(feature: Feature, slot: Slot, moments: RowMoments, lead: str | None, setting: Setting) -> Assign:
+    """The statement that fills one feature of a block of rows."""
+    if slot.packed:
+        operand = moments.operand(feature.atoms[0])
+        own = tuple(index for index in feature.links if index in feature.atoms[0].indices)
+        return _call("write_pairs", Contraction(1.0, (operand,), own + feature.rows), f"out[{slot.text}]")
+    fast = _one_hot_call(feature, slot, moments, lead)
+    if fast is not None:
+        return fast
+    axes = feature.links + feature.rows
+    value = lower_term(Term(1.0, feature.atoms, feature.inner), axes, moments)
+    covered = _covering(value, axes, setting)
+    if len(feature.links) <= 1 and len(feature.rows) <= 1:
+        return Assign(f"out[{slot.text}]", covered)
+    shaped = Apply("np.reshape", (covered, "(-1, out.shape[1])" if slot.shape else "-1"), axes)
+    return Assign(f"out[{slot.text}]", shaped)
 
 
 def _covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:

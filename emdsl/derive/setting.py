@@ -167,4 +167,15 @@ class Setting:
             for axis, (size, _) in enumerate(symbol.axes):
                 if isinstance(size, str) and size not in self.scope.numbers:
                     found.setdefault(size, f"{holder}.shape[{axis}]")
+        if data:
+            for symbol in self.scope.symbols.values():
+                for size, _ in symbol.axes:
+                    table = self.index_array(size) if isinstance(size, str) else None
+                    if table is not None and isinstance(size, str) and size not in self.scope.numbers:
+                        found.setdefault(size, f'largest(data, "{size}", "{table}")')
         return [(self.names.of(size), text) for size, text in found.items()]
+
+    def index_array(self, size: str | int) -> str | None:
+        """A known variable that indexes an axis of this size, if there is one."""
+        tables = (name for name, symbol in self.scope.symbols.items() if symbol.known and symbol.categories == size)
+        return next((name for name in tables if self.is_data(name)), None)

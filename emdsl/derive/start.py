@@ -68,7 +68,7 @@ def _distance(code: SweepCode) -> str:
 
 
 def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
-    """Data, and sizes from the data: from an axis, from a bound value, or as the largest index + 1."""
+    """Data, and sizes from the data: from an axis, from the largest index, or as they were bound."""
     listed = list(setting.sources(data=True))
     have = {name for name, _ in listed}
     for symbol in setting.scope.symbols.values():
@@ -76,16 +76,8 @@ def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
             identifier = setting.size_text(size)
             if isinstance(size, str) and size not in setting.scope.numbers and identifier not in have:
                 have.add(identifier)
-                listed.append((identifier, _size_source(size, setting)))
+                listed.append((identifier, f'data["{size}"]'))
     return tuple(listed)
-
-
-def _size_source(size: str, setting: Setting) -> str:
-    indexed = [name for name, symbol in setting.scope.symbols.items() if symbol.known and symbol.categories == size]
-    if not indexed:
-        return f'data["{size}"]'
-    largest = f'int(np.nanmax(data["{indexed[0]}"])) + 1'
-    return f'data["{size}"] if "{size}" in data else {largest}'
 
 
 def _neutral(symbol: Symbol, setting: Setting) -> str:

@@ -13,6 +13,7 @@ from tests.numerics.models import (
     DIAGONAL,
     FULL,
     POISSON,
+    PRECISION,
     SPHERICAL,
     TIED,
     Values,
@@ -102,11 +103,24 @@ def test_random_starts_find_an_interior_optimum_beside_singletons(name: str) -> 
         assert np.min(spread) > 1e-4 and monotone(fit.history)
 
 
-def test_an_emitted_step_onto_a_point_says_which_component() -> None:
+@pytest.mark.parametrize(("spelling", "value"), [("sd", 1e-3), ("var", 1e-6), ("prec", 1e6)])
+def test_an_emitted_step_onto_a_point_says_which_component(spelling: str, value: float) -> None:
+    """However the spread is spelled."""
     x = np.concatenate([np.random.default_rng(0).normal(size=20), [9.0]])
-    module, data = emitted(DEVIATION, x=x)
-    params = {"pi": np.array([0.9, 0.1]), "mu": np.array([0.0, 9.0]), "s": np.array([1.0, 1e-3])}
+    module, data = emitted(DEVIATION.replace("sd=", f"{spelling}="), x=x)
+    params = {"pi": np.array([0.9, 0.1]), "mu": np.array([0.0, 9.0]), "s": np.array([1.0, value])}
     with pytest.raises(module.DegenerateError, match=r"`s` .*1"):
+        for _ in range(5):
+            params = module.m_step(module.e_step(data, params)[0], params)
+
+
+@pytest.mark.parametrize("text", [FULL, PRECISION], ids=["cov", "prec"])
+def test_an_emitted_matrix_step_onto_a_point_says_which_component(text: str) -> None:
+    x = np.vstack([clusters(20), [[30.0, -30.0]]])
+    module, data = emitted(text, x=x)
+    key = "S" if text == FULL else "L"
+    params = {"pi": np.array([0.9, 0.1]), "mu": np.array([[2.0, 2.0], x[-1]]), key: np.tile(np.eye(2), (2, 1, 1))}
+    with pytest.raises(module.DegenerateError, match=rf"`{key}` .*1"):
         for _ in range(5):
             params = module.m_step(module.e_step(data, params)[0], params)
 

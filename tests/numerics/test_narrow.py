@@ -15,6 +15,7 @@ from tests.numerics.models import (
     FULL,
     MISSING,
     MISSING_FULL,
+    PRECISION,
     SPHERICAL,
     Array,
     emitted,
@@ -23,6 +24,10 @@ from tests.numerics.models import (
 )
 
 RATIOS = (1e-3, 1e-5, 1e-7)
+TEXTS = {
+    "diagonal": DIAGONAL, "spherical": SPHERICAL, "full": FULL, "precision": PRECISION, "missing": MISSING,
+    "missing, full": MISSING_FULL,
+}  # fmt: skip
 
 
 def _clusters(ratio: float, d: int = 2) -> Array:
@@ -116,14 +121,18 @@ def test_one_narrow_cluster_beside_a_wide_one(ratio: float) -> None:
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize("text", [DIAGONAL, SPHERICAL, FULL], ids=["diagonal", "spherical", "full"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_narrow_clusters_are_found(text: str, ratio: float) -> None:
     rng = np.random.default_rng(6)
     x = np.repeat([[0.0, 0.0], [1.0, 1.0]], 30, axis=0) + ratio * rng.normal(size=(60, 2))
     fit = model(text).fit(x=x, n_init=3)
     assert fit.converged and monotone(fit.history)
     np.testing.assert_allclose(np.sort(fit.params["mu"], axis=0), [[0, 0], [1, 1]], atol=ratio)
-    spread = fit.params["v"] if "v" in fit.params else np.diagonal(fit.params["S"], axis1=1, axis2=2)
+    if "v" in fit.params:
+        spread = fit.params["v"]
+    else:
+        matrix = fit.params["S"] if "S" in fit.params else np.linalg.inv(fit.params["L"])
+        spread = np.diagonal(matrix, axis1=1, axis2=2)
     np.testing.assert_allclose(spread, ratio**2, rtol=0.6)
 
 

@@ -59,7 +59,7 @@ MODELS: dict[str, tuple[str, Values, tuple[str, ...]]] = {
     "Poisson": (POISSON, _counts(), ("em", "hard")),
     "classes": (CLASSES, _binary(), ("em", "hard")),
     "categories": (CATEGORIES, _binary(), ("em", "hard")),
-    "regression": (REGRESSION, _line(), ("em", "hard")),
+    "regression": (REGRESSION, _line(), ("em",)),
     "factors": (FACTORS, _vectors(4), ("em",)),
     "Bayesian": (BAYESIAN, _vectors(), ("vb",)),
 }

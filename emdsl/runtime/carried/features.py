@@ -47,3 +47,16 @@ def row_weights(data: dict[str, np.ndarray], plates: tuple[str, ...], shape: tup
     for place, weights in found:
         result *= np.reshape(weights, [-1 if axis == place else 1 for axis in range(len(shape))])
     return result
+
+
+def scatter(values: np.ndarray, index: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Sums of (…, entry) over the entries that belong to each of `size` rows: (…, row)."""
+    flat = np.broadcast_to(values, (*values.shape[:-1], len(index))).reshape(-1, len(index))
+    flat = flat if weights is None else flat * weights
+    sums = [np.bincount(index, weights=row, minlength=size) for row in flat]
+    return np.reshape(sums, (*values.shape[:-1], size))
+
+
+def largest(data: dict[str, np.ndarray], size: str, table: str) -> int:
+    """A size as it was bound, or as the largest index + 1."""
+    return int(data[size]) if size in data else int(np.nanmax(data[table])) + 1
