@@ -158,6 +158,12 @@ class Bound:
         if strict:
             self._refuse_approximations(method)
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
+        for letter in weights or {}:
+            if letter not in source.program.module.WEIGHTED:
+                raise DataError(
+                    f"weights on plate `{letter}` are not compiled yet for this model: some latent or parameter is "
+                    f"shared by entries of different weight; repeat the entries instead"
+                )
         start, latents = split_init(self.bound_model, init or {})
         with progress_bar(progress, 1 if init else n_init, max_iter) as report:
             outcome = run(

@@ -11,7 +11,7 @@ from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapser
-from emdsl.derive.e_step import SweepCode, e_step_codes
+from emdsl.derive.e_step import SweepCode, e_step_codes, is_membership
 from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.functions import (
     e_step_function,
@@ -42,8 +42,6 @@ def _blocks(bound: BoundModel, centred: CentredJoint) -> tuple[LocalBlock, ...]:
         kind = types[variable.name].kind
         if kind not in ("index", "real"):
             raise not_compiled(f"the {kind} latent `{variable.name}`", variable.span)
-        if not variable.plates:
-            raise not_compiled(f"the latent `{variable.name}`, which no plate repeats", variable.span)
         plates[variable.name] = variable.plates
     for item in centred.centred:
         if item.base is not None:
@@ -158,9 +156,31 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
         ("SUPPORTS", repr(supports)),
         ("UPDATES", repr(_update_blocks(steps, setting))),
         ("OBJECTIVE", f'"{target}"'),
+        ("WEIGHTED", repr(_weighted(bound, setting))),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
+
+
+def _weighted(bound: BoundModel, setting: Setting) -> tuple[str, ...]:
+    """Plates whose weights the module honours: those that hold whole rows, or entries that rows gather."""
+    refused: set[str] = set()
+    for name, term in setting.collapsed.terms:
+        plates = {letter for _, letter in setting.scope.symbols[name].plates}
+        for item in term.atoms:
+            statistic = setting.collapsed.statistic(item.variable)
+            if statistic is not None:
+                feature = statistic.feature
+                gathered = {
+                    getattr(reference, "letter", "")
+                    for other in feature.atoms
+                    if is_membership(other, feature)
+                    for reference in other.references[:-1]
+                }
+                plates -= {index.letter for index in feature.rows} | gathered
+        refused |= plates
+    letters = [plate.letter for plate in bound.checked.model.plates]
+    return tuple(letter for letter in letters if letter not in refused)
 
 
 def _supports(name: str, setting: Setting) -> dict[str, str]:
