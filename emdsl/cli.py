@@ -86,12 +86,13 @@ def info(model: ModelFile, settings: Settings = None, method: Method = "em") -> 
 def derive(
     model: ModelFile,
     settings: Settings = None,
+    method: Method = "em",
     latex: Annotated[bool, typer.Option(help="LaTeX instead of markdown.")] = False,
     output: Output = None,
 ) -> None:
     """Write the derivation of the algorithm."""
     with _mistakes_reported():
-        derivation = _bound(model, settings).derivation
+        derivation = _bound(model, settings).program(method).derivation
         _write(derivation.latex if latex else derivation.markdown, output)
 
 

@@ -9,7 +9,7 @@ Spans are for messages only and take no part in equality.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from emdsl.errors import Span
@@ -183,3 +183,21 @@ def walk(node: Expression) -> Iterator[Expression]:
 def names(node: Expression) -> frozenset[str]:
     """All names that occur, letters and sizes included."""
     return frozenset(part.name for part in walk(node) if isinstance(part, Name))
+
+
+def renamed(node: Expression, names_: Mapping[str, str]) -> Expression:
+    """The expression with names replaced."""
+    match node:
+        case Name(name):
+            return Name(names_.get(name, name), node.span)
+        case Subscript(base, indices):
+            return Subscript(renamed(base, names_), tuple(renamed(item, names_) for item in indices), node.span)
+        case Call(function, arguments):
+            return Call(function, tuple(renamed(item, names_) for item in arguments), node.span)
+        case Binary(operator, left, right):
+            return Binary(operator, renamed(left, names_), renamed(right, names_), node.span)
+        case Unary(operator, operand):
+            return Unary(operator, renamed(operand, names_), node.span)
+        case Array(items):
+            return Array(tuple(renamed(item, names_) for item in items), node.span)
+    return node

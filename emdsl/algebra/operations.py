@@ -23,6 +23,7 @@ from emdsl.algebra.terms import (
     LOG,
     LOG1M,
     LOGDET,
+    QUADRATIC,
     STRUCTURE,
     Atom,
     Polynomial,
@@ -202,6 +203,8 @@ class Operations:
         return all(self.is_known(item) for term in value.terms for item in term.atoms)
 
     def is_known(self, item: Atom) -> bool:
+        if item.statistic == QUADRATIC:
+            return False
         if item.variable == STRUCTURE or item.variable in self.derived:
             return True
         symbol = self.scope.symbols.get(item.variable)

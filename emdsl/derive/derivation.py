@@ -85,8 +85,10 @@ def derive(bound: BoundModel, method: str) -> Derivation:
     forms: dict[str, PosteriorForm] = {}
     if method == "vb":
         with_prior = [v.name for v in model.variables if v.name in free and v.definitions]
-        forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans)
+        groups = [group for request in model.factorisations for group in request.groups]
+        forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
+    _check_factorisation(bound, blocks, forms)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms)
     names = Names()
     for name in (*joint.scope.symbols, *bound.constants):
@@ -160,6 +162,21 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
+
+
+def _check_factorisation(bound: BoundModel, blocks: tuple[LocalBlock, ...], forms: dict[str, PosteriorForm]) -> None:
+    """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence."""
+    together = [set(block.variables) for block in blocks]
+    together += [{form.variable, form.scale} for form in forms.values() if form.scale is not None]
+    for request in bound.checked.model.factorisations:
+        for group in request.groups:
+            if len(group) > 1 and not any(set(group) <= block for block in together):
+                names = " and ".join(f"`{name}`" for name in group)
+                raise not_compiled(
+                    f"one posterior for {names}", request.span, "leave the factorisation to the compiler"
+                )
+            if any(block & set(group) and not block <= set(group) for block in together):
+                raise not_compiled("a factorisation that breaks an exact block", request.span, "leave it out")
 
 
 def _weighted(bound: BoundModel, setting: Setting) -> tuple[str, ...]:

@@ -250,7 +250,7 @@ def _written(feature: Feature, slot: Slot, moments: RowMoments, lead: str | None
     axes = feature.links + feature.rows
     value = lower_term(Term(1.0, feature.atoms, feature.inner), axes, moments)
     covered = _covering(value, axes, setting)
-    if len(feature.links) <= 1 and len(feature.rows) <= 1:
+    if len(feature.links) <= 1 and len(feature.rows) == 1:
         return Assign(f"out[{slot.text}]", covered)
     shaped = Apply("np.reshape", (covered, "(-1, out.shape[1])" if slot.shape else "-1"), axes)
     return Assign(f"out[{slot.text}]", shaped)

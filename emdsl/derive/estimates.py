@@ -84,10 +84,30 @@ def posterior_entries(setting: Setting) -> list[str]:
     for form in setting.forms.values():
         parts = [f'"mean": {_mean(form.variable, setting)}']
         parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
-        if form.kernel == "Gaussian" and form.scale is None:
-            joint = len(form.joint)
-            precision = _param(form, "precision")
-            spread = f'"cov": inverse_over({precision}, {joint})' if joint else f'"var": 1 / {precision}'
-            parts.append(spread)
+        if form.kernel == "Gaussian":
+            parts += _spread(form, setting)
         entries.append(f'"{form.variable}": {{{", ".join(parts)}}}')
     return entries
+
+
+def _spread(form: PosteriorForm, setting: Setting) -> list[str]:
+    """The covariance or variance of a Gaussian posterior, its spread integrated out: E[1/s] P⁻¹."""
+    precision = _param(form, "precision")
+    joint = len(form.joint)
+    relative = f"inverse_over({precision}, {joint})" if joint else f"1 / {precision}"
+    if form.scale is None:
+        return [f'"{"cov" if joint else "var"}": {relative}']
+    scale = setting.forms[form.scale]
+    if scale.kernel == "Wishart":
+        if joint:
+            return []
+        matrix = _param(scale, "scale") if scale.inverted else f"inverse({_param(scale, 'scale')})"
+        mean = f"inverse_wishart_mean({_param(scale, 'df')}, {matrix})"
+        return [f'"cov": {mean} / np.asarray({precision})[..., None, None]']
+    size = len(setting.scope.symbols[form.variable].axes) - joint
+    if len(setting.scope.symbols[form.scale].axes) not in (0, size):
+        return []
+    order = -form.scale_power / scale.power
+    factor = f"power_moment({_param(scale, 'shape')}, {_param(scale, 'rate')}, {order!r})"
+    places = f"np.asarray({factor})[{', '.join(('...', *['None'] * (2 * joint)))}]" if joint else factor
+    return [f'"{"cov" if joint else "var"}": {places} * {relative}' if joint else f'"var": {factor} / {precision}']

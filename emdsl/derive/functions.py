@@ -284,7 +284,8 @@ def _posterior_entries(code: SweepCode, table: str, body: list[ProgrammeStatemen
         tabled = f"{table}[:{' * '.join(states)}].reshape({', '.join(states)}, -1)"
         marginal = f"{tabled}.sum(axis={others})" if others else f"{table}[:{states[0]}]"
         target = setting.names.of(f"probabilities {name}")
-        body.append(Assign(target, f"{marginal}.T.reshape({plates}, {states[position]})"))
+        shape = ", ".join((*filter(None, [plates]), states[position]))
+        body.append(Assign(target, f"{marginal}.T.reshape({shape})"))
         entries.append(f'"{name}": {{"probabilities": {target}}}')
     for name in block.gaussian:
         entries.append(_gaussian_entry(code, name, table, states, plates, body, setting))
@@ -310,13 +311,18 @@ def _gaussian_entry(
     base = setting.centred[name].base if name in setting.centred else None
     if base is not None:
         return f'"{base}": {{"mean": {mean} + {setting.names.of(f"origin {name}")}}}'
-    shape = ", ".join((plates, *event))
+    shape = ", ".join((*filter(None, [plates]), *event)) or "()"
     if pair is None:
         return f'"{name}": {{"mean": {mean}.reshape({shape})}}'
     second = setting.names.of(f"second {name}")
     body.append(Assign(second, f"{table}[{pair.start}:{pair.stop}].reshape({count}, {size}, {size}, -1).sum(axis=0)"))
     spread = setting.names.of(f"{'covariance' if event else 'variance'} {name}")
-    body.append(Assign(spread, f"covariances({mean}, {second}).reshape({', '.join((plates, *event, *event))})"))
+    body.append(
+        Assign(
+            spread,
+            f"covariances({mean}, {second}).reshape({', '.join((*filter(None, [plates]), *event, *event)) or '()'})",
+        )
+    )
     return f'"{name}": {{"mean": {mean}.reshape({shape}), "{"cov" if event else "var"}": {spread}}}'
 
 

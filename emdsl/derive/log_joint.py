@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource
 from emdsl.algebra.operations import Derived, NotPolynomial
 from emdsl.algebra.symbols import Scope, Symbol
@@ -161,7 +161,7 @@ def _factor(
     ).terms
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
-    quadratics = tuple(_whole(term, expansion.quadratics) for term in marked)
+    quadratics = tuple(_whole(term, expansion.quadratics, definition.law) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
 
@@ -186,8 +186,10 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
     return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
 
 
-def _whole(term: Term, quadratics: list[Quadratic]) -> QuadraticTerm:
-    (marker,) = (item for item in term.atoms if item.statistic == QUADRATIC)
+def _whole(term: Term, quadratics: list[Quadratic], law: Law) -> QuadraticTerm:
+    marker, *others = (item for item in term.atoms if item.statistic == QUADRATIC)
+    if others:
+        raise not_compiled("a product of squares of unknowns", law.span)
     quadratic = quadratics[int(marker.variable)]
     axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
     replacement = dict(zip(axes, marker.references, strict=True))
@@ -215,8 +217,9 @@ def _log_density(
     if custom is not None:
         expressions = [argument for _, argument in law.arguments]
         bindings = dict(zip((name for name, _ in custom.parameters), expressions, strict=True))
-        expansion.arguments = {custom.subject[0]: subject, **_plain(bindings, law)}
-        return expansion.expand(custom.log_density)
+        own = {custom.subject[0]: subject, **_plain(bindings, law)}
+        expansion.arguments = {f"@{name}": value for name, value in own.items()}
+        return expansion.expand(renamed(custom.log_density, {name: f"@{name}" for name in own}))
     if law.family == "switch":
         return _switch(law, subject, variable, bound, expansion)
     if law.family == "PointMass":

@@ -65,15 +65,17 @@ def posterior_forms(
     source: IndexSource,
     symmetric: frozenset[str],
     spans: Mapping[str, Span | None],
+    groups: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, PosteriorForm]:
-    """The form of the posterior of each of `names`."""
+    """The form of the posterior of each of `names`; `groups` asks for factors: names in two of them stay apart."""
     forms: dict[str, PosteriorForm] = {}
     taken: set[str] = set()
     for name in sorted(names, key=lambda name: scope.symbols[name].kind != "real"):
         symbol = scope.symbols[name]
         own = normal_form([term for term in terms if name in term.variables()], symmetric)
         reduced, cancelled = cancel(own, frozenset({name}), scope) if symbol.kind == "real" else (own, ())
-        scales = [scale for scale in cancelled if scale in names and scale not in taken]
+        apart = {other for group in groups if name not in group for other in group if _in_any(name, groups)}
+        scales = [scale for scale in cancelled if scale in names and scale not in taken | apart]
         joint_with = scales[0] if len(scales) == 1 == len(cancelled) else None
         used = reduced if joint_with else own
         collected = conditional(symbol, used, source)
@@ -95,6 +97,10 @@ def posterior_forms(
             form = _scaled(form, own, joint_with, scope)
         forms[name] = form
     return {name: forms[name] for name in names}
+
+
+def _in_any(name: str, groups: Sequence[tuple[str, ...]]) -> bool:
+    return any(name in group for group in groups)
 
 
 def _scaled(form: PosteriorForm, terms: Sequence[Term], scale: str, scope: Scope) -> PosteriorForm:

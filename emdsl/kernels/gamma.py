@@ -43,7 +43,8 @@ class GammaKernel:
             numerator, denominator = scaled(power_part, power), scaled(log_part, -1.0)
         numerator, denominator = common_factor(numerator, denominator)
         name = f'"{naturals.symbol.name}"'
-        return Apply("positive_root", (numerator, denominator, abs(1.0 / power), name), naturals.axes)
+        function = "positive_root" if power > 0 else "spread_root"
+        return Apply(function, (numerator, denominator, abs(1.0 / power), name), naturals.axes)
 
     def posterior(self, naturals: Naturals) -> Posterior:
         power = naturals.exponent()

@@ -106,7 +106,7 @@ class Coordinates:
             if not count:
                 result[name] = chart.base
                 continue
-            coordinates = chart.coordinates(chart.base).copy()
+            coordinates = np.array(chart.coordinates(chart.base))
             coordinates[chart.free] = vector[start : start + count]
             start += count
             result[name] = chart.value(coordinates)

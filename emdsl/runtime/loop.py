@@ -264,7 +264,7 @@ def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_col
         except _Degenerate as reason:
             reasons.append(str(reason))
             continue
-        name = collapsed(problem.module, problem.data, one.state.params) if one.converged else None
+        name = collapsed(problem.module, problem.data, one.state.params)
         if name is not None:
             reasons.append(f"a component of `{name}` collapsed, where the {problem.module.OBJECTIVE} has no maximum")
         if name is None or keep_collapsed:

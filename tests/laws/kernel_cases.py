@@ -89,7 +89,7 @@ class Law:
 
 
 def batch(frozen: Any, shape: tuple[int, ...], entry: int) -> Law:
-    """Independent laws at every place of `shape`; each draws arrays of rank `entry`. `frozen(place)` is of scipy.stats."""
+    """Independent laws at every place of `shape`, `frozen(place)` of scipy.stats; each draws arrays of rank `entry`."""
     laws = {place: frozen(place) for place in np.ndindex(shape)}
 
     def draw(rng: np.random.Generator, n: int) -> Any:
@@ -127,8 +127,9 @@ class Case:
 
     @property
     def symbol(self) -> Symbol:
-        listed = lambda sizes, stem: tuple((size, f"{stem}{place}") for place, size in enumerate(sizes))  # noqa: E731
-        return Symbol(VARIABLE, False, self.kind, listed(self.plates, "p"), listed(self.event, "e"))
+        plates = tuple((size, f"p{place}") for place, size in enumerate(self.plates))
+        event = tuple((size, f"e{place}") for place, size in enumerate(self.event))
+        return Symbol(VARIABLE, False, self.kind, plates, event)
 
     @property
     def power(self) -> float:
@@ -173,7 +174,7 @@ class Case:
 
     def _lowered(self, naturals: Mapping[Kinds, Any]) -> tuple[Naturals, Values]:
         source = IndexSource()
-        axes = tuple(source.fresh(size, letter) for size, letter in self.symbol.axes)
+        axes = indices(source, self.symbol)
         other = tuple(source.copy_of(axis) if place in self.joint else axis for place, axis in enumerate(axes))
         parts, values = {}, {}
         for number, (kinds, value) in enumerate(naturals.items()):
@@ -205,7 +206,7 @@ class Case:
         """E[statistic] under q, as emitted."""
         moments, body, values = self.moments(posterior)
         source = moments.source
-        axes = tuple(source.fresh(size, letter) for size, letter in self.symbol.axes)
+        axes = indices(source, self.symbol)
         kind, exponent = kinds[0]
         statistic = Statistic(kind, exponent)
         if kinds == PAIR:
@@ -243,6 +244,11 @@ def moments_of(
         for key in form.keys
     }
     return moments, body, values
+
+
+def indices(source: IndexSource, symbol: Symbol) -> tuple[Index, ...]:
+    """Fresh axes of a variable."""
+    return tuple(source.fresh(size, letter) for size, letter in symbol.axes)
 
 
 def outer(one: Any, other: Any, joint: tuple[int, ...]) -> Any:
@@ -407,8 +413,3 @@ CASES: tuple[Case, ...] = (
 )
 #: Cases of which some statistic does not occur: its natural parameter is zero, and no array stands for it.
 PARTIAL: tuple[Case, ...] = (_beta("Beta, only log", (LOG,)), _beta("Beta, only log1m", (LOG1M,)))
-
-
-def indices(source: IndexSource, symbol: Symbol) -> tuple[Index, ...]:
-    """Fresh axes of a variable."""
-    return tuple(source.fresh(size, letter) for size, letter in symbol.axes)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from tests.laws.kernel_cases import CASES, MATRIX, PAIR, Case
+from tests.laws.kernel_cases import CASES, MATRIX, PAIR, Case, numerics
 
 EVERY = pytest.mark.parametrize("kernel_case", CASES, ids=str)
 
@@ -64,12 +65,8 @@ def test_expected_statistics_are_averages_of_draws(kernel_case: Case) -> None:
 )
 def test_the_mean_of_a_power_is_the_mean_of_scipy(kernel_case: Case) -> None:
     """What users read: E v, where v**power is Gamma distributed."""
-    from tests.laws.kernel_cases import numerics
-
     posterior = kernel_case.posterior()
     found = numerics().power_moment(posterior["shape"], posterior["rate"], 1 / kernel_case.power)
-    from scipy import stats
-
     for at in np.ndindex(kernel_case.shape):
         shape, rate = posterior["shape"][at], posterior["rate"][at]
         expected = stats.gengamma.mean(shape, kernel_case.power, scale=rate ** (-1 / kernel_case.power))
@@ -78,8 +75,6 @@ def test_the_mean_of_a_power_is_the_mean_of_scipy(kernel_case: Case) -> None:
 
 def test_a_moment_that_does_not_exist_is_infinite() -> None:
     """E 1/u under Gamma(shape ≤ 1) diverges."""
-    from tests.laws.kernel_cases import numerics
-
     found = numerics().power_moment(np.array([0.5, 1.0, 2.0]), np.array([1.0, 1.0, 3.0]), -1.0)
     np.testing.assert_allclose(found, [np.inf, np.inf, 3.0])
 
@@ -88,14 +83,10 @@ def test_a_moment_that_does_not_exist_is_infinite() -> None:
     "kernel_case", [kernel_case for kernel_case in CASES if kernel_case.kernel.name == "Wishart"], ids=str
 )
 def test_the_mean_of_a_matrix_is_the_mean_of_scipy(kernel_case: Case) -> None:
-    from scipy import stats
-
-    from tests.laws.kernel_cases import numerics
-
     posterior = kernel_case.posterior()
-    own, law = (numerics().wishart_mean, stats.wishart) if MATRIX in kernel_case.naturals else (
-        numerics().inverse_wishart_mean, stats.invwishart,
-    )  # fmt: skip
+    own, law = numerics().inverse_wishart_mean, stats.invwishart
+    if MATRIX in kernel_case.naturals:
+        own, law = numerics().wishart_mean, stats.wishart
     found = own(posterior["df"], posterior["scale"])
     for at in np.ndindex(kernel_case.plates):
         np.testing.assert_allclose(found[at], law.mean(posterior["df"][at], posterior["scale"][at]), rtol=1e-12)

@@ -1,7 +1,7 @@
 """Local kernels: the expected statistics of the rows' latents, and their log partitions.
 
     softmax         exponent = Σ_s [z = s] η_s
-    gaussian_rows   exponent = Σ_s [z = s] (η_s + h_sᵀ v + vᵀ Q_s v),   some entries of v known, the others integrated out
+    gaussian_rows   exponent = Σ_s [z = s] (η_s + h_sᵀ v + vᵀ Q_s v),   unknown entries of v integrated out
 
 The gradient of each row's log partition with respect to a natural parameter is the expected statistic. Rows are last.
 """

@@ -17,8 +17,12 @@ _LINE = "model M(K = 2)  plate n in N, k in K  param pi : simplex[K]  latent z[n
 
 FULL = f"{_MIXTURE}  param mu[k] : real[D]  param S[k] : cov[D]  observed x[n] ~ MvNormal(mu[z[n]], cov=S[z[n]])"
 TIED = f"{_MIXTURE}  param mu[k] : real[D]  param S : cov[D]  observed x[n] ~ MvNormal(mu[z[n]], cov=S)"
-DIAGONAL = f"{_MIXTURE}  param mu[k, d] : real  param v[k, d] : positive  observed x[n, d] ~ Normal(mu[z[n], d], var=v[z[n], d])"
-SPHERICAL = f"{_MIXTURE}  param mu[k, d] : real  param v[k] : positive  observed x[n, d] ~ Normal(mu[z[n], d], var=v[z[n]])"
+DIAGONAL = f"""
+    {_MIXTURE}  param mu[k, d] : real  param v[k, d] : positive  observed x[n, d] ~ Normal(mu[z[n], d], var=v[z[n], d])
+"""
+SPHERICAL = f"""
+    {_MIXTURE}  param mu[k, d] : real  param v[k] : positive  observed x[n, d] ~ Normal(mu[z[n], d], var=v[z[n]])
+"""
 DEVIATION = f"{_LINE}  param mu[k] : real  param s[k] : positive  observed x[n] ~ Normal(mu[z[n]], sd=s[z[n]])"
 PRECISION = f"{_MIXTURE}  param mu[k] : real[D]  param L[k] : cov[D]  observed x[n] ~ MvNormal(mu[z[n]], prec=L[z[n]])"
 MISSING = DIAGONAL.replace("observed x[n, d]", "observed x[n, d] missing")
@@ -31,7 +35,10 @@ BAYESIAN = """
     param L[k] : cov[D] ~ Wishart(D + 2, scale=eye(D) / 5)  param mu[k] : real[D] ~ MvNormal(0, prec=0.01 * L[k])
     latent z[n] ~ Categorical(pi)  observed x[n] ~ MvNormal(mu[z[n]], prec=L[z[n]])
 """
-REGRESSION = f"{_LINE}  given X[n] : real[P]  param b[k] : real[P]  param s[k] : positive  observed y[n] ~ Normal(X[n] @ b[z[n]], sd=s[z[n]])"
+REGRESSION = f"""
+    {_LINE}  given X[n] : real[P]  param b[k] : real[P]  param s[k] : positive
+    observed y[n] ~ Normal(X[n] @ b[z[n]], sd=s[z[n]])
+"""
 FACTORS = """
     model M(H = 1)  plate n in N, d in D  param W[d] : real[H]  param m[d] : real  param v[d] : positive
     latent f[n] ~ MvNormal(zeros(H), cov=eye(H))  observed x[n, d] ~ Normal(m[d] + W[d] @ f[n], var=v[d])

@@ -29,6 +29,7 @@ for _ in range(3):
     print(log_likelihood.hex(), *(float(v).hex() for name in statistics for v in np.ravel(statistics[name])))
     params = module.m_step(statistics, params)
 """
+ONE_PROCESSOR = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
 
 
 def _at_start(name: str, method: str) -> tuple[Any, Values, Values]:
@@ -102,12 +103,11 @@ def test_threads_do_not_matter() -> None:
     """To the last digit, in processes with one thread and with two, and on one processor."""
     outputs = []
     root = Path(__file__).parents[2]
-    for threads, processors in (("1", None), ("2", None), ("2", "0")):
-        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONPATH": str(root)}
-        pinned = f"import os; os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})\n" if processors else ""
-        done = subprocess.run(
-            [sys.executable, "-c", pinned + SCRIPT], env=environment, cwd=root, capture_output=True, text=True, check=True
-        )
+    for threads, pinned in (("1", False), ("2", False), ("2", True)):
+        counts = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        environment = {**os.environ, **counts, "PYTHONPATH": str(root)}
+        command = [sys.executable, "-c", (ONE_PROCESSOR if pinned else "") + SCRIPT]
+        done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True)
         outputs.append(done.stdout)
     assert outputs[0].count("\n") == 3
     assert outputs[0] == outputs[1] == outputs[2]

@@ -1,4 +1,4 @@
-"""Components that receive nothing, or a single point: an interior optimum, or an error that names them and the remedy."""
+"""Components that receive nothing, or a single point: an interior optimum, or an error with a name and a remedy."""
 
 from __future__ import annotations
 
@@ -132,14 +132,14 @@ def test_a_constant_column_is_named(name: str) -> None:
     if name == "spherical":
         assert _finite(model(SPREADS[name]).fit(x=x, n_init=3).params)
         return
-    with pytest.raises(Error, match="`[Svx]`") as caught:
+    with pytest.raises(Error, match=r"`[Svx]`") as caught:
         model(SPREADS[name]).fit(x=x, n_init=3)
     assert _named(caught.value)
 
 
 @pytest.mark.parametrize("name", SPREADS)
 def test_identical_rows_are_refused_by_name(name: str) -> None:
-    with pytest.raises(FitError, match="`[Sv]`"):
+    with pytest.raises(FitError, match=r"`[Sv]`"):
         model(SPREADS[name]).fit(x=np.full((20, 2), 1.5), n_init=3)
 
 

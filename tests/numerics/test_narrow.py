@@ -1,6 +1,6 @@
 """Clusters far narrower than the distance between them: one EM step against long doubles in residual form.
 
-    r_nk ∝ π_k exp(−½ (x_n − μ_k)² / v_k) / √v_k,      μ_k' = μ_k + Σ r (x − μ_k) / N_k,      v_k' = Σ r (x − μ_k')² / N_k
+    r_nk ∝ π_k exp(−½ (x_n − μ_k)² / v_k) / √v_k,   μ_k' = μ_k + Σ r (x − μ_k) / N_k,   v_k' = Σ r (x − μ_k')² / N_k
 """
 
 from __future__ import annotations
@@ -102,6 +102,23 @@ def test_a_step_of_a_full_mixture_on_one_axis(text: str, ratio: float) -> None:
     np.testing.assert_allclose(log_likelihood, expected_likelihood, rtol=1e-8)
     assert _relative(found["mu"], expected["mu"], ratio) <= 1e-8
     np.testing.assert_allclose(found["S"][:, :, 0], expected["v"].astype(float), rtol=1e-8)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize(("spelling", "power"), [("sd", 1.0), ("var", 2.0), ("prec", -2.0)])
+def test_a_narrow_and_a_wide_cluster_on_the_line(spelling: str, power: float, ratio: float) -> None:
+    """A component of little spread is not one without rows, however its spread is spelled."""
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(size=40), 0.3 + ratio * rng.normal(size=40)])
+    means, spreads = np.array([[0.1], [0.3 + 0.2 * ratio]]), np.array([[1.1], [1.3 * ratio]])
+    start = {"pi": np.array([0.5, 0.5]), "mu": means, "v": spreads**2}
+    module, data = emitted(DEVIATION.replace("sd=", f"{spelling}="), x=x)
+    own = {"pi": start["pi"], "mu": means[:, 0], "s": spreads[:, 0] ** power}
+    statistics, log_likelihood = module.e_step(data, own)
+    found = module.m_step(statistics, own)
+    expected_likelihood, expected = _reference(x[:, None], start)
+    np.testing.assert_allclose(log_likelihood, expected_likelihood, rtol=1e-8)
+    np.testing.assert_allclose(found["s"], expected["v"][:, 0].astype(float) ** (power / 2), rtol=1e-8)
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

@@ -50,7 +50,7 @@ def test_a_mixture_shifted(name: str, method: str, shift: float) -> None:
     order = [np.argsort(np.reshape(fit.params["mu"], (2, -1))[:, 0]) for fit in (near, far)]
     for key, value in near.params.items():
         own = far.params[key] - shift if key in LOCATIONS else far.params[key]
-        left, right = (v[o] if len(v) == 2 and name != "tied" or key != "S" else v for v, o in zip((value, own), order))
+        left, right = (v if name == "tied" and key == "S" else v[o] for v, o in zip((value, own), order))
         np.testing.assert_allclose(right, left, rtol=2e-4, atol=2e-4, err_msg=key)
 
 

@@ -35,18 +35,38 @@ def quotient(numerator: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def positive_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
-    """(numerator / denominator)^root for a positive parameter; an empty component keeps the pooled value."""
+    """(numerator / denominator)^root for a rate or precision; an empty component keeps the pooled value."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    total = float(np.max(numerator, initial=0.0))
+    empty = numerator <= 1e-12 * min(total, 1.0)
+    pooled = max(float(numerator.sum()), 0.0) / max(float(denominator.sum()), 1e-300)
+    value = np.where(denominator > 0, numerator, np.nan) / np.where(denominator > 0, denominator, 1.0)
+    value = np.where(empty & (denominator <= 0), pooled, value)
+    if not np.all(np.isfinite(value)):
+        raise DegenerateError(collapse_message(name, ~np.isfinite(value)))
+    return np.maximum(value, 1e-300) ** root
+
+
+def spread_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
+    """(numerator / denominator)^root for a variance or standard deviation; an empty component gets the pooled one."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
     empty = denominator <= 1e-12 * max(1.0, float(np.max(denominator)))
     pooled = numerator.sum() / max(float(denominator.sum()), 1e-300)
     value = np.where(empty, pooled, numerator / np.where(empty, 1.0, denominator))
-    if not np.all(np.isfinite(value)) or (root != 1.0 and np.any(value <= 1e-14 * max(pooled, 0.0))):
-        where = np.unravel_index(int(np.argmin(np.where(np.isfinite(value), value, -np.inf))), value.shape)
-        raise DegenerateError(
-            f"`{name}` collapsed at {tuple(map(int, where))}: the likelihood is unbounded there; "
-            "tie it over the plate, give it a prior, or start elsewhere"
-        )
-    return np.maximum(value, 1e-300) ** root
+    bad = ~np.isfinite(value) | (value <= 1e-24 * max(float(pooled), 0.0))
+    if np.any(bad):
+        raise DegenerateError(collapse_message(name, bad))
+    return value**root
+
+
+def collapse_message(name: str, where: np.ndarray) -> str:
+    """Which entry of a parameter collapsed, and what to do."""
+    place = tuple(int(index) for index in np.argwhere(where)[0])
+    at = f" at {place}" if place else ""
+    return (
+        f"`{name}` collapsed{at}: the likelihood is unbounded there; "
+        "tie it over the plate, give it a prior, or start elsewhere"
+    )
 
 
 def held_at(value: np.ndarray, held: np.ndarray) -> np.ndarray:
