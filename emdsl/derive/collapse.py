@@ -63,8 +63,23 @@ class Collapser:
             for index in factor.plates
             if index in term.bound and index not in rows and not any(index in item.indices for item in term.atoms)
         )
+        counted += tuple(
+            index
+            for index in term.bound
+            if index not in factor.plates
+            and self._only_data_tell(index)
+            and not any(index in a.indices for a in term.atoms)
+        )
         unknown = any(self._is_global(item) for item in globals_)
         return self._statistic(block, term, local, data, globals_, rows, counted if unknown else ())
+
+    def _only_data_tell(self, index: Index) -> bool:
+        """Whether no parameter has an axis of this size, so that the M-step cannot know it."""
+        symbols = [
+            symbol for symbol in self.joint.scope.symbols.values() if self._is_global(Atom(symbol.name, IDENTITY))
+        ]
+        told = {size for symbol in symbols for size, _ in symbol.axes} | set(self.joint.scope.numbers)
+        return isinstance(index.size, str) and index.size not in told
 
     def _free_categories(self, term: Term) -> Term:
         """[z = 0] becomes [z = k]·[k = 0], so that the statistic is the whole table."""

@@ -95,6 +95,17 @@ def _spread(form: PosteriorForm, setting: Setting) -> list[str]:
     precision = _param(form, "precision")
     joint = len(form.joint)
     relative = f"inverse_over({precision}, {joint})" if joint else f"1 / {precision}"
+    axes = len(setting.scope.symbols[form.variable].axes)
+    order = [place for place in range(axes) if place not in form.joint] + list(form.joint)
+    if order != sorted(order):
+        if form.scale is not None:
+            return []
+        diagonal = f"np.diagonal({relative}, axis1=-2, axis2=-1)"
+        return (
+            [f'"var": np.transpose({diagonal}, {tuple(order.index(place) for place in range(axes))})']
+            if joint == 1
+            else []
+        )
     if form.scale is None:
         return [f'"{"cov" if joint else "var"}": {relative}']
     scale = setting.forms[form.scale]
@@ -104,10 +115,10 @@ def _spread(form: PosteriorForm, setting: Setting) -> list[str]:
         matrix = _param(scale, "scale") if scale.inverted else f"inverse({_param(scale, 'scale')})"
         mean = f"inverse_wishart_mean({_param(scale, 'df')}, {matrix})"
         return [f'"cov": {mean} / np.asarray({precision})[..., None, None]']
-    size = len(setting.scope.symbols[form.variable].axes) - joint
+    size = axes - joint
     if len(setting.scope.symbols[form.scale].axes) not in (0, size):
         return []
-    order = -form.scale_power / scale.power
-    factor = f"power_moment({_param(scale, 'shape')}, {_param(scale, 'rate')}, {order!r})"
+    moment = -form.scale_power / scale.power
+    factor = f"power_moment({_param(scale, 'shape')}, {_param(scale, 'rate')}, {moment!r})"
     places = f"np.asarray({factor})[{', '.join(('...', *['None'] * (2 * joint)))}]" if joint else factor
     return [f'"{"cov" if joint else "var"}": {places} * {relative}' if joint else f'"var": {factor} / {precision}']

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from emdsl.algebra.terms import OFFSET, Polynomial, Term
+from emdsl.algebra.indices import Index
+from emdsl.algebra.terms import MASK, OFFSET, Polynomial, Term
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -13,11 +14,11 @@ from emdsl.derive.cavi import entropies
 from emdsl.derive.e_step import SweepCode, unpacking, vanishes
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import variables_of
-from emdsl.derive.layout import is_constant
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.derive.statistics import SufficientStatistic
 from emdsl.derive.variational import VariationalMoments
 from emdsl.structure.locals import LocalBlock
 
@@ -199,52 +200,66 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
     gaussian = any(code.sweep.block is not None and code.sweep.block.gaussian for code in codes)
     several = any(code.sweep.block is not None and len(code.sweep.block.discrete) > 1 for code in codes)
     groupable = not gaussian and not several and all(axes == (0,) for axes in setting.gated_axes.values())
-    spread = _spread(setting, codes, body) if groupable else None
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
-    if spread is not None:
+    sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
+    if groupable and _offsets_meet_data(setting):
+        doc = "Points about which the statistics are taken: each state's own, since its predictor varies with the data."
+        return Function("reference_points", "params", doc, (), f"{{{own_entries}}}", sources)
+    spreads = _spreads(setting, codes, body) if groupable else []
+    if spreads:
         statements += body.statements
-        name = setting.names.of("spread")
-        statements.append(Assign(name, spread, "squared standard deviations between each state and the common point"))
-        statements.append(Nested(f"if np.max({name}) > {SPREAD_LIMIT}:", (Lines((f"return {{{own_entries}}}",)),)))
-    sources = [(name, text) for name, text in setting.sources(params=True) if "reference_points" not in text]
+        names = []
+        for number, spread in enumerate(spreads):
+            name = setting.names.of(f"spread {number or ''}".strip())
+            comment = "squared standard deviations between each state and the common point"
+            statements.append(Assign(name, spread, comment))
+            names.append(f"np.max({name}) > {SPREAD_LIMIT}")
+        statements.append(Nested(f"if {' or '.join(names)}:", (Lines((f"return {{{own_entries}}}",)),)))
     return Function(
         "reference_points",
         "params",
         "Points about which the statistics are taken: one for all states, or one for each where that would cancel.",
         tuple(statements),
         f"{{{entries}}}",
-        tuple(sources),
+        sources,
     )
 
 
-def _spread(setting: Setting, codes: Sequence[SweepCode], body: Body) -> Array | None:
-    """−2 Σ of the terms (μ̃ᵀ Λ μ̃) that multiply a plain count, as an array over the states."""
-    counts = {
-        item.name: item
-        for code in codes
-        if code.sweep.block is not None
-        for item in code.sweep.statistics
-        if is_constant(item.feature)
-    }
-    terms = []
-    axes = None
+def _offset_pairs(setting: Setting) -> list[tuple[Term, SufficientStatistic]]:
+    """Terms in two offsets of gated locations, with the statistic that they multiply."""
+    found = []
     for _, term in setting.collapsed.terms:
         offsets = [item for item in term.atoms if item.statistic == OFFSET and item.variable in setting.gated_axes]
-        found = [item for item in term.atoms if item.variable in counts]
-        if len(offsets) != 2 or not found:
-            continue
-        statistic = counts[found[0].variable]
-        if len(statistic.axes) != 1:
-            return None
-        axes = axes or statistic.axes
-        rest = tuple(item for item in term.atoms if item is not found[0])
-        index = found[0].references[0]
-        bound = tuple(other for other in term.bound if other != index)
-        terms.append(Term(-2.0 * term.coefficient, rest, bound).substitute({index: axes[0]}))  # type: ignore[dict-item]
-    if axes is None:
-        return None
-    return lower(setting.merged(Polynomial(tuple(terms), axes)), setting.moments(body))
+        statistic = next((s for item in term.atoms if (s := setting.collapsed.statistic(item.variable))), None)
+        if len(offsets) == 2 and statistic is not None and statistic.local.atoms:
+            found.append((term, statistic))
+    return found
+
+
+def _offsets_meet_data(setting: Setting) -> bool:
+    """Whether the predictor of some state depends on data, so that parameters alone do not bound its spread."""
+    return any(
+        any(item.statistic != MASK for item in statistic.feature.atoms) for _, statistic in _offset_pairs(setting)
+    )
+
+
+def _spreads(setting: Setting, codes: Sequence[SweepCode], body: Body) -> list[Array]:
+    """−2 Σ of the terms μ̃ᵀ Λ μ̃ that multiply a count, for each count an array over its axes."""
+    by_name: dict[str, tuple[SufficientStatistic, list[Term]]] = {}
+    for term, statistic in _offset_pairs(setting):
+        count = next(item for item in term.atoms if item.variable == statistic.name)
+        rest = tuple(item for item in term.atoms if item is not count)
+        named = {i: a for i, a in zip(count.references, statistic.axes, strict=True) if isinstance(i, Index)}
+        bound = tuple(index for index in term.bound if index not in named)
+        moved = Term(-2.0 * term.coefficient, rest, bound).substitute(dict(named))
+        by_name.setdefault(statistic.name, (statistic, []))[1].append(moved)
+    moments = setting.moments(body)
+    spreads = [
+        lower(setting.merged(Polynomial(tuple(terms), statistic.axes)), moments)
+        for statistic, terms in by_name.values()
+    ]
+    return [spread for spread in spreads if spread is not None]
 
 
 def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.terms import MASK
 from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.e_step import SweepCode
@@ -37,7 +38,12 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
         block = code.sweep.block
         assert block is not None
         labels = f'data.get("{block.discrete[0]}")' if len(block.discrete) == 1 else "None"
-        if block.gaussian:
+        held = next((item for item in block.gaussian if item in setting.centred), None)
+        if held is not None and len(block.discrete) == 1:
+            states = setting.size_text(setting.scope.symbols[block.discrete[0]].categories or 1)
+            datum = f'data["{setting.centred[held].base}"]'
+            starts.append(f'"{block.name}": separated({code.name}(data, params), rng, {states}, {datum})')
+        elif block.gaussian:
             linear = [
                 f"slice({slot.start}, {slot.stop})"
                 for local, slot in code.layout.locals
@@ -62,7 +68,11 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
 
 def _distance(code: SweepCode) -> str:
     """The features by which rows are near or far, as a list of places: the simple ones, where there are any."""
-    simple = [slot for feature, slot in code.layout.features if len(feature.atoms) == 1]
+    simple = [
+        slot
+        for feature, slot in code.layout.features
+        if len([item for item in feature.atoms if item.statistic != MASK]) == 1
+    ]
     listed = simple or [slot for _, slot in code.layout.features]
     return f"[{', '.join(f'*range({slot.start}, {slot.stop})' for slot in listed)}]"
 

@@ -371,7 +371,7 @@ def _gaussian(name: str, plates: tuple[int, ...], event: tuple[int, ...], joint:
 
     def law(q: Values) -> Law:
         mean = joint_last(q["mean"])
-        matrix = np.linalg.inv(np.transpose(q["precision"], places).reshape((*outside, width, width)))
+        matrix = np.linalg.inv(np.reshape(q["precision"], (*outside, width, width)))
         whole = batch(lambda at: stats.multivariate_normal(mean[at], matrix[at]), outside, 1)
         return Law(
             lambda v: whole.log_density(joint_last(v)),

@@ -23,9 +23,10 @@ def _direction(kernel_case: Case, kinds: tuple[tuple[str, float], ...], rng: np.
     if kernel_case.kind == "cov" and natural.ndim > len(kernel_case.plates):
         return (direction + np.swapaxes(direction, -1, -2)) / 2
     if kinds == PAIR and kernel_case.joint:
-        count = len(kernel_case.joint)
         axes = list(range(natural.ndim))
-        axes[-2 * count :] = axes[-count:] + axes[-2 * count : -count]
+        for number, place in enumerate(kernel_case.joint):
+            other = natural.ndim - len(kernel_case.joint) + number
+            axes[place], axes[other] = axes[other], axes[place]
         return (direction + np.transpose(direction, axes)) / 2
     return direction
 

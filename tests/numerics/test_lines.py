@@ -1,6 +1,6 @@
 """Regressions with little noise, or with covariates far away: one EM step of a mixture against long doubles.
 
-    b_k' = b_k + (Xᵀ R_k X)⁻¹ Xᵀ R_k (y − X b_k),      s_k'² = Σ r (y − X b_k')² / N_k
+b_k' = b_k + (Xᵀ R_k X)⁻¹ Xᵀ R_k (y − X b_k),      s_k'² = Σ r (y − X b_k')² / N_k
 """
 
 from __future__ import annotations
@@ -127,3 +127,20 @@ def test_a_factor_model_with_little_noise(noise: float) -> None:
     np.testing.assert_allclose(module.e_step(data, params)[1], float(expected), rtol=1e-7)
     fit = model(FACTORS).fit(x=x, init=params, max_iter=50)
     assert monotone(fit.history)
+
+
+def test_coefficients_of_several_responses_in_either_order() -> None:
+    """B[p, d] and B[d, p] say the same; what is told of them has the axes in the declared order."""
+    text = """
+        model M()  plate n in N, d in D, p in P  given X[n, p] : real  param B[p, d] : real ~ Normal(0, sd=2)
+        param v[d] : positive ~ InvGamma(2, scale=1)  observed y[n, d] ~ Normal(sum(X[n, p] * B[p, d], p), var=v[d])
+    """
+    rng = np.random.default_rng(0)
+    design = rng.normal(size=(30, 2))
+    data = {"X": design, "y": design @ rng.normal(size=(2, 3)) + rng.normal(size=(30, 3))}
+    for method in ("em", "vb"):
+        one = model(text).fit(method=method, n_init=1, **data)
+        two = model(text.replace("B[p, d]", "B[d, p]")).fit(method=method, n_init=1, **data)
+        np.testing.assert_allclose(one.objective, two.objective, rtol=1e-12)
+        np.testing.assert_allclose(one.params["B"], two.params["B"].T, rtol=1e-10)
+    np.testing.assert_allclose(one.posterior["B"].var, two.posterior["B"].var.T, rtol=1e-8)

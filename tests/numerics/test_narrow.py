@@ -1,6 +1,6 @@
 """Clusters far narrower than the distance between them: one EM step against long doubles in residual form.
 
-    r_nk ∝ π_k exp(−½ (x_n − μ_k)² / v_k) / √v_k,   μ_k' = μ_k + Σ r (x − μ_k) / N_k,   v_k' = Σ r (x − μ_k')² / N_k
+r_nk ∝ π_k exp(−½ (x_n − μ_k)² / v_k) / √v_k,   μ_k' = μ_k + Σ r (x − μ_k) / N_k,   v_k' = Σ r (x − μ_k')² / N_k
 """
 
 from __future__ import annotations

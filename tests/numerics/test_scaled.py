@@ -1,6 +1,6 @@
 """Data in other units: a fit of c · x is the fit of x, its locations times c, its variances times c², …
 
-    log likelihood(c · x) = log likelihood(x) − (number of values) · log c
+log likelihood(c · x) = log likelihood(x) − (number of values) · log c
 """
 
 from __future__ import annotations

@@ -127,3 +127,17 @@ def test_a_weighted_row_of_weight_zero_may_be_an_outlier() -> None:
     fit = model(FULL).fit(x=x, weights={"n": weights}, n_init=5)
     plain = model(FULL).fit(x=x[:-1], n_init=5)
     np.testing.assert_allclose(fit.log_likelihood, plain.log_likelihood, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e-6, 1e10])
+@pytest.mark.parametrize("name", ["full", "diagonal", "deviation", "Poisson", "classes", "regression", "factors"])
+def test_weights_in_other_units_leave_the_estimates(name: str, scale: float) -> None:
+    """Under maximum likelihood only their ratios matter."""
+    data = MODELS[name][1]
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, 30)
+    objectives, params = _steps(name, "em", data, weights)
+    scaled, moved = _steps(name, "em", data, weights * scale)
+    np.testing.assert_allclose(np.array(scaled) / scale, objectives, rtol=1e-9)
+    for left, right in zip(params, moved, strict=True):
+        for key, value in left.items():
+            np.testing.assert_allclose(right[key], value, rtol=1e-7, atol=1e-9, err_msg=key)

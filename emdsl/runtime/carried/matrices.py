@@ -104,7 +104,7 @@ def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
     scatter, count = (scatter + np.swapaxes(scatter, -1, -2)) / 2, np.broadcast_to(count, scatter.shape)
     axes = tuple(range(scatter.ndim - 2))
     pooled = scatter.sum(axis=axes) / max(float(count[..., 0, 0].sum()), 1e-300)
-    empty = count <= 1e-12 * max(1.0, float(np.max(count)))
+    empty = count <= 1e-12 * float(np.max(count))
     value = np.where(empty, pooled, scatter / np.where(empty, 1.0, count))
     scale = np.sqrt(np.maximum(np.diagonal(value, axis1=-2, axis2=-1), 1e-300))
     unit = value / (scale[..., :, None] * scale[..., None, :])

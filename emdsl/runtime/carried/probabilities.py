@@ -38,7 +38,7 @@ def positive_root(numerator: np.ndarray, denominator: np.ndarray, root: float, n
     """(numerator / denominator)^root for a rate or precision; an empty component keeps the pooled value."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
     total = float(np.max(numerator, initial=0.0))
-    empty = numerator <= 1e-12 * min(total, 1.0)
+    empty = numerator <= 1e-12 * total
     pooled = max(float(numerator.sum()), 0.0) / max(float(denominator.sum()), 1e-300)
     value = np.where(denominator > 0, numerator, np.nan) / np.where(denominator > 0, denominator, 1.0)
     value = np.where(empty & (denominator <= 0), pooled, value)
@@ -50,7 +50,7 @@ def positive_root(numerator: np.ndarray, denominator: np.ndarray, root: float, n
 def spread_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
     """(numerator / denominator)^root for a variance or standard deviation; an empty component gets the pooled one."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    empty = denominator <= 1e-12 * max(1.0, float(np.max(denominator)))
+    empty = denominator <= 1e-12 * float(np.max(denominator))
     pooled = numerator.sum() / max(float(denominator.sum()), 1e-300)
     value = np.where(empty, pooled, numerator / np.where(empty, 1.0, denominator))
     bad = ~np.isfinite(value) | (value <= 1e-24 * max(float(pooled), 0.0))

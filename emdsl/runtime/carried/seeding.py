@@ -11,49 +11,69 @@ from typing import Any
 import numpy as np
 
 
-def seeded(
-    arguments: tuple[Any, ...], rng: np.random.Generator, use: list[int], labels: np.ndarray | None = None
-) -> Callable[..., np.ndarray]:
-    """An `expect` for `sweep`: each row mostly in the state of its nearest seed.
-
-    arguments: those of the sweep; a sample of at most 4096 rows of its features is held. use: the features by which
-    distance is measured.
-    """
-    write, natural, _, n_rows, repeats, _ = arguments
-    width, states = natural.shape[2], natural.shape[0] * natural.shape[1]
-    wanted = min(n_rows, max(1, 4096 // repeats))
-    sample = np.ones((width, wanted * repeats))
+def sampled(arguments: tuple[Any, ...], rng: np.random.Generator) -> np.ndarray:
+    """Features (feature, row) of at most 4096 rows of a sweep, drawn in proportion to their weights."""
+    write, natural, _, n_rows, repeats, weights = arguments
+    share = np.ones(n_rows) if weights is None else np.reshape(weights, (n_rows, -1)).sum(axis=1)
+    wanted = min(int(np.count_nonzero(share)), max(1, 4096 // repeats))
+    sample = np.ones((natural.shape[2], wanted * repeats))
     if wanted == n_rows:
         write(slice(0, n_rows), 0, sample)
     else:
-        for place, row in enumerate(np.sort(rng.choice(n_rows, wanted, replace=False))):
+        rows = np.sort(rng.choice(n_rows, wanted, replace=False, p=share / share.sum()))
+        for place, row in enumerate(rows):
             write(slice(int(row), int(row) + 1), 0, sample[:, place * repeats : (place + 1) * repeats])
-    centre, scale = sample[use].mean(axis=1, keepdims=True), sample[use].std(axis=1, keepdims=True)
-    scale = np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
-    points = (sample[use] - centre) / scale
+    return sample
+
+
+def standardised(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and scale (feature, 1) of a sample (feature, row); a constant feature has an infinite scale."""
+    centre, scale = sample.mean(axis=1, keepdims=True), sample.std(axis=1, keepdims=True)
+    return centre, np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
+
+
+def nearest(points: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The seed nearest to each point; both (feature, …)."""
+    return np.argmin(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+
+
+def seeds_among(points: np.ndarray, states: int, rng: np.random.Generator) -> np.ndarray:
+    """Seeds (feature, state) that lie far apart among points (feature, row)."""
     seeds = points[:, rng.integers(points.shape[1], size=1)]
     for _ in range(states - 1):
         distance = np.min(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
         share = distance / distance.sum() if distance.sum() > 0 else np.full(distance.size, 1 / distance.size)
         seeds = np.concatenate([seeds, points[:, rng.choice(distance.size, size=1, p=share)]], axis=1)
-
     for _ in range(rng.integers(11)):  # Lloyd's steps, more or fewer: each seed to the mean of its points
-        nearest = np.argmin(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
-        members = np.equal(nearest, np.arange(states)[:, None]).astype(float)
+        members = np.equal(nearest(points, seeds), np.arange(states)[:, None]).astype(float)
         counts = members.sum(axis=1)
         seeds = np.where(counts > 0, points @ members.T / np.maximum(counts, 1.0), seeds)
+    return seeds
+
+
+def seeded(
+    arguments: tuple[Any, ...], rng: np.random.Generator, use: list[int], labels: np.ndarray | None = None
+) -> Callable[..., np.ndarray]:
+    """An `expect` for `sweep`: each row mostly in the state of its nearest seed.
+
+    arguments: those of the sweep. use: the features by which distance is measured.
+    """
+    write, natural = arguments[:2]
+    width, states = natural.shape[2], natural.shape[0] * natural.shape[1]
+    sample = sampled(arguments, rng)[use]
+    centre, scale = standardised(sample)
+    seeds = seeds_among((sample - centre) / scale, states, rng)
 
     def expect(expected: np.ndarray, rows: slice) -> np.ndarray:
         n = expected.shape[1]
         features = np.ones((width, n))
         write(rows, 0, features)
-        scaled = (features[use] - centre) / scale
-        nearest = np.argmin(((scaled[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+        chosen = nearest((features[use] - centre) / scale, seeds)
         if labels is not None:
             given = np.reshape(labels[rows], -1)
-            nearest = np.where(np.isnan(given), nearest, np.nan_to_num(given)).astype(int)
+            chosen = np.where(np.isnan(given), chosen, np.nan_to_num(given)).astype(int)
         expected[:] = 0.1 / states
-        np.put_along_axis(expected, nearest[None], 0.9 + 0.1 / states, axis=0)
+        np.put_along_axis(expected, chosen[None], 0.9 + 0.1 / states, axis=0)
         return np.zeros(n)
 
     return expect
@@ -65,13 +85,9 @@ def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list
     The natural parameters in the rows `linear` are random linear functions of the features; the sweep's own `expect`
     turns them into expected statistics, so that those are consistent.
     """
-    write, natural, expect, n_rows, repeats, _ = arguments
+    write, natural, expect = arguments[:3]
     width = natural.shape[2]
-    wanted = min(n_rows, max(1, 4096 // repeats))
-    sample = np.ones((width, wanted * repeats))
-    write(slice(0, wanted), 0, sample)
-    centre, scale = sample.mean(axis=1, keepdims=True), sample.std(axis=1, keepdims=True)
-    scale = np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
+    centre, scale = standardised(sampled(arguments, rng))
     directions = np.zeros((natural.shape[1], width))
     for rows in linear:
         directions[rows] = 3.0 * rng.standard_normal(directions[rows].shape) / np.sqrt(max(width - 1, 1))
@@ -80,6 +96,28 @@ def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list
         features = np.ones((width, expected.shape[1]))
         write(rows, 0, features)
         expected += directions @ ((features - centre) / scale)
-        return expect(expected, rows)
+        return np.asarray(expect(expected, rows))
+
+    return start
+
+
+def separated(
+    arguments: tuple[Any, ...], rng: np.random.Generator, states: int, values: np.ndarray
+) -> Callable[..., np.ndarray]:
+    """An `expect` for `sweep` over vectors with missing entries: rows lean to the state of their nearest seed.
+
+    values: (row, entry), NaN where missing; a missing entry lies at the mean of its column.
+    """
+    expect, weights = arguments[2], arguments[5]
+    points = np.reshape(values, (len(values), -1)).T
+    kept = np.flatnonzero(np.ones(len(values)) if weights is None else weights)
+    centre, scale = np.nanmean(points[:, kept], axis=1), np.nanstd(points[:, kept], axis=1)
+    points = np.nan_to_num((points - centre[:, None]) / np.where(scale > 0, scale, np.inf)[:, None])
+    sample = kept if len(kept) <= 4096 else rng.choice(kept, 4096, replace=False)
+    chosen = nearest(points, seeds_among(points[:, sample], states, rng))
+
+    def start(expected: np.ndarray, rows: slice) -> np.ndarray:
+        expected[:states] += 3.0 * np.equal(chosen[rows], np.arange(states)[:, None])
+        return np.asarray(expect(expected, rows))
 
     return start
