@@ -202,6 +202,12 @@ class _Binding:
         }
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
+        if variable.missing and array.ndim > 1 and np.isnan(array).all(axis=0).any():
+            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=0))[0])
+            raise DataError(f"`{name}` has no value at all at [:, {place}]; leave that column out")
+        if variable.missing and array.ndim > 1 and np.isnan(array).all(axis=0).any():
+            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=0))[0])
+            raise DataError(f"`{name}` has no value at all at [:, {place}]; leave that column out")
         laws = families(variable)
         check_support(name, array, kind, laws)
         if variable.role is Role.OBSERVED and not kind.event_shape:

@@ -46,7 +46,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
         natural = _natural(sweep, setting, body, plan)
         references = [setting.names.of(f"reference {location}") for location in setting.gated_axes]
         arguments += [
-            f"by_group({', '.join((natural, *references))})",
+            f"{natural}[None]" if sweep.block.gaussian else f"by_group({', '.join((natural, *references))})",
             f'start["{sweep.block.name}"] if start else expect',
         ]
         statements += body.statements

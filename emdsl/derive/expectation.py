@@ -38,7 +38,8 @@ def expectation(sweep: Sweep, plan: Layout, setting: Setting) -> list[ProgrammeS
     if not block.gaussian:
         body.append(Lines((f"return {'hardmax' if setting.hard else 'softmax'}(logits)",)))
         return [Nested("def expect(logits, rows):", tuple(body))]
-    return [Nested("def expect(natural, rows):", (*body, *_gaussian(sweep, plan, states, setting)))]
+    header = f"def expect(natural, rows, hard={setting.hard}):"
+    return [Nested(header, (*body, *_gaussian(sweep, plan, states, setting)))]
 
 
 def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -> list[ProgrammeStatement]:
@@ -61,26 +62,39 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
             one, two = (f"slice({', '.join(spans[name])})" for name in names)
             pairs.append(f"({rows_text}, {one}, {two})")
     shared = all(is_constant(s.feature) for s in sweep.statistics if len(variables_of(s.local)) == 2)
-    statements: list[ProgrammeStatement] = [
-        Assign("values", f"np.full((natural.shape[1], {position}), np.nan)", "entries that are known")
-    ]
+    own = has_own_points(sweep, setting)
+    shape = f"({states[0]}, natural.shape[1], {position})" if own else f"(1, natural.shape[1], {position})"
+    statements: list[ProgrammeStatement] = [Assign("values", f"np.full({shape}, np.nan)", "entries that are known")]
     for name in block.gaussian:
-        target = f"values[:, {':'.join(spans[name])}]"
+        entries = ":".join(spans[name])
         if name in setting.centred:
-            statements += _centred_values(name, target, sweep, setting)
+            statements += _centred_values(name, entries, states[0] if own else None, sweep, setting)
         else:
-            fill = Assign(target, f'data["{name}"][rows].reshape(len(values), -1)')
+            fill = Assign(f"values[:, :, {entries}]", f'data["{name}"][rows].reshape(natural.shape[1], -1)')
             statements.append(Nested(f'if "{name}" in data:', (fill,)))
     count = " * ".join(states) or "1"
     listed = f"[{', '.join(singles)}], [{', '.join(pairs)}]"
     has_logits = bool(block.discrete)
-    arguments = f"natural, {count}, {has_logits}, {listed}, values, {shared}{', hard=True' if setting.hard else ''}"
+    arguments = f"natural, {count}, {has_logits}, {listed}, values, {shared}, hard"
     statements.append(Lines((f"return gaussian_rows({arguments})",)))
     return statements
 
 
-def _centred_values(name: str, target: str, sweep: Sweep, setting: Setting) -> list[ProgrammeStatement]:
-    """The observed entries about the reference point; NaN where missing."""
+def has_own_points(sweep: Sweep, setting: Setting) -> bool:
+    """Whether a vector with missing entries is taken about each state's own reference point: no feature shares it."""
+    block = sweep.block
+    if block is None or len(block.discrete) != 1 or not any(name in setting.centred for name in block.gaussian):
+        return False
+    shared = {item.variable for s in sweep.statistics for item in s.feature.atoms if item.variable in setting.centred}
+    alone = len([other for other in setting.collapsed.sweeps if other.block is not None]) == 1
+    first = bool(setting.gated_axes) and all(axes == (0,) for axes in setting.gated_axes.values())
+    return alone and first and not any(setting.centred[name].gates for name in shared)
+
+
+def _centred_values(
+    name: str, entries: str, states: str | None, sweep: Sweep, setting: Setting
+) -> list[ProgrammeStatement]:
+    """The observed entries about the reference point, or about that of each state; NaN where missing."""
     inner = Body(setting.names)
     lead = sweep.plates[0]
     moments = RowMoments(
@@ -89,5 +103,8 @@ def _centred_values(name: str, target: str, sweep: Sweep, setting: Setting) -> l
     item = setting.centred[name]
     axes: tuple[Index, ...] = item.indices
     value = moments.centred_value(item, axes)
+    if states is not None:
+        filled = (*inner.statements, Assign(f"values[group, :, {entries}]", value))
+        return [Nested(f"for group in range({states}):", filled)]
     group = [Assign("group", "0")] if setting.gated_axes else []
-    return [*group, *inner.statements, Assign(target, value)]
+    return [*group, *inner.statements, Assign(f"values[:, :, {entries}]", value)]

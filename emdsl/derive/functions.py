@@ -8,12 +8,12 @@ from dataclasses import replace
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import MASK, OFFSET, Polynomial, Term
 from emdsl.arrays.body import Assign, Body
-from emdsl.arrays.expressions import Array, total
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.cavi import entropies
 from emdsl.derive.e_step import SweepCode, unpacking, vanishes
 from emdsl.derive.estimates import posterior_entries
-from emdsl.derive.expectation import variables_of
+from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
@@ -203,6 +203,9 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
+    if any(has_own_points(code.sweep, setting) for code in codes):
+        doc = "Points about which the statistics are taken: each state's own."
+        return Function("reference_points", "params", doc, (), f"{{{own_entries}}}", sources)
     if groupable and _offsets_meet_data(setting):
         doc = "Points about which the statistics are taken: each state's own, since its predictor varies with the data."
         return Function("reference_points", "params", doc, (), f"{{{own_entries}}}", sources)
@@ -274,7 +277,7 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
         body.append(Assign(table, f"expected_rows(*{code.name}(data, params))"))
         for name in block.gaussian:
             if name in setting.centred:
-                body += _origin(name, code, setting)
+                body += _origin(name, code, table, setting)
         entries += _posterior_entries(code, table, body, setting)
     entries += posterior_entries(setting)
     return Function(
@@ -341,7 +344,7 @@ def _gaussian_entry(
     return f'"{name}": {{"mean": {mean}.reshape({shape}), "{"cov" if event else "var"}": {spread}}}'
 
 
-def _origin(name: str, code: SweepCode, setting: Setting) -> list[ProgrammeStatement]:
+def _origin(name: str, code: SweepCode, table: str, setting: Setting) -> list[ProgrammeStatement]:
     """What is added to a vector with missing entries to undo the centring: minus its location terms."""
     item = setting.centred[name]
     body = Body(setting.names)
@@ -356,6 +359,14 @@ def _origin(name: str, code: SweepCode, setting: Setting) -> list[ProgrammeState
     statements: list[ProgrammeStatement] = []
     if any(part.variable not in setting.locations for term in negative for part in term.atoms):
         statements.append(Assign("rows", "slice(None)"))
+    if has_own_points(code.sweep, setting):
+        share = Operand(Named(f"{table}[group]", item.indices[:1]), item.indices[:1])
+        added = Contraction(1.0, (share, Operand(value, item.indices)), item.indices)
+        assert code.sweep.block is not None
+        count = _states(code.sweep.block, setting)[0]
+        summed = Total((Named(target, item.indices), added), item.indices)
+        loop = Nested(f"for group in range({count}):", (*body.statements, Assign(target, summed)))
+        return [*statements, Assign(target, "0.0"), loop]
     if any(part.variable in setting.gated_axes for term in negative for part in term.atoms):
         statements.append(Assign("group", "0"))
     return [*statements, *body.statements, Assign(target, value)]

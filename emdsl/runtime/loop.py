@@ -25,6 +25,8 @@ from emdsl.runtime.diagnostics import ahead, collapsed, faults, finite, lowering
 from emdsl.runtime.squarem import STEP_FACTOR, extrapolate
 from emdsl.runtime.starts import LatentStart, start, streams
 
+#: A relative drop of this size beside a relative step of this length: rounding has ended the ascent, the state stays.
+FLOOR = 1e-6
 #: M-steps of each start before the best are chosen, and the share of starts that is continued (at least two).
 SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
 #: Nats that a start must promise beyond the best optimum to be continued all the same.
@@ -137,8 +139,12 @@ class _Problem:
             raise _Degenerate(str(error)) from error
         new = self.state(params)
         tolerance = ROUNDING * (1 + abs(state.objective))
-        if new.objective < state.objective - tolerance:
-            self._refuse_drop(state, new, tolerance)
+        drop = state.objective - new.objective
+        if drop <= tolerance:
+            return new
+        if drop <= FLOOR * (1 + abs(state.objective)) and moved(state.params, params) <= FLOOR:
+            return state
+        self._refuse_drop(state, new, tolerance)
         return new
 
     def _refuse_drop(self, old: _State, new: _State, tolerance: float) -> None:

@@ -146,7 +146,7 @@ def _run(rows: Rows, natural: Array, singles: list[Any], pairs: list[Any], value
     """(expected statistics, log partitions)"""
     expected = natural.copy()
     partition = numerics().gaussian_rows(
-        expected, rows.states, rows.has_logits, singles, pairs, values, rows.shared, **named
+        expected, rows.states, rows.has_logits, singles, pairs, values[None], rows.shared, **named
     )
     return expected, partition
 

@@ -47,6 +47,7 @@ def mixture(**changes: Any) -> SimpleNamespace:
         initialise=initialise, e_step=e_step, m_step=m_step, posterior=posterior,
         objective=lambda log_likelihood, params: log_likelihood,
         prepare=lambda data, params: dict(data),
+        WEIGHTED=("n",),
         estimates=dict, from_estimates=lambda estimates, params: dict(estimates), DegenerateError=DegenerateError,
         PARAMETERS=("pi", "rate"), UPDATES=(("pi", ("pi",)), ("rate", ("rate",))),
         OBJECTIVE="log likelihood", SUPPORTS={"pi": "simplex", "rate": "positive"},
@@ -77,6 +78,7 @@ def normal_mixture(floor: float, initialise: Any) -> SimpleNamespace:
     return SimpleNamespace(
         initialise=initialise, e_step=e_step, m_step=m_step, objective=lambda log_likelihood, params: log_likelihood,
         prepare=lambda data, params: dict(data),
+        WEIGHTED=("n",),
         estimates=dict, from_estimates=lambda estimates, params: dict(estimates), DegenerateError=DegenerateError,
         PARAMETERS=("pi", "mu", "v"), UPDATES=(("pi", ("pi",)), ("mu", ("mu",)), ("v", ("v",))),
         OBJECTIVE="log likelihood", SUPPORTS={"pi": "simplex", "mu": "real", "v": "positive"},

@@ -49,11 +49,11 @@ def gaussian_rows(
     """Natural parameters of a Gaussian vector under discrete states become expected statistics, in place.
 
     natural: (statistic, row): the logits of the states, then for each single (its rows, its entries) the linear terms
-    and for each pair the quadratic ones, state by state. values: (row, entry), NaN where not known; rows that know the
-    same entries go together. `shared`: the quadratic terms are the same in every row. `hard`: all weight on the most
-    probable state. Returns the log partitions.
+    and for each pair the quadratic ones, state by state. values: (state or 1, row, entry), NaN where not known; rows
+    that know the same entries go together. `shared`: the quadratic terms are the same in every row. `hard`: all weight
+    on the most probable state. Returns the log partitions.
     """
-    n, size = values.shape
+    _, n, size = values.shape
     linear, quadratic = np.zeros((states, size, n)), np.zeros((states, size, size, 1 if shared else n))
     for place, entries in singles:
         linear[:, entries] += natural[place].reshape(states, -1, n)
@@ -63,12 +63,12 @@ def gaussian_rows(
     linear, precision = np.moveaxis(linear, 1, 2), -np.moveaxis(quadratic + np.swapaxes(quadratic, 1, 2), 3, 1)
     mean, covariance = np.zeros((states, n, size)), np.zeros((states, n, size, size))
     partition = np.zeros((states, n))
-    patterns, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+    patterns, which = np.unique(~np.isnan(values[0]), axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         rows, known, free = np.flatnonzero(np.ravel(which) == number), np.flatnonzero(pattern), np.flatnonzero(~pattern)
         p, h = precision if shared else precision[:, rows], linear[:, rows]
         if known.size:
-            v = np.broadcast_to(values[np.ix_(rows, known)], (states, rows.size, known.size))
+            v = np.broadcast_to(values[:, rows[:, None], known], (states, rows.size, known.size))
             pull = (p[..., known] @ v[..., None])[..., 0]
             partition[:, rows] += ((h[..., known] - 0.5 * pull[..., known]) * v).sum(axis=-1)
             mean[:, rows[:, None], known] = v

@@ -96,7 +96,7 @@ def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list
         features = np.ones((width, expected.shape[1]))
         write(rows, 0, features)
         expected += directions @ ((features - centre) / scale)
-        return np.asarray(expect(expected, rows))
+        return np.asarray(expect(expected, rows, False))
 
     return start
 
@@ -118,6 +118,6 @@ def separated(
 
     def start(expected: np.ndarray, rows: slice) -> np.ndarray:
         expected[:states] += 3.0 * np.equal(chosen[rows], np.arange(states)[:, None])
-        return np.asarray(expect(expected, rows))
+        return np.asarray(expect(expected, rows, False))
 
     return start

@@ -12,6 +12,7 @@ PARAMETERS = ('W', 'm', 'psi')
 SUPPORTS = {'W': 'real', 'm': 'real', 'psi': 'positive'}
 UPDATES = (('W and m', ('W', 'm')), ('psi', ('psi',)))
 OBJECTIVE = "log likelihood"
+WEIGHTED = ('n',)
 
 
 def initialise(data, rng):
@@ -50,11 +51,11 @@ def sweep_f(data, params, start=None):
         x_centred = x[rows].T - m[:, None]
         out[1:1 + D] = x_centred
 
-    def expect(natural, rows):
+    def expect(natural, rows, hard=False):
         # entries that are known
-        values = np.full((natural.shape[1], L), np.nan)
+        values = np.full((1, natural.shape[1], L), np.nan)
         if "f" in data:
-            values[:, 0:L] = data["f"][rows].reshape(len(values), -1)
+            values[:, :, 0:L] = data["f"][rows].reshape(natural.shape[1], -1)
         return gaussian_rows(
             natural,
             1,
@@ -63,9 +64,10 @@ def sweep_f(data, params, start=None):
             [(slice(L, L + L * L), slice(0, L), slice(0, L))],
             values,
             True,
+            hard,
         )
 
-    return (write, by_group(naturals_of_f), start["f"] if start else expect, N, 1, data.get("weights.n"))
+    return (write, naturals_of_f[None], start["f"] if start else expect, N, 1, data.get("weights.n"))
 
 
 def sweep_n(data, params):
@@ -145,7 +147,7 @@ def m_step(statistics, params):
     W = parts_W_m[0]
     m = reference_m + parts_W_m[1]
     offset_m = m - reference_m
-    psi = positive_root(
+    psi = spread_root(
         (
             x_x_d
             - 2 * x_d * offset_m

@@ -12,6 +12,7 @@ PARAMETERS = ('mu', 'pi', 'Sigma')
 SUPPORTS = {'pi': 'simplex', 'mu': 'real', 'Sigma': 'cov'}
 UPDATES = (('mu', ('mu',)), ('pi', ('pi',)), ('Sigma', ('Sigma',)))
 OBJECTIVE = "log likelihood"
+WEIGHTED = ('n', 'k')
 
 
 def initialise(data, rng):

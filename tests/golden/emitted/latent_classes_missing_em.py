@@ -12,13 +12,14 @@ PARAMETERS = ('pi', 'p')
 SUPPORTS = {'pi': 'simplex', 'p': 'unit'}
 UPDATES = (('pi', ('pi',)), ('p', ('p',)))
 OBJECTIVE = "log likelihood"
+WEIGHTED = ('n', 'k')
 
 
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     J = data["x"].shape[1]
     params = {"pi": np.full((K,), 1 / K), "p": np.full((K, J), 0.5)}
-    start = {"z": seeded(sweep_z(data, params), rng, [*range(1, 1 + J)], data.get("z"))}
+    start = {"z": seeded(sweep_z(data, params), rng, [*range(1 + J, 1 + J + J)], data.get("z"))}
     for _ in range(2):
         params = m_step(e_step(data, params, start)[0], params)
     return params

@@ -11,6 +11,7 @@ PARAMETERS = ('m', 'Sigma')
 SUPPORTS = {'m': 'real', 'Sigma': 'cov'}
 UPDATES = (('m', ('m',)), ('Sigma', ('Sigma',)))
 OBJECTIVE = "log likelihood"
+WEIGHTED = ('n',)
 
 
 def initialise(data, rng):
@@ -39,10 +40,10 @@ def sweep_x_centred(data, params, start=None):
     def write(rows, group, out):
         pass
 
-    def expect(natural, rows):
+    def expect(natural, rows, hard=False):
         # entries that are known
-        values = np.full((natural.shape[1], D), np.nan)
-        values[:, 0:D] = x[rows] - m
+        values = np.full((1, natural.shape[1], D), np.nan)
+        values[:, :, 0:D] = x[rows] - m
         return gaussian_rows(
             natural,
             1,
@@ -51,9 +52,10 @@ def sweep_x_centred(data, params, start=None):
             [(slice(D, D + D * D), slice(0, D), slice(0, D))],
             values,
             True,
+            hard,
         )
 
-    return (write, by_group(naturals_of_x_centred), start["x~"] if start else expect, N, 1, data.get("weights.n"))
+    return (write, naturals_of_x_centred[None], start["x~"] if start else expect, N, 1, data.get("weights.n"))
 
 
 def sweep_n(data, params):

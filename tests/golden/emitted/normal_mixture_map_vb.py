@@ -19,6 +19,7 @@ SUPPORTS = {
 }
 UPDATES = (('mu', ('mu.mean', 'mu.precision')), ('pi', ('pi.concentration',)), ('tau', ('tau.shape', 'tau.rate')))
 OBJECTIVE = "evidence lower bound"
+WEIGHTED = ('n',)
 
 
 def initialise(data, rng):

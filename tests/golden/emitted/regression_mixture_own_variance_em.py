@@ -12,6 +12,7 @@ PARAMETERS = ('b', 'pi', 'v')
 SUPPORTS = {'pi': 'simplex', 'b': 'real', 'v': 'positive'}
 UPDATES = (('b', ('b',)), ('pi', ('pi',)), ('v', ('v',)))
 OBJECTIVE = "log likelihood"
+WEIGHTED = ('n', 'k')
 
 
 def initialise(data, rng):
@@ -82,10 +83,9 @@ def sweep_z(data, params, start=None):
 
 
 def reference_points(params):
-    """Points about which the statistics are taken: one for all states, or one for each where that would cancel."""
+    """Points about which the statistics are taken: each state's own, since its predictor varies with the data."""
     b = params["b"]
-    reference_b = np.broadcast_to(b.mean(axis=0, keepdims=True), b.shape)
-    return {"b": reference_b}
+    return {"b": b}
 
 
 def e_step(data, params, start=None):
@@ -116,7 +116,7 @@ def m_step(statistics, params):
     b = reference_b + solve(X_X_kpq, X_y_kp)
     pi = normalised(N_k)
     offset_b = b - reference_b
-    v = positive_root(
+    v = spread_root(
         (
             y_y_k
             - 2 * np.einsum("kp,kp->k", X_y_kp, offset_b)
