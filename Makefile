@@ -26,7 +26,7 @@ bench: .venv/bench      ## ratios to other libraries, side by side; BLAS uses ev
 	env -u OMP_NUM_THREADS $(BIN)/python -m benchmarks.run $(ONLY)
 
 promote: .venv/test     ## accept what the compiler writes now as the golden files; review the diff
-	$(BIN)/python -m pytest tests/explain tests/golden tests/language tests/model --promote
+	$(BIN)/python -m pytest tests/explain tests/golden tests/language tests/model tests/docs --promote
 
 fuzz: .venv/test        ## random models, and many examples of every property
 	$(BIN)/python -m pytest -n $(JOBS) -m 'fuzz or hypothesis' --hypothesis-profile=fuzz
