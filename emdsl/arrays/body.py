@@ -73,6 +73,8 @@ class Body:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.statements: list[Statement] = []
+        self.note: str | None = None
+        """Stands as a comment above the next assignment of a new value."""
         self._cache: dict[str, Named] = {}
         self._depends: dict[str, frozenset[str]] = {}
 
@@ -102,7 +104,8 @@ class Body:
 
     def reassign(self, quantity: str, value: Array | str, comment: str | None = None) -> None:
         """A new value for a quantity; what depended on the old one is forgotten."""
-        self.statements.append(Assign(self._cache[quantity].name, value, comment))
+        self.statements.append(Assign(self._cache[quantity].name, value, comment or self.note))
+        self.note = None
         for other in [name for name, depends in self._depends.items() if quantity in depends]:
             self._cache.pop(other, None)
             self._depends.pop(other)

@@ -23,6 +23,7 @@ from emdsl.derive.joint_gaussian import joint_mode
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import Moments
 from emdsl.derive.naturals import lowered_naturals
+from emdsl.derive.plain import exponent_text
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
@@ -137,6 +138,8 @@ def write_update(
     held: Mapping[str, Held],
 ) -> None:
     """The statements of one update; each variable of the block is assigned anew."""
+    what = "q ∝ exp of the expectation of" if update.variables[0] in getattr(moments, "forms", {}) else "maximises"
+    body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms)}"
     if len(update.variables) > 1:
         joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric, held)
         return

@@ -65,7 +65,7 @@ def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
     match statement:
         case Assign(target, value, comment):
             code = value if isinstance(value, str) else text(value, size_text)
-            lines = [f"# {comment}"] if comment else []
+            lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
             return lines + _fit(f"{target} = {code}" if target else code)
         case Remark(line):
             return [f"# {line}"]

@@ -144,9 +144,12 @@ def m_step(statistics, params):
         (D,),
         [(L,), ()],
     )
+    # W and m: maximises x_d m̃_d + f_x_ld W_dl − ½ count m̃_d m̃_d − f_l m̃_d W_dl − ½ f_f_lm W_dl W_dm
     W = parts_W_m[0]
     m = reference_m + parts_W_m[1]
     offset_m = m - reference_m
+    # psi: maximises −½ count log psi_d − ½ x_x_d psi_d^-1 + x_d psi_d^-1 m̃_d + f_x_ld psi_d^-1 W_dl − ½ count
+    # psi_d^-1 m̃_d m̃_d − f_l psi_d^-1 m̃_d W_dl − ½ f_f_lm psi_d^-1 W_dl W_dm
     psi = spread_root(
         (
             x_x_d

@@ -115,9 +115,13 @@ def m_step(statistics, params):
     x_x_kde = statistics["x_x_kde"]
     x_kd = statistics["x_kd"]
     reference_mu = reference_points(params)["mu"]
+    # mu: maximises x_kd_ke mũ_ke − ½ N_k mũ_ke mũ_ke
     mu = reference_mu + quotient(x_kd, N_k[:, None])
+    # pi: maximises N_k log pi_k
     pi = normalised(N_k)
     offset_mu = mu - reference_mu
+    # Sigma: maximises −½ N_k log|Sigma|_k − ½ x_x_kde Sigma⁻¹_kde + x_kd Sigma⁻¹_kde mũ_ke − ½ N_k mũ_kd
+    # Sigma⁻¹_kde mũ_ke
     Sigma = covariance(
         (
             x_x_kde

@@ -79,7 +79,9 @@ def m_step(statistics, params):
     N_k = statistics["N_k"]
     has_x_x_kj = statistics["has_x_x_kj"]
     has_x_kj = statistics["has_x_kj"]
+    # pi: maximises N_k log pi_k
     pi = normalised(N_k)
+    # p: maximises has_x_x_kj log p_kj + has_x_kj log(1 − p_kj) − has_x_x_kj log(1 − p_kj)
     p = proportion(has_x_x_kj, has_x_kj - has_x_x_kj)
     return {"pi": pi, "p": p}
 

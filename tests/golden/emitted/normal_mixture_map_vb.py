@@ -133,12 +133,17 @@ def m_step(statistics, params):
     reference_mu = reference_points(params)["mu"]
     prior_centred = -1 + reference_mu
     expected_value_tau = tau_shape / tau_rate
+    # mu: q ∝ exp of the expectation of −0.04 prior̃_k mũ_k − 0.02 mũ_k mũ_k + x_k tau_k mũ_k − ½ N_k tau_k
+    # mũ_k mũ_k
     mu = reference_mu + quotient(-0.04 * prior_centred + x_k * expected_value_tau, 0.04 + N_k * expected_value_tau)
     mu_precision = 0.04 + N_k * expected_value_tau
+    # pi: q ∝ exp of the expectation of log pi_d + N_k log pi_k
     pi_concentration = 2 + N_k
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
     second_offset_mu = offset_mu * offset_mu + covariance_mu
+    # tau: q ∝ exp of the expectation of log tau_k − 3/2 tau_k + ½ N_k log tau_k − ½ x_x_k tau_k + x_k tau_k mũ_k −
+    # ½ N_k tau_k mũ_k mũ_k
     tau_shape = 2 + 0.5 * N_k
     tau_rate = 1.5 + 0.5 * x_x_k - x_k * offset_mu + 0.5 * second_offset_mu * N_k
     return {

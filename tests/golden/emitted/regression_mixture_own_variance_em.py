@@ -113,9 +113,12 @@ def m_step(statistics, params):
     X_y_kp = statistics["X_y_kp"]
     X_X_kpq = statistics["X_X_kpq"]
     reference_b = reference_points(params)["b"]
+    # b: maximises X_y_kp b̃_kp − ½ X_X_kpq b̃_kp b̃_kq
     b = reference_b + solve(X_X_kpq, X_y_kp)
+    # pi: maximises N_k log pi_k
     pi = normalised(N_k)
     offset_b = b - reference_b
+    # v: maximises −½ N_k log v_k − ½ y_y_k v_k^-1 + X_y_kp v_k^-1 b̃_kp − ½ X_X_kpq v_k^-1 b̃_kp b̃_kq
     v = spread_root(
         (
             y_y_k
