@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from emdsl.derive.derivation import Derivation, derive
+from emdsl.emit.helpers import helper_names
 from emdsl.emit.module import module_text
 from emdsl.explain.document import Document
 from emdsl.explain.plan import Plan, plan
@@ -43,6 +44,6 @@ class Program:
 
 def compile_model(bound: BoundModel, method: str = "em") -> Program:
     """Derive, lower and emit; raises ModelError where the model is not compiled yet."""
-    derived = derive(bound, method)
+    derived = derive(bound, method, helper_names())
     source = module_text(derived.module, derived.setting.size_text)
     return Program(bound, method, source, derived)

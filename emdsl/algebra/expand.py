@@ -219,6 +219,10 @@ class Expansion(Operations):
             if isinstance(through, Subscript) and isinstance(through.base, Array):
                 items = tuple(Call(function, (item,), node.span) for item in through.base.items)
                 return self.expand(Subscript(Array(items), through.indices))
+            if function == "log" and isinstance(through, Binary) and through.operator == "**":
+                exponent = self.expand(through.right).constant
+                if exponent is not None:
+                    return self.expand(Call("log", (through.left,), node.span)).scaled(exponent)
             if function == "log" and isinstance(through, Binary) and through.operator in ("*", "/"):
                 sign = 1.0 if through.operator == "*" else -1.0
                 try:

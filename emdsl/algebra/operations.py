@@ -220,7 +220,7 @@ class Operations:
         free = {index for item in inputs for term in item.terms for index in term.indices - set(term.bound)}
         inner = {axis for item in inputs for axis in item.axes} - set(axes)
         outer = tuple(sorted(free - set(axes) - inner, key=lambda index: index.identity))
-        indices = outer + axes
+        indices = outer + tuple(axis for axis in axes if axis in free)
         same = (
             name
             for name, known in self.derived.items()

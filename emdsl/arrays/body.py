@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,12 +37,19 @@ class Remark:
 Statement = Assign | Remark
 
 
+#: What emitted functions, their arguments and their nested functions are called.
+OWN_NAMES = (
+    "np", "data", "params", "statistics", "rng", "rows", "out", "group", "write", "expect", "start", "natural",
+    "logits", "values", "hard", "initialise", "e_step", "m_step", "objective", "prepare", "fit", "posterior",
+    "estimates", "from_estimates", "reference_points", "max_iter", "tol", "log_likelihood", "PARAMETERS", "SUPPORTS",
+    "UPDATES", "OBJECTIVE", "WEIGHTED",
+)  # fmt: skip
+
+
 class Names:
     """Identifiers of an emitted module: a model variable may be called `np`, `lambda` or `data`."""
 
-    RESERVED = frozenset(
-        (*keyword.kwlist, *dir(builtins), "np", "data", "params", "statistics", "rng", "rows", "out", "group")
-    )
+    RESERVED = frozenset((*keyword.kwlist, *dir(builtins), *OWN_NAMES))
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(self.RESERVED) | set(taken)
@@ -58,7 +66,8 @@ class Names:
         self._given[quantity] = self.of(other)
 
     def fresh(self, hint: str) -> str:
-        stem = re.sub(r"\W+", "_", hint.replace("~", "_centred")).strip("_") or "value"
+        spelled = unicodedata.normalize("NFKC", hint.replace("~", "_centred"))  # as Python reads identifiers
+        stem = re.sub(r"\W+", "_", spelled).strip("_") or "value"
         stem = stem if not stem[0].isdigit() else f"v{stem}"
         candidate, serial = stem if stem not in self._taken else f"{stem}_", 2
         while candidate in self._taken:
@@ -109,6 +118,3 @@ class Body:
         for other in [name for name, depends in self._depends.items() if quantity in depends]:
             self._cache.pop(other, None)
             self._depends.pop(other)
-
-    def remark(self, line: str) -> None:
-        self.statements.append(Remark(line))

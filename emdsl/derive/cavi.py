@@ -55,7 +55,7 @@ def write_posterior(
             value = repeated(value, own, {axis: moments.length(axis.size) for axis in own})
         elif value.axes:
             value = repeated(value, value.axes, {axis: moments.length(axis.size) for axis in value.axes})
-        elif isinstance(value, Contraction) and not value.operands:
+        elif not value.axes:
             value = Apply("np.asarray", (value,), ())
         moments.parameter(form, name)
         body.reassign(form.key(name), value)

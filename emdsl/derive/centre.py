@@ -138,11 +138,12 @@ def _about_reference(
         if all(is_known(part, joint.scope, joint) or part.variable == base for part in term.atoms)
     )
     others = tuple(term for term in residual.terms if term not in moved and term not in fixed)
-    gates = tuple(index for _, index in factor.gates if any(index in term.indices for term in moved))
+    of_data = base is not None or joint.scope.symbols[factor.variable].known
+    gates = tuple(index for _, index in factor.gates if of_data and any(index in term.indices for term in moved))
     free = {index for term in (*fixed, *moved) for index in term.indices - set(term.bound)}
     free |= set(residual.axes)
     indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))
-    subject = factor.variable if base or joint.scope.symbols[factor.variable].known else "prior"
+    subject = factor.variable if of_data else "prior"
     name = _free_name(f"{subject}~", centred)
     centred.append(Centred(name, indices, fixed, moved, gates, base))
     stands = Term(1.0, (Atom(name, IDENTITY, indices),))

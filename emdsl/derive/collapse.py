@@ -82,7 +82,7 @@ class Collapser:
         return isinstance(index.size, str) and index.size not in told
 
     def _free_categories(self, term: Term) -> Term:
-        """[z = 0] becomes [z = k]·[k = 0], so that the statistic is the whole table."""
+        """[z = 0] becomes [z = k]·[k = 0], and f[0] becomes f[l]·[l = 0], so that the statistic is the whole array."""
         atoms: list[Atom] = []
         bound = list(term.bound)
         for item in term.atoms:
@@ -93,6 +93,15 @@ class Collapser:
                     bound.append(index)
                     atoms.append(Atom(STRUCTURE, DELTA, (index, item.references[-1])))
                     item = replace(item, references=(*item.references[:-1], index))
+            elif any(item.variable in block.gaussian for block in self.blocks):
+                axes = self.joint.scope.symbols[item.variable].axes
+                references = list(item.references)
+                for place, reference in enumerate(references):
+                    if isinstance(reference, Fixed) and place >= len(self.joint.scope.symbols[item.variable].plates):
+                        references[place] = index = self.source.fresh(*axes[place])
+                        bound.append(index)
+                        atoms.append(Atom(STRUCTURE, DELTA, (index, reference)))
+                item = replace(item, references=tuple(references))
             atoms.append(item)
         return Term(term.coefficient, tuple(atoms), tuple(bound))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emdsl.algebra.expressions import names
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
@@ -22,7 +23,7 @@ from emdsl.derive.functions import (
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
-from emdsl.derive.log_joint import LogJoint, is_partly_missing, log_joint, not_compiled
+from emdsl.derive.log_joint import LogJoint, is_partly_missing, log_joint, not_compiled, uses
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.setting import Setting
@@ -32,6 +33,18 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
 from emdsl.structure.blocks import latents, parameters
 from emdsl.structure.locals import LocalBlock, local_blocks
+
+
+def _check_missing(bound: BoundModel) -> None:
+    """What may be missing must be read by nothing else: otherwise its law and its readers would have to be inferred."""
+    variables = bound.checked.model.variables
+    for variable in variables:
+        if not variable.missing:
+            continue
+        for other in variables:
+            value = names(other.value) if other.value is not None else frozenset()
+            if other.name != variable.name and variable.name in uses(other) | value:
+                raise not_compiled(f"`{variable.name}` may be missing and `{other.name}` depends on it", other.span)
 
 
 def _blocks(bound: BoundModel, centred: CentredJoint) -> tuple[LocalBlock, ...]:
@@ -65,9 +78,10 @@ class Derivation:
     setting: Setting
 
 
-def derive(bound: BoundModel, method: str) -> Derivation:
-    """Derive every function of the module for `method`: em or hard."""
+def derive(bound: BoundModel, method: str, reserved: frozenset[str]) -> Derivation:
+    """Derive every function of the module for `method`: em, hard or vb; `reserved` names belong to its helpers."""
     model, types = bound.checked.model, bound.checked.types
+    _check_missing(bound)
     joint = log_joint(bound)
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
     unknown = parameters(bound)
@@ -89,15 +103,15 @@ def derive(bound: BoundModel, method: str) -> Derivation:
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
     _check_factorisation(bound, blocks, forms)
-    steps = updates(terms, free, scope, spans, joint.source, symmetric, forms)
-    names = Names()
+    steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
+    identifiers = Names(reserved)
     for name in (*joint.scope.symbols, *bound.constants):
-        names.of(name)
+        identifiers.of(name)
     for form in forms.values():
         if form.kernel == "Gaussian":
-            names.alias(form.key("mean"), form.variable)
+            identifiers.alias(form.key("mean"), form.variable)
     setting = Setting(
-        names=names,
+        names=identifiers,
         scope=centred.joint.scope,
         source=joint.source,
         derived=joint.derived,

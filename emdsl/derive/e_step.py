@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
-from emdsl.algebra.terms import DELTA, HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, HOT, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named
@@ -228,8 +228,7 @@ def _scattered(
     value = lower_term(Term(1.0, rest, inner), axes, moments)
     index, _ = moments.read(table.variable, entries)
     letter = entries[0].letter
-    if not carried_axes(value):
-        value = Apply("np.ones_like", (index, "float"), axes)
+    value = repeated(value, (entries[0],), {entries[0]: f"len({index.name})"})
     size = setting.size_text(feature.rows[0].size)
     sums = Apply("scatter", (value, index, size, f'data.get("weights.{letter}")'), axes)
     label = f"{feature_text(feature)} of each row"
@@ -312,12 +311,6 @@ def unpacking(code: SweepCode, total_name: str, setting: Setting) -> list[Progra
             text = f"{text}.reshape({', '.join(shape)})"
         statements.append(Assign(target, text, comment))
     return statements
-
-
-def used_statistics(terms: Sequence[Term], collapsed: Collapsed) -> list[SufficientStatistic]:
-    """The statistics that occur in these terms, in the order of the sweeps."""
-    names = {item.variable for term in terms for item in term.atoms if item.statistic == IDENTITY}
-    return [item for sweep in collapsed.sweeps for item in sweep.statistics if item.name in names]
 
 
 def e_step_codes(setting: Setting) -> list[SweepCode]:

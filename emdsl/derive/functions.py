@@ -11,7 +11,7 @@ from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.cavi import entropies
-from emdsl.derive.e_step import SweepCode, unpacking, vanishes
+from emdsl.derive.e_step import SweepCode, is_membership, unpacking, vanishes
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.lower import lower
@@ -199,7 +199,13 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         statements.append(Assign(setting.names.of(f"reference {name}"), common))
     gaussian = any(code.sweep.block is not None and code.sweep.block.gaussian for code in codes)
     several = any(code.sweep.block is not None and len(code.sweep.block.discrete) > 1 for code in codes)
-    groupable = not gaussian and not several and all(axes == (0,) for axes in setting.gated_axes.values())
+    gathered = any(
+        is_membership(item, statistic.feature)
+        for sweep in setting.collapsed.sweeps
+        for statistic in sweep.statistics
+        for item in statistic.feature.atoms
+    )
+    groupable = not (gaussian or several or gathered) and all(axes == (0,) for axes in setting.gated_axes.values())
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
@@ -307,7 +313,7 @@ def _posterior_entries(code: SweepCode, table: str, body: list[ProgrammeStatemen
         entries.append(f'"{name}": {{"probabilities": {target}}}')
     for name in block.gaussian:
         entries.append(_gaussian_entry(code, name, table, states, plates, body, setting))
-    return entries
+    return [entry for entry in entries if entry]
 
 
 def _gaussian_entry(
@@ -322,7 +328,9 @@ def _gaussian_entry(
     event = [setting.size_text(size) for size, _ in setting.scope.symbols[name].event]
     size = event[0] if event else "1"
     count = " * ".join(states) or "1"
-    single = next(slot for local, slot in code.layout.locals if variables_of(local) == (name,))
+    single = next((slot for local, slot in code.layout.locals if variables_of(local) == (name,)), None)
+    if single is None:
+        return ""
     pair = next((slot for local, slot in code.layout.locals if variables_of(local) == (name, name)), None)
     mean = setting.names.of(f"mean {name}")
     body.append(Assign(mean, f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"))

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, MASK
-from emdsl.derive.statistics import Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
+from emdsl.derive.statistics import Feature, LocalStatistic, Sweep, canonical_form
 
 SizeText = Callable[[str | int], str]
 
@@ -121,8 +120,3 @@ def plus(start: str, extent: str) -> str:
     if start.isdigit() and extent.replace(" ", "").isdigit():
         return str(int(start) + int(extent))
     return f"{start} + {extent}"
-
-
-def natural_axes(statistic: SufficientStatistic) -> tuple[Index, ...]:
-    """Axes of the natural parameter that belongs to a statistic."""
-    return statistic.local.axes + statistic.feature.links

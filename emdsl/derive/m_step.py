@@ -51,6 +51,7 @@ def updates(
     source: IndexSource,
     symmetric: frozenset[str],
     forms: Mapping[str, PosteriorForm],
+    held: Mapping[str, Held],
 ) -> tuple[Update, ...]:
     """The blocks in the order of their updates, each matched to its kernel."""
     reals = [name for name in parameters if scope.symbols[name].kind == "real"]
@@ -70,7 +71,9 @@ def updates(
         if group[0] in forms:
             result.append(_posterior_update(forms[group[0]], own, scope))
             continue
-        reduced, cancelled = cancel(own, frozenset(group), scope)
+        # beside held entries the free ones depend on the spread, which therefore does not cancel
+        keeps = any(name in held for name in group)
+        reduced, cancelled = (own, ()) if keeps else cancel(own, frozenset(group), scope)
         if len(group) > 1:
             _check_joint(group, own, spans)
             kernel_name, kernel_reason = "joint Gaussian", "coupled, so solved for together"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.indices import Gather, Index, IndexSource
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Term
+from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
@@ -86,16 +87,35 @@ class PointMoments:
             )
             for term in (*item.known, *item.references)
         ]
-        parts = tuple(lower_term(term, item.indices, self) for term in terms)
+        parts = tuple(lower_term(self._opened(term), item.indices, self) for term in terms)
         return self.body.define(item.name, total(parts, item.indices), item.indices)
 
+    def _opened(self, term: Term) -> Term:
+        """v[g[j]] becomes v[h]·[g_j = h] with h bound."""
+        atoms: list[Atom] = []
+        extra: list[Atom] = []
+        bound = list(term.bound)
+        for item in term.atoms:
+            references = list(item.references)
+            for place, reference in enumerate(references):
+                if isinstance(reference, Gather):
+                    categories = self.scope.symbols[reference.table].categories
+                    assert categories is not None
+                    index = self.source.fresh(categories, "h")
+                    extra.append(Atom(reference.table, HOT, (*reference.references, index)))
+                    bound.append(index)
+                    references[place] = index
+            atoms.append(replace(item, references=tuple(references)))
+        return Term(term.coefficient, (*atoms, *extra), tuple(bound))
+
     def _derived(self, item: Derived) -> Named:
-        """A quantity of constants: `function(arguments)`."""
+        """A quantity of constants and given data: `function(arguments)`."""
         arguments: list[Array | float | str] = []
         for argument in item.arguments:
             constant = argument.constant
-            lowered = tuple(lower_term(term, argument.axes, self) for term in argument.terms)
-            arguments.append(constant if constant is not None else total(lowered, argument.axes))
+            axes = item.indices + tuple(axis for axis in argument.axes if axis not in item.indices)
+            lowered = tuple(lower_term(self._opened(term), axes, self) for term in argument.terms)
+            arguments.append(constant if constant is not None else total(lowered, axes))
         function = NUMPY_NAMES.get(item.function, item.function)
         return self.body.define(item.name, Apply(function, tuple(arguments), item.indices), item.indices)
 
@@ -104,6 +124,8 @@ class PointMoments:
         statistic, name = item.statistic, item.variable
         if statistic == IDENTITY:
             return value
+        if name in self.derived:
+            return self._of_derived(item, value)
         symbol = self.scope.symbols[name]
         if statistic.kind == "hot":
             return self._one_hot(item, value)
@@ -126,6 +148,17 @@ class PointMoments:
                 offset = Apply("-", (value, Named(reference.name, axes)), axes)
                 return self.body.define(f"offset_{name}", offset, axes, depends=(name,))
         raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{name}`")
+
+    def _of_derived(self, item: Atom, value: Named) -> Array:
+        """A statistic of a derived quantity."""
+        match item.statistic.kind:
+            case "log":
+                return Apply("np.log", (value,), value.axes)
+            case "log1m":
+                return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
+            case "power":
+                return Apply("**", (value, item.statistic.exponent), value.axes)
+        raise CompilerBug(f"no moment for the statistic {item.statistic.kind} of a derived quantity")
 
     def _one_hot(self, item: Atom, value: Named) -> Named:
         """The one-hot of a known index array that a prior refers to."""

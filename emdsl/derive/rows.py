@@ -61,7 +61,7 @@ class RowMoments:
         axes = array.axes
         if item.statistic == MASK:
             return Operand(Apply("observed", (array,), axes), references)
-        value: Array = Apply("np.nan_to_num", (array,), axes) if item.variable in self.missing else array
+        value: Array = Apply("filled", (array,), axes) if item.variable in self.missing else array
         match item.statistic.kind, item.statistic.exponent:
             case "power", 1.0:
                 return Operand(value, references)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.indices import Gather, Index, IndexSource
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Polynomial
+from emdsl.algebra.terms import Polynomial, Term
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
 from emdsl.derive.held import Held
@@ -54,13 +54,15 @@ class Setting:
     @property
     def carried(self) -> tuple[str, ...]:
         """Given data that priors use: they travel with the parameters, since the M-step sees no data."""
-        used = {name for _, term in self.collapsed.terms for name in term.variables()}
-        for name in tuple(used):
-            if name in self.derived:
-                arguments = self.derived[name].arguments
-                used |= {n for argument in arguments for term in argument.terms for n in term.variables()}
-            if name in self.centred:
-                used |= {n for term in self.centred[name].known for n in term.variables()}
+        used: set[str] = set()
+        waiting = [term for _, term in self.collapsed.terms]
+        while waiting:
+            for name in names_in(waiting.pop()) - used:
+                used.add(name)
+                if name in self.derived:
+                    waiting += [term for argument in self.derived[name].arguments for term in argument.terms]
+                if name in self.centred:
+                    waiting += [*self.centred[name].known, *self.centred[name].references]
         return tuple(name for name in self.scope.symbols if name in used and self.is_data(name))
 
     def merged(self, polynomial: Polynomial) -> Polynomial:
@@ -179,3 +181,15 @@ class Setting:
         """A known variable that indexes an axis of this size, if there is one."""
         tables = (name for name, symbol in self.scope.symbols.items() if symbol.known and symbol.categories == size)
         return next((name for name in tables if self.is_data(name)), None)
+
+
+def names_in(term: Term) -> frozenset[str]:
+    """The variables of a term, index arrays included."""
+    found = set(term.variables())
+    waiting = [reference for item in term.atoms for reference in item.references]
+    while waiting:
+        reference = waiting.pop()
+        if isinstance(reference, Gather):
+            found.add(reference.table)
+            waiting += reference.references
+    return frozenset(found)

@@ -19,8 +19,6 @@ from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.errors import CompilerBug
 
-REAL_STATISTICS = ("power", "offset")
-
 
 class VariationalMoments(PointMoments):
     """Operands for a function body in which posteriors stand under the names of their parameters."""

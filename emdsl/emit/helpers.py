@@ -73,6 +73,12 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
+def helper_names() -> frozenset[str]:
+    """Names that a module's own identifiers must leave alone."""
+    imported = (name for name, _ in IMPORTS)
+    return frozenset((*_library(), *imported, *SPECIAL_FUNCTIONS))
+
+
 def helpers(code: str) -> list[Helper]:
     """The helpers that `code` names, and those that they name, in the order of the library."""
     library = _library()

@@ -86,7 +86,7 @@ def _fit(line: str) -> list[str]:
 
 def identifiers(code: str) -> set[str]:
     """Identifiers in a piece of code, strings left out."""
-    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", re.sub(r'"[^"]*"', '""', code)))
+    return set(re.findall(r"(?<![\w.])[^\W\d]\w*", re.sub(r'"[^"]*"', '""', code)))
 
 
 def _loads(function: Function, size_text: SizeText) -> list[tuple[str, str]]:

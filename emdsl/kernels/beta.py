@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import apply, shifted
-from emdsl.arrays.expressions import Array
+from emdsl.arrays.expressions import Array, Contraction, Total
 from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
@@ -26,16 +26,31 @@ class BetaKernel:
         return None if signature <= {LOG, LOG1M} else "the probability enters otherwise than by log p and log(1 − p)"
 
     def mode(self, naturals: Naturals) -> Array:
-        successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
-        array = next(item for item in (successes, failures) if item is not None)
+        successes, failures, array = self._counts(naturals)
         one = 0.0 if successes is None else successes
-        return apply("proportion", one, 0.0 if failures is None else failures, like=array)
+        other = 0.0 if failures is None else failures
+        if _takes_counts(successes, failures):
+            return apply("interior_proportion", one, other, f'"{naturals.symbol.name}"', like=array)
+        return apply("proportion", one, other, like=array)
+
+    def _counts(self, naturals: Naturals) -> tuple[Array | None, Array | None, Array]:
+        successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
+        return successes, failures, next(item for item in (successes, failures) if item is not None)
 
     def posterior(self, naturals: Naturals) -> Posterior:
-        successes, failures = naturals.parts.get(LOG), naturals.parts.get(LOG1M)
-        array = next(item for item in (successes, failures) if item is not None)
+        successes, failures, array = self._counts(naturals)
         ones = apply("np.ones_like", array)
         return {
             "a": ones if successes is None else shifted(successes, 1.0),
             "b": ones if failures is None else shifted(failures, 1.0),
         }
+
+
+def _takes_counts(successes: Array | None, failures: Array | None) -> bool:
+    """Whether a constant part is negative: a prior that favours the boundary."""
+    return any(
+        part.coefficient < 0
+        for array in (successes, failures)
+        for part in (array.parts if isinstance(array, Total) else (array,))
+        if isinstance(part, Contraction) and not part.operands
+    )

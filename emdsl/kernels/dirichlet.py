@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import apply, shifted
+from emdsl.arrays.algebra import apply, coefficients, shifted
 from emdsl.arrays.expressions import Array
 from emdsl.kernels.kernel import Kinds, Naturals, Posterior
 
@@ -25,7 +25,10 @@ class DirichletKernel:
         return None if signature == {LOG} else "the probabilities enter otherwise than by their logarithms"
 
     def mode(self, naturals: Naturals) -> Array:
-        return apply("normalised", naturals.parts[LOG])
+        counts = naturals.parts[LOG]
+        if min(coefficients(counts)) < 0:  # a prior that favours the boundary
+            return apply("interior_share", counts, f'"{naturals.symbol.name}"')
+        return apply("normalised", counts)
 
     def posterior(self, naturals: Naturals) -> Posterior:
         return {"concentration": shifted(naturals.parts[LOG], 1.0)}

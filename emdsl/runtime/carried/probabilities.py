@@ -22,6 +22,27 @@ def normalised(counts: np.ndarray) -> np.ndarray:
     return np.where(total > 0, counts / np.where(total > 0, total, 1.0), 1.0 / counts.shape[-1])
 
 
+def interior_share(counts: np.ndarray, name: str) -> np.ndarray:
+    """Counts over their sum where a prior takes some away; a negative count has its mode on the boundary."""
+    if np.min(counts) < 0:
+        place = tuple(int(index) for index in np.argwhere(counts < 0)[0])
+        raise DegenerateError(
+            f"the posterior of `{name}` is unbounded at {place}, where it vanishes: "
+            "give it a concentration of at least 1, or use the method vb"
+        )
+    return normalised(counts)
+
+
+def interior_proportion(successes: np.ndarray, failures: np.ndarray, name: str) -> np.ndarray:
+    """A proportion where a prior takes counts away; a negative count has its mode on the boundary."""
+    if np.min(successes) < 0 or np.min(failures) < 0:
+        raise DegenerateError(
+            f"the posterior of `{name}` is unbounded at 0 or 1: give its prior parameters of at least 1, "
+            "or use the method vb"
+        )
+    return proportion(successes, failures)
+
+
 def proportion(successes: np.ndarray, failures: np.ndarray) -> np.ndarray:
     """successes / (successes + failures); a half where nothing was counted."""
     successes, failures = np.maximum(successes, 0.0), np.maximum(failures, 0.0)
@@ -94,3 +115,8 @@ def differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def one_hot(values: np.ndarray, categories: int) -> np.ndarray:
     """The one-hot of values, with the category as a last axis; NaN is no category."""
     return np.equal(np.asarray(values)[..., None], np.arange(categories)).astype(float)
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Values with ½, which lies inside every support, where they are missing; a mask takes it out again."""
+    return np.where(np.isnan(values), 0.5, values)

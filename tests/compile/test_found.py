@@ -1,0 +1,112 @@
+"""Models that were once compiled wrongly: each says what went wrong, and is held against brute force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import emdsl as em
+from emdsl.errors import ModelError
+from tests.oracles import checks
+
+Data = Mapping[str, Any]
+
+RNG = np.random.default_rng(11)
+X = RNG.normal(size=8)
+Y = RNG.poisson(3.0, size=8)
+DOC = np.array([0, 0, 1, 2, 2, 1, 0, 2])
+MIXTURE = "param pi : simplex[K]  latent z[n] ~ Categorical(pi)"
+GATHERED = f"plate i in I, n in N, k in K  {MIXTURE}  given doc[i] : index[N]"
+
+FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
+    # a plate that no datum carries was counted once where rows gather their entries
+    "counted_in_gathered": (
+        f"model M(K = 2) {GATHERED} plate j in J param r[k] : positive observed y[i, j] ~ Poisson(r[z[doc[i]]])",
+        {"y": RNG.poisson(3.0, size=(8, 2)), "doc": DOC},
+        ("em",),
+    ),
+    # every state was centred about the reference point of the first
+    "centred_in_gathered": (
+        f"model M(K = 2) {GATHERED} param m[k] : real param v : positive observed x[i] ~ Normal(m[z[doc[i]]], var=v)",
+        {"x": X * 3, "doc": DOC},
+        ("em",),
+    ),
+    # the prior mean of a real latent was summed over the states that choose it
+    "gated_prior_mean": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} param m[k] : real param v : positive
+        latent f[n] ~ Normal(m[z[n]], var=1) observed x[n] ~ Normal(f[n], var=v)""",
+        {"x": X * 3},
+        ("em", "hard"),
+    ),
+    # functions of plated data in a prior were summed over the plate
+    "plated_concentration": (
+        """model M() plate n in N, g in G given al[g] : positive given gr[n] : index[G]
+        param a[g] : simplex[2] ~ Dirichlet(al[g]) observed y[n] ~ Categorical(a[gr[n]])""",
+        {"al": np.array([1.5, 2.5, 4.0]), "gr": DOC, "y": Y % 2},
+        ("em", "vb"),
+    ),
+    # an index array in a prior's mean was read as if it were the plate
+    "gathered_prior_mean": (
+        """model M() plate n in N, g in G, h in H given gr[n] : index[G] given hh[g] : index[H]
+        param a[h] : real ~ Normal(0, var=4) param m[g] : real ~ Normal(a[hh[g]], var=2)
+        observed x[n] ~ Normal(m[gr[n]], var=1)""",
+        {"gr": DOC, "hh": np.array([0, 1, 0]), "x": X},
+        ("em",),
+    ),
+    # the free entries depend on the covariance beside held ones, which therefore does not cancel
+    "held_under_a_covariance": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} param mu[k] : real[2] param S : cov[2]
+        fix mu[0, 1] = 0.5 observed x[n] ~ MvNormal(mu[z[n]], cov=S)""",
+        {"x": RNG.normal(size=(12, 2))},
+        ("em",),
+    ),
+    # the fill of a missing entry lay outside the support of the logarithm
+    "missing_positive": (
+        "model M() plate n in N param r : positive observed x[n] missing ~ Gamma(2, rate=r)",
+        {"x": np.where(np.arange(8) == 3, np.nan, np.abs(X) + 0.1)},
+        ("em",),
+    ),
+    # entries of a real latent by number
+    "entries_of_a_latent": (
+        """model M() plate n in N given q[n] : real param S : cov[2] param v : positive
+        latent b[n] ~ MvNormal(0, cov=S) observed x[n] ~ Normal(b[n, 0] + b[n, 1] * q[n], var=v)""",
+        {"x": X * 3, "q": X[::-1]},
+        ("em",),
+    ),
+    # names of the emitted functions' own arguments and helpers
+    "own_names": (
+        "model M() plate n in N param start : positive given write[n] : positive observed y[n] ~ Poisson(start*write[n])",
+        {"write": np.abs(X) + 0.5, "y": Y},
+        ("em",),
+    ),
+    "unicode_names": ("model M() plate n in N param λ : positive observed y[n] ~ Poisson(λ)", {"y": Y}, ("em",)),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_it_is_right_now(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, data, methods = FOUND[name]
+    if "doc" in data:  # rows are not a plate of the data there, so that there are no blocks of them
+        monkeypatch.setattr(checks, "check_additivity", lambda *arguments: None)
+    checks.check_model(text, {}, dict(data), methods, fit="latent b" not in text and "latent f" not in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "observed x[n] missing ~ Normal(m, var=1) observed y[n] ~ Normal(x[n], var=1)",
+        "observed c[n] missing ~ Bernoulli(0.5) observed y[n] ~ Normal(m + c[n], var=1)",
+    ],
+)
+def test_what_may_be_missing_is_read_by_nothing_else(text: str) -> None:
+    with pytest.raises(ModelError, match="may be missing and `y` depends on it"):
+        em.parse(f"model M() plate n in N param m : real {text}")().source()
+
+
+def test_a_prior_on_the_boundary_is_no_optimum() -> None:
+    text = "model M(K = 3) plate n in N param p : simplex[K] ~ Dirichlet(0.5) observed y[n] ~ Categorical(p)"
+    with pytest.raises(em.Error, match="unbounded"):
+        em.parse(text)().fit(y=np.array([0, 1, 0, 1]))
