@@ -6,6 +6,7 @@ read, parse, class Model  ->  model class  --(K=3)-->  Bound  --fit(x=X)-->  Fit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +171,9 @@ class Bound:
                 source.program.module, bound_data, n_init=n_init, random_state=random_state, max_iter=max_iter, tol=tol,
                 init=start or None, latents=latents, accelerate=accelerate, progress=report,
             )  # fmt: skip
+        if method == "hard":  # the objective counts only the chosen states; the likelihood counts all of them
+            soft = self.program("em").module.e_step(bound_data, outcome.params)[1]
+            outcome = replace(outcome, log_likelihood=float(soft))
         return Fit(source, outcome, bound_data)
 
     def program(self, method: str) -> Program:

@@ -78,7 +78,7 @@ class Derivation:
     setting: Setting
 
 
-def derive(bound: BoundModel, method: str, reserved: frozenset[str]) -> Derivation:
+def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset()) -> Derivation:
     """Derive every function of the module for `method`: em, hard or vb; `reserved` names belong to its helpers."""
     model, types = bound.checked.model, bound.checked.types
     _check_missing(bound)

@@ -86,6 +86,12 @@ def posterior_entries(setting: Setting) -> list[str]:
         parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
         if form.kernel == "Gaussian":
             parts += _spread(form, setting)
+        elif form.kernel == "Dirichlet":
+            parts.append(f'"var": dirichlet_variance({_param(form, "concentration")})')
+        elif form.kernel == "Beta":
+            parts.append(f'"var": beta_variance({_param(form, "a")}, {_param(form, "b")})')
+        elif form.kernel == "Gamma":
+            parts.append(f'"var": power_variance({_param(form, "shape")}, {_param(form, "rate")}, {1 / form.power!r})')
         entries.append(f'"{form.variable}": {{{", ".join(parts)}}}')
     return entries
 

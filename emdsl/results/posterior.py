@@ -16,6 +16,10 @@ from emdsl.errors import DataError
 Array = np.ndarray[Any, Any]
 
 
+class MissingStatistic(DataError, AttributeError):
+    """A statistic that a posterior does not have; `hasattr` sees it as absent."""
+
+
 @dataclass(frozen=True)
 class Posterior:
     """The expected statistics of one variable; converts to an array: its probabilities, or else its mean."""
@@ -56,6 +60,8 @@ class Posterior:
             return self.statistics["var"]
         if self.discrete:
             return np.asarray(self.probabilities @ np.arange(self.probabilities.shape[-1]) ** 2 - self.mean**2)
+        if "cov" not in self.statistics:
+            return self._get("var")
         return np.asarray(np.diagonal(self.cov, axis1=-2, axis2=-1))
 
     @property
@@ -76,5 +82,5 @@ class Posterior:
 
     def _get(self, key: str) -> Array:
         if key not in self.statistics:
-            raise DataError(f"the posterior of `{self.name}` has no {key}; it has {', '.join(self.statistics)}")
+            raise MissingStatistic(f"the posterior of `{self.name}` has no {key}; it has {', '.join(self.statistics)}")
         return self.statistics[key]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.data.sources import to_array
-from emdsl.data.support import ROUNDING
+from emdsl.data.support import ROUNDING, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
@@ -26,6 +26,8 @@ def split_init(bound: BoundModel, init: Mapping[str, Any]) -> tuple[dict[str, An
         variable = bound.checked.model.variable(name)
         array = to_array(name, value)
         if variable is None or variable.role is not Role.LATENT:
+            if variable is not None and np.isfinite(array).all():
+                check_support(f"init of {name}", array, bound.checked.types[name], frozenset())
             params[name] = array
             continue
         if not np.isfinite(array).all():

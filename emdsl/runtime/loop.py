@@ -43,7 +43,8 @@ Progress = Callable[[int, int, float], None]
 class Outcome:
     """The winning run.
 
-    `params` are those of the emitted module (posteriors' own under vb). `history` has the objective after each M-step.
+    `params` are those of the emitted module (posteriors' own under vb). `history` has the objective after each M-step,
+    or that of the start where there was none.
     `restarts` has the last objective of each start, nan for one that degenerated; `continued` says which of them ran on
     to the end.
     """
@@ -292,8 +293,9 @@ def _outcome(
     if not best.converged and problem.tol > 0:
         warnings.append(f"not converged after {problem.max_iter} iterations; raise max_iter or tol")
     state = best.state
+    history = np.array(best.history or [state.objective])
     return Outcome(
-        state.params, state.objective, state.log_likelihood, np.array(best.history), best.converged, len(best.history),
+        state.params, state.objective, state.log_likelihood, history, best.converged, len(best.history),
         tuple(restarts), tuple(continued), tuple(warnings),
     )  # fmt: skip
 

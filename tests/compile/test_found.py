@@ -78,7 +78,8 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
     ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
-        "model M() plate n in N param start : positive given write[n] : positive observed y[n] ~ Poisson(start*write[n])",
+        """model M() plate n in N param start : positive given write[n] : positive
+        observed y[n] ~ Poisson(start*write[n])""",
         {"write": np.abs(X) + 0.5, "y": Y},
         ("em",),
     ),

@@ -107,3 +107,22 @@ def inverse_wishart_mean(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def inverse_wishart_scale(df: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The scale of an inverse Wishart law with this mean."""
     return mean * (np.asarray(df) - mean.shape[-1] - 1)[..., None, None]
+
+
+def dirichlet_variance(concentration: np.ndarray) -> np.ndarray:
+    """Var π_k = m_k (1 − m_k) / (1 + Σ concentration), m the mean."""
+    total = concentration.sum(axis=-1, keepdims=True)
+    mean = concentration / total
+    return mean * (1 - mean) / (1 + total)
+
+
+def beta_variance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Var p = m (1 − m) / (1 + a + b), m the mean."""
+    mean = a / (a + b)
+    return mean * (1 - mean) / (1 + a + b)
+
+
+def power_variance(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndarray:
+    """Var u**order for u ~ Gamma(shape, rate); infinite where it does not exist."""
+    second = power_moment(shape, rate, 2 * order)
+    return np.where(np.isfinite(second), second - power_moment(shape, rate, order) ** 2, np.inf)

@@ -92,7 +92,7 @@ def e_step(data, params, start=None):
     """
     psi = params["psi"]
     D = params["W"].shape[0]
-    sums_sweep_f, log_likelihood = sweep(*sweep_f(data, params, start))
+    sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
     sums_sweep_f = sums_sweep_f.reshape(-1, sums_sweep_f.shape[-1])
     # f_f_lm = Σ f_l f_l
     f_f_lm = sums_sweep_f[L:L + L * L, 0].reshape(L, L)
@@ -116,8 +116,8 @@ def e_step(data, params, start=None):
         - 0.9189385332046727 * count * D
         - 0.5 * np.einsum("d,d->", x_x_d, inverse_psi)
     )
-    log_likelihood += float(constant_part)
-    return {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d}, log_likelihood
+    log_likelihood_ += float(constant_part)
+    return {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d}, log_likelihood_
 
 
 def m_step(statistics, params):

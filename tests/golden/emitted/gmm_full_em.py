@@ -98,7 +98,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     D = params["mu"].shape[1]
-    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -106,7 +106,7 @@ def e_step(data, params, start=None):
     x_x_kde = unpairs(sums_sweep_z[:, 1 + D:1 + D + D * (D + 1) // 2], D)
     # x_kd = Σ [z = k] x̃_d
     x_kd = sums_sweep_z[:, 1:1 + D]
-    return {"N_k": N_k, "x_x_kde": x_x_kde, "x_kd": x_kd}, log_likelihood
+    return {"N_k": N_k, "x_x_kde": x_x_kde, "x_kd": x_kd}, log_likelihood_
 
 
 def m_step(statistics, params):

@@ -48,7 +48,7 @@ def sweep_z(data, params, start=None):
 
     def write(rows, group, out):
         out[1:1 + J] = observed(x[rows]).T
-        out[1 + J:1 + J + J] = np.einsum("nj,nj->jn", observed(x[rows]), np.nan_to_num(x[rows]))
+        out[1 + J:1 + J + J] = np.einsum("nj,nj->jn", observed(x[rows]), filled(x[rows]))
 
     def expect(logits, rows):
         if "z" in data:
@@ -63,7 +63,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     J = params["p"].shape[1]
-    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -71,7 +71,7 @@ def e_step(data, params, start=None):
     has_x_x_kj = sums_sweep_z[:, 1 + J:1 + J + J]
     # has_x_kj = Σ [z = k] [x_j seen]
     has_x_kj = sums_sweep_z[:, 1:1 + J]
-    return {"N_k": N_k, "has_x_x_kj": has_x_x_kj, "has_x_kj": has_x_kj}, log_likelihood
+    return {"N_k": N_k, "has_x_x_kj": has_x_x_kj, "has_x_kj": has_x_kj}, log_likelihood_
 
 
 def m_step(statistics, params):

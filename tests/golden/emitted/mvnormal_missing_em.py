@@ -74,7 +74,7 @@ def e_step(data, params, start=None):
     """
     Sigma = params["Sigma"]
     D = params["m"].shape[0]
-    sums_sweep_x_centred, log_likelihood = sweep(*sweep_x_centred(data, params, start))
+    sums_sweep_x_centred, log_likelihood_ = sweep(*sweep_x_centred(data, params, start))
     sums_sweep_x_centred = sums_sweep_x_centred.reshape(-1, sums_sweep_x_centred.shape[-1])
     # x_x_de = Σ x~_d x~_e
     x_x_de = sums_sweep_x_centred[D:D + D * D, 0].reshape(D, D)
@@ -86,8 +86,8 @@ def e_step(data, params, start=None):
     logdet_Sigma = log_determinant(Sigma)
     # laws without latents, and constants
     constant_part = -0.5 * count * logdet_Sigma - 0.9189385332046727 * count * D
-    log_likelihood += float(constant_part)
-    return {"x_x_de": x_x_de, "x_d": x_d, "count": count}, log_likelihood
+    log_likelihood_ += float(constant_part)
+    return {"x_x_de": x_x_de, "x_d": x_d, "count": count}, log_likelihood_
 
 
 def m_step(statistics, params):

@@ -112,7 +112,7 @@ def e_step(data, params, start=None):
     """Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.
     `start`: expectations to use in place of the posterior, for starting values.
     """
-    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -120,7 +120,7 @@ def e_step(data, params, start=None):
     x_x_k = sums_sweep_z[:, 2]
     # x_k = Σ [z = k] x̃
     x_k = sums_sweep_z[:, 1]
-    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood
+    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood_
 
 
 def m_step(statistics, params):
@@ -204,12 +204,17 @@ def posterior(data, params):
     probabilities_z = expected_z[:K].T.reshape(N, K)
     return {
         "z": {"probabilities": probabilities_z},
-        "pi": {"mean": normalised(params["pi.concentration"]), "concentration": params["pi.concentration"]},
+        "pi": {
+            "mean": normalised(params["pi.concentration"]),
+            "concentration": params["pi.concentration"],
+            "var": dirichlet_variance(params["pi.concentration"]),
+        },
         "mu": {"mean": params["mu.mean"], "precision": params["mu.precision"], "var": 1 / params["mu.precision"]},
         "tau": {
             "mean": params["tau.shape"] / params["tau.rate"],
             "shape": params["tau.shape"],
             "rate": params["tau.rate"],
+            "var": power_variance(params["tau.shape"], params["tau.rate"], 1.0),
         },
     }
 

@@ -93,7 +93,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     P = data["X"].shape[1]
-    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -103,7 +103,7 @@ def e_step(data, params, start=None):
     X_y_kp = sums_sweep_z[:, 2:2 + P]
     # X_X_kpq = Σ [z = k] X_p X_p
     X_X_kpq = unpairs(sums_sweep_z[:, 2 + P:2 + P + P * (P + 1) // 2], P)
-    return {"N_k": N_k, "y_y_k": y_y_k, "X_y_kp": X_y_kp, "X_X_kpq": X_X_kpq}, log_likelihood
+    return {"N_k": N_k, "y_y_k": y_y_k, "X_y_kp": X_y_kp, "X_X_kpq": X_X_kpq}, log_likelihood_
 
 
 def m_step(statistics, params):
