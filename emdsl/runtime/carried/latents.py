@@ -60,6 +60,10 @@ def gaussian_rows(
     for place, one, two in pairs:
         extent = (states, one.stop - one.start, two.stop - two.start, n)
         quadratic[:, one, two] += natural[place].reshape(extent)[..., : quadratic.shape[-1]]
+    if shared and states == 1 and not has_logits and np.all(np.isnan(values)):
+        return shared_gaussian_rows(
+            natural, singles, pairs, linear[0], -(quadratic + np.swapaxes(quadratic, 1, 2))[0, ..., 0]
+        )
     linear, precision = np.moveaxis(linear, 1, 2), -np.moveaxis(quadratic + np.swapaxes(quadratic, 1, 2), 3, 1)
     mean, covariance = np.zeros((states, n, size)), np.zeros((states, n, size, size))
     partition = np.zeros((states, n))
@@ -93,6 +97,26 @@ def gaussian_rows(
         second = covariance[:, :, one, two] + mean[:, :, one, None] * mean[:, :, None, two]
         natural[place] = np.moveaxis(share[..., None] * second, 1, 3).reshape(-1, n)
     return partition
+
+
+def shared_gaussian_rows(
+    natural: np.ndarray,
+    singles: list[tuple[slice, slice]],
+    pairs: list[tuple[slice, slice, slice]],
+    linear: np.ndarray,
+    precision: np.ndarray,
+) -> np.ndarray:
+    """As `gaussian_rows`, where nothing is known and all rows have one precision: linear (entry, row)."""
+    spread = inverse(precision)
+    mean = spread @ linear
+    for place, entries in singles:
+        natural[place] = mean[entries]
+    for place, one, two in pairs:
+        second = mean[one, None, :] * mean[None, two, :]
+        second += spread[one, two, None]
+        natural[place] = second.reshape(-1, mean.shape[1])
+    log_volume = len(precision) * np.log(2 * np.pi) - log_determinant(precision)
+    return 0.5 * (np.einsum("ln,ln->n", linear, mean) + log_volume)
 
 
 def covariances(mean: np.ndarray, second: np.ndarray) -> np.ndarray:
