@@ -51,6 +51,8 @@ def parse(text: str, name: str = "<text>") -> DeclaredType:
     """The model that a text says. Raises ModelError, which points at the line."""
     from emdsl.language.text import parse as parse_text
 
+    if not isinstance(text, str):
+        raise DataError(f"a model is a text, not {type(text).__name__}; em.read(path) reads a file")
     return _declared(parse_text(text, name))
 
 

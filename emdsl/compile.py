@@ -9,6 +9,7 @@ from functools import cached_property
 from emdsl.derive.derivation import Derivation, derive
 from emdsl.emit.helpers import helper_names
 from emdsl.emit.module import module_text
+from emdsl.errors import ModelError
 from emdsl.explain.document import Document
 from emdsl.explain.plan import Plan, plan
 from emdsl.explain.steps import document
@@ -44,6 +45,9 @@ class Program:
 
 def compile_model(bound: BoundModel, method: str = "em") -> Program:
     """Derive, lower and emit; raises ModelError where the model is not compiled yet."""
-    derived = derive(bound, method, helper_names())
+    try:
+        derived = derive(bound, method, helper_names())
+    except ModelError as error:
+        raise error.located(bound.checked.model.source) from None
     source = module_text(derived.module, derived.setting.size_text)
     return Program(bound, method, source, derived)

@@ -16,6 +16,7 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import plate_of, sizes_of
+from emdsl.results.by_name import ByName
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import relabelled
@@ -64,7 +65,7 @@ class Fit:
     def params(self) -> dict[str, Array]:
         """The estimates by name."""
         estimates: Mapping[str, Array] = self._module.estimates(self._outcome.params)
-        return {name: np.array(value) for name, value in estimates.items()}
+        return ByName("the fit has no estimate", {name: np.array(value) for name, value in estimates.items()})
 
     @property
     def log_likelihood(self) -> float | None:
@@ -273,7 +274,7 @@ class Fit:
 
     def _posterior(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         found = self._module.posterior(data, self._outcome.params)
-        return {name: Posterior(name, statistics) for name, statistics in found.items()}
+        return ByName("there is no posterior", {name: Posterior(name, item) for name, item in found.items()})
 
     def _latents(self, data: object, arrays: Mapping[str, Any]) -> dict[str, Posterior]:
         latent = {variable.name for variable in self._model.variables if variable.role is Role.LATENT}

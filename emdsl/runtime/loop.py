@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -301,6 +302,9 @@ def _outcome(
 
 
 def _check_arguments(n_init: int, max_iter: int, tol: float, accelerate: str | None) -> None:
+    for name, value, kind in (("n_init", n_init, Integral), ("max_iter", max_iter, Integral), ("tol", tol, Real)):
+        if not isinstance(value, kind) or value != value:
+            raise DataError(f"{name} is {value!r}; it must be {'a whole number' if kind is Integral else 'a number'}")
     if n_init < 1:
         raise DataError(f"n_init is {n_init}; at least one start is needed")
     if max_iter < 0:

@@ -35,7 +35,10 @@ def streams(random_state: Any, count: int) -> list[np.random.SeedSequence]:
         random_state = int(random_state.integers(2**63))
     elif isinstance(random_state, np.random.RandomState):
         random_state = int(random_state.randint(2**31))
-    return np.random.SeedSequence(random_state).spawn(count)
+    try:
+        return np.random.SeedSequence(random_state).spawn(count)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"random_state is {random_state!r}; give a whole number from 0 on, or a generator") from error
 
 
 def start(
