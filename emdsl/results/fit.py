@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from os import PathLike
 from typing import Any, Protocol
 
@@ -166,7 +167,17 @@ class Fit:
         given = {**(columns(data) if isinstance(data, Mapping) or is_frame(data) else {}), **named}
         roles = {variable.name: variable.role for variable in self._model.variables}
         arrays = {name: np.asarray(value) for name, value in given.items() if roles.get(name) is Role.GIVEN}
+        counts = {name: value for name, value in given.items() if name not in roles} | ({} if n is None else {"n": n})
+        for name, value in counts.items():
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+                raise DataError(f"sample: {name} is {value!r}; a size is a whole number from 0 on")
         sizes = {name: int(value) for name, value in given.items() if name not in roles}
+        fixed = sizes_of(self.source.bound, self.params)
+        for name, size in sizes.items():
+            if name in fixed and size != fixed[name]:
+                raise DataError(
+                    f"sample: {name} = {size}, but the parameters were estimated with {name} = {fixed[name]}"
+                )
         own = self._data or {}
         if n is None:
             arrays = {name: value for name, value in own.items() if roles.get(name) is Role.GIVEN} | arrays

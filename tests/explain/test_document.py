@@ -12,6 +12,7 @@ from emdsl.explain.symbols import name_text
 from tests.conftest import Golden
 from tests.explain.latex import fault, formulas
 from tests.explain.models import BAYESIAN, NAMES, derived, from_text
+from tests.explain.test_plan import SIX
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "explain"
 
@@ -142,6 +143,6 @@ def test_displays() -> None:
     assert [step.title for step in written.steps][:2] == ["The model", "The log joint density"]
 
 
-@pytest.mark.parametrize("name", ["poisson_mixture", "regression_map"])
+@pytest.mark.parametrize("name", SIX)
 def test_golden(name: str, golden: Golden) -> None:
     golden(GOLDEN / f"{name}.md", document(*derived(name)).markdown)

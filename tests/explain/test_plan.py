@@ -124,6 +124,11 @@ def test_html_escapes() -> None:
     assert html.startswith("<table>") and html.count("<tr>") == 1 + len(plan(derivation, model).rows)
 
 
-@pytest.mark.parametrize("name", ["gmm_full", "regression_map"])
+SIX = (
+    "gmm_full", "poisson_mixture", "latent_classes_missing", "factor_analysis", "mvnormal_missing", "regression_map",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIX)
 def test_golden(name: str, golden: Golden) -> None:
     golden(GOLDEN / f"{name}.plan.txt", str(plan(*derived(name))))

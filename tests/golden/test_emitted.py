@@ -53,6 +53,14 @@ def test_source(name: str, golden: Golden) -> None:
     golden(emitted(name), derived(model(name).source(METHODS[name])))
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_text(name: str, golden: Golden) -> None:
+    """The canonical text, which reading and printing leave as it is."""
+    text = model(name).text
+    golden(FOLDER / "text" / f"{name}.em", text)
+    assert parse(text)(**BY_NAME[name].constants).text == text
+
+
 def test_every_file_has_its_model() -> None:
     assert set((FOLDER / "emitted").iterdir()) == {emitted(name) for name in METHODS}
 
