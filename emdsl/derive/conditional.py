@@ -36,13 +36,6 @@ class Conditional:
     variable: str
     parts: tuple[tuple[Monomial, Polynomial], ...]
 
-    def cofactor(self, *kinds: str) -> tuple[Monomial, Polynomial] | None:
-        """The part whose statistics are of these kinds, or None."""
-        for monomial, cofactor in self.parts:
-            if tuple(statistic.kind for statistic in monomial.statistics) == kinds:
-                return monomial, cofactor
-        return None
-
     @property
     def signature(self) -> frozenset[tuple[tuple[str, float], ...]]:
         return frozenset(monomial.kinds for monomial, _ in self.parts)

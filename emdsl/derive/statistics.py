@@ -80,9 +80,6 @@ class Collapsed:
     def statistic(self, name: str) -> SufficientStatistic | None:
         return next((item for sweep in self.sweeps for item in sweep.statistics if item.name == name), None)
 
-    def sweep_of(self, name: str) -> Sweep:
-        return next(sweep for sweep in self.sweeps if any(item.name == name for item in sweep.statistics))
-
 
 def _is_square(local: LocalStatistic) -> bool:
     """Whether a local statistic is a vector times itself, with an axis for each factor."""

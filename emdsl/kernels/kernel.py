@@ -29,10 +29,6 @@ class Naturals:
     size_text: Callable[[str | int], str]
     pair_axes: tuple[tuple[Index, ...], tuple[Index, ...]] | None = None
 
-    def get(self, *kinds: str) -> Array | None:
-        """The natural parameter of the monomial with these kinds, or None."""
-        return next((array for key, array in self.parts.items() if tuple(kind for kind, _ in key) == kinds), None)
-
     def exponent(self) -> float:
         """The exponent of the only power statistic."""
         return next(key[0][1] for key in self.parts if len(key) == 1 and key[0][0] == "power")
