@@ -12,13 +12,13 @@ What has no such form raises `NotPolynomial` with the place, never a wrong answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.operations import NotPolynomial, Operations
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Symbol, first_table, parent_table, position_table
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -86,7 +86,7 @@ class Expansion(Operations):
         if name in self.arguments:
             return self._entry(self._widened(self.expand(self.arguments[name]), self.shapes.get(name, ())), references)
         if name in self.letters:
-            return atom(STRUCTURE, NUMBER, (self.letters[name],))
+            return self._letter_number(name)
         if name in self.scope.numbers and name not in self.scope.symbols:
             return number(self.scope.numbers[name])
         symbol = self.scope.symbols.get(name)
@@ -95,9 +95,45 @@ class Expansion(Operations):
         if symbol.value is not None:
             return self._let(symbol, references)
         if symbol.is_gate:
-            return atom(STRUCTURE, NUMBER, (self._gate(symbol, references),))
+            return atom(STRUCTURE, NUMBER, (self._gate(symbol, self.flat(symbol, references, node)),))
+        references = self.flat(symbol, references, node)
         axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes[len(references) :])
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, references + axes),)),), axes)
+
+    def _letter_number(self, letter: str) -> Polynomial:
+        """A plate letter as a number: within its group, where the plate is ragged."""
+        reference = self.letters[letter]
+        if letter in self.scope.ragged and isinstance(reference, Index):
+            return atom(position_table(letter), IDENTITY, (reference,))
+        if isinstance(reference, Fixed):
+            return number(reference.position)
+        if isinstance(reference, Gather):
+            return atom(reference.table, IDENTITY, reference.references)
+        return atom(STRUCTURE, NUMBER, (reference,))
+
+    def flat(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> tuple[Reference, ...]:
+        """References as the user writes them, `[s, t]`, into those of the concatenated rows of a ragged plate."""
+        ragged = [letter for letter in symbol.letters if letter in self.scope.ragged]
+        if not ragged:
+            return references
+        if len(references) < len(symbol.letters):
+            raise NotPolynomial(f"`{symbol.name}` runs over a ragged plate and needs all its indices", node.span)
+        places = dict(zip(symbol.letters, references, strict=False))
+        event = references[len(symbol.letters) :]
+        return tuple(self._flat_one(letter, places, node) for _, letter in symbol.plates) + event
+
+    def _flat_one(self, letter: str, places: Mapping[str, Reference], node: Expression) -> Reference:
+        reference = places[letter]
+        if letter not in self.scope.ragged:
+            return reference
+        own = tuple(places[parent] for parent in self.scope.ragged[letter])
+        base = reference.index if isinstance(reference, Shift) else reference
+        if isinstance(base, Index):
+            if own == tuple(Gather(parent_table(letter, parent), (base,)) for parent in self.scope.ragged[letter]):
+                return reference
+        elif reference == Fixed(0) and len(own) == 1:
+            return Gather(first_table(letter), own)
+        raise NotPolynomial(f"`{letter}` runs over a ragged plate: it is indexed with its own group only", node.span)
 
     def _widened(self, value: Polynomial, shape: tuple[str | int, ...]) -> Polynomial:
         """A scalar where a vector is due is that value everywhere; where a matrix is due, that multiple of eye."""
@@ -172,6 +208,7 @@ class Expansion(Operations):
             result = self.reference(symbol.value)
             self.letters = outer
             return result
+        references = self.flat(symbol, references, node)
         if symbol.is_gate:
             return self._gate(symbol, references)
         if symbol.known:
@@ -300,10 +337,18 @@ class Expansion(Operations):
             outer_index.size if isinstance(outer_index, Index) else letter,
         )
         index = self.source.fresh(size, letter)
-        outer, self.letters = self.letters, {**self.letters, letter: index}
+        parents = self.scope.ragged.get(letter, ())
+        own = {parent: Gather(parent_table(letter, parent), (index,)) for parent in parents}
+        inside = [
+            Atom(parent_table(letter, parent), HOT, (index, self.letters[parent]))
+            for parent in parents
+            if parent in self.letters
+        ]
+        outer, self.letters = self.letters, {**self.letters, **own, letter: index}
         expanded = self.expand(value)
         self.letters = outer
-        return sum_over(expanded, (index,))
+        members = tuple(replace(term, atoms=(*term.atoms, *inside)) for term in expanded.terms)
+        return sum_over(Polynomial(members, expanded.axes), (index,))
 
     def _axis(self, node: Expression) -> Index:
         match node:

@@ -3,6 +3,7 @@
     log (a·b) = log a + log b        (a·b)**p = a**p · b**p        log (1 − p) is a statistic of p
     (s·Σ)⁻¹ = s⁻¹·Σ⁻¹               log|s·Σ| = D log s + log|Σ|
     f(known) is a derived quantity, evaluated once on the data
+    log Σ_k m_k = max over q of Σ_k q_k (log m_k − log q_k)    a split: an auxiliary choice among positive products
 
 What has no such form raises `NotPolynomial` with the place, never a wrong answer.
 """
@@ -13,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from emdsl.algebra.expressions import Expression
-from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.indices import Fixed, Index, IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
     DELTA,
@@ -24,6 +25,7 @@ from emdsl.algebra.terms import (
     LOG1M,
     LOGDET,
     QUADRATIC,
+    SPLIT,
     STRUCTURE,
     Atom,
     Polynomial,
@@ -56,6 +58,19 @@ class Derived:
     indices: tuple[Index, ...]
 
 
+@dataclass(frozen=True)
+class Split:
+    """log Σ_k m_k, a sum of positive products: `log_alternatives` is log m_k with the axes `indices` and `choice`.
+
+    It is the log partition of an auxiliary categorical variable that chooses one of the products.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    choice: Index
+    log_alternatives: tuple[Term, ...]
+
+
 @dataclass
 class Operations:
     """The algebra of one law: operations that need to know the names of the model. Collects derived quantities."""
@@ -63,6 +78,7 @@ class Operations:
     scope: Scope
     source: IndexSource
     derived: dict[str, Derived]
+    splits: dict[str, Split]
 
     def elementwise(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
         uniform = self._uniform(value)
@@ -114,7 +130,44 @@ class Operations:
             return Polynomial((Term(1.0, (complement,)),), value.axes)
         if self.known(value):
             return self.derive("log", (value,), node)
+        split = self._split_log(value)
+        if split is not None:
+            return split
         raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
+
+    def _split_log(self, value: Polynomial) -> Polynomial | None:
+        """A split, where the value is a sum of positive products with logarithms term by term."""
+        logs: list[tuple[Term, ...]] = []
+        for term in _with_complements(value.terms, self.scope):
+            parts = [_log_of(item) for item in term.atoms if item.statistic != LOG1M]
+            parts += [Term(1.0, (item,)) for item in term.atoms if item.statistic == LOG1M]
+            positive = all(self._is_positive(item) for item in term.atoms)
+            if term.coefficient <= 0 or not positive or any(part is None for part in parts):
+                return None
+            kept = tuple(part for part in parts if part is not None)
+            logs.append((*number(math.log(term.coefficient)).terms, *kept))
+        summed = {index for term in value.terms for index in term.bound}
+        if len(value.terms) == 1 and len(summed) == 1:
+            (choice,) = summed
+            alternatives = logs[0]
+        elif not summed and len(value.terms) > 1:
+            choice = self.source.fresh(len(logs), "j")
+            chosen = [Atom(STRUCTURE, DELTA, (choice, Fixed(position))) for position in range(len(logs))]
+            alternatives = tuple(
+                Term(part.coefficient, (*part.atoms, case)) for case, parts in zip(chosen, logs) for part in parts
+            )
+        else:
+            return None
+        free = {index for term in alternatives for index in term.indices} - {choice}
+        indices = tuple(sorted(free | set(value.axes), key=lambda index: index.identity))
+        name = f"split {len(self.splits)}"
+        self.splits[name] = Split(name, indices, choice, alternatives)
+        return Polynomial((Term(1.0, (Atom(name, SPLIT, indices),)),), value.axes)
+
+    def _is_positive(self, item: Atom) -> bool:
+        symbol = self.scope.symbols.get(item.variable)
+        kinds = ("positive", "unit", "simplex", "count")
+        return item.statistic == LOG1M or symbol is None or symbol.kind in kinds or item.variable in self.derived
 
     def _complement(self, value: Polynomial) -> Atom | None:
         """The statistic log(1 − p), where `value` is 1 − p."""
@@ -203,7 +256,7 @@ class Operations:
         return all(self.is_known(item) for term in value.terms for item in term.atoms)
 
     def is_known(self, item: Atom) -> bool:
-        if item.statistic == QUADRATIC:
+        if item.statistic in (QUADRATIC, SPLIT):
             return False
         if item.variable == STRUCTURE or item.variable in self.derived:
             return True
@@ -229,6 +282,25 @@ class Operations:
         name = next(same, f"{function} {len(self.derived)}")
         self.derived.setdefault(name, Derived(name, function, inputs, indices))
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
+
+
+def _with_complements(terms: tuple[Term, ...], scope: Scope) -> tuple[Term, ...]:
+    """Pairs c·m − c·m·p become c·m·(1 − p), written with the statistic log(1 − p) in place of 1 − p."""
+    left = list(terms)
+    for negative in [term for term in terms if term.coefficient < 0]:
+        for single in negative.atoms:
+            symbol = scope.symbols.get(single.variable)
+            rest = tuple(item for item in negative.atoms if item is not single)
+            partner = next(
+                (t for t in left if t.coefficient == -negative.coefficient and sorted(t.atoms, key=repr) == sorted(rest, key=repr)), None
+            )
+            if partner is None or symbol is None or symbol.kind not in ("unit", "simplex") or single.statistic != IDENTITY:
+                continue
+            left.remove(partner)
+            left.remove(negative)
+            left.append(Term(partner.coefficient, (*rest, Atom(single.variable, LOG1M, single.references)), partner.bound))
+            break
+    return tuple(left)
 
 
 def _is_matrix(item: Atom, scope: Scope) -> bool:

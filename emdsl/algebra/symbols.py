@@ -6,7 +6,7 @@ Families, models and the derivation meet here; the algebra itself knows nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emdsl.algebra.expressions import Expression
 
@@ -17,7 +17,8 @@ class Symbol:
 
     `known`: given, observed or constant. `kind`: its type's kind (real, positive, unit, simplex, cov, count, index).
     `plates`, `event`: sizes and letters of its axes. `categories`: for a discrete variable the size that it runs over.
-    `value`: the expression that a let stands for, with `letters` naming its plates.
+    `value`: the expression that a let stands for, with `letters` naming its plates. `letters`: those that the user
+    indexes it by, where ragged plates have swallowed their parents.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Symbol:
     event: tuple[tuple[str | int, str], ...] = ()
     categories: str | int | None = None
     value: Expression | None = None
+    letters: tuple[str, ...] = ()
 
     @property
     def axes(self) -> tuple[tuple[str | int, str], ...]:
@@ -38,9 +40,26 @@ class Symbol:
         return not self.known and self.categories is not None
 
 
+def parent_table(letter: str, parent: str) -> str:
+    """The index array that tells for each row of a ragged plate the entry of a plate that it lies in."""
+    return f"parent.{letter}.{parent}"
+
+
+def position_table(letter: str) -> str:
+    """The array of positions of the rows of a ragged plate within their group."""
+    return f"position.{letter}"
+
+
+def first_table(letter: str) -> str:
+    """The index array of the first row of each group of a ragged plate."""
+    return f"first.{letter}"
+
+
 @dataclass(frozen=True)
 class Scope:
     """The names of one model: symbols by name, and numbers for constants and bound sizes."""
 
     symbols: Mapping[str, Symbol]
     numbers: Mapping[str, float | int]
+    ragged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Ragged plates: a letter with those of the plates that it lies in."""

@@ -22,7 +22,8 @@ class Statistic:
 
     power (x**exponent), log, log1m (log(1 − x)); inverse, logdet of a matrix; hot (is the category this one);
     offset (its deviation from the reference point of the current step); mask (1 where observed); delta (are two
-    references equal); number (an index as a number); quadratic (stands for a quadratic form not yet expanded).
+    references equal); number (an index as a number); quadratic (stands for a quadratic form not yet expanded); split
+    (stands for the logarithm of a sum of positive products).
     """
 
     kind: str
@@ -40,6 +41,7 @@ MASK = Statistic("mask")
 DELTA = Statistic("delta")
 NUMBER = Statistic("number")
 QUADRATIC = Statistic("quadratic")
+SPLIT = Statistic("split")
 
 #: Stands as the variable of atoms that belong to none: delta and number.
 STRUCTURE = ""

@@ -24,6 +24,11 @@ def scaled(array: Array, factor: float) -> Array:
     return Contraction(factor, (read(array),), array.axes)
 
 
+def bare(value: Array | str) -> Array | str:
+    """An expression that only repeats an array is that array."""
+    return _bare(value) if isinstance(value, Contraction) else value
+
+
 def _bare(product: Contraction) -> Array:
     """A contraction that only repeats an array is that array."""
     if product.coefficient == 1.0 and len(product.operands) == 1 and not product.counted:

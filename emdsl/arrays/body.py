@@ -32,6 +32,7 @@ class Remark:
     """A comment line, or (with `code`) a line that is no assignment."""
 
     line: str
+    code: bool = False
 
 
 Statement = Assign | Remark

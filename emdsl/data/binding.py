@@ -83,7 +83,7 @@ class _Binding:
         self._require_sizes()
         result: dict[str, Any] = {name: self._dtyped(name, array) for name, array in self.arrays.items()}
         for letter, (lengths, _) in self.lengths.items():
-            result[f"offsets.{letter}"] = offsets(lengths)
+            result |= self._tables_of_ragged(letter, lengths)
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
@@ -190,6 +190,32 @@ class _Binding:
     def _sizes_of_axes(self) -> set[str]:
         """Sizes that an array of the result shows as an axis, unless the user bound them."""
         return {name for name, (_, origin) in self.sizes.known.items() if origin.startswith("comes from")}
+
+    def _tables_of_ragged(self, letter: str, lengths: Sequence[int]) -> dict[str, Array]:
+        """Offsets, and for each row its group and its position there; the first row of each group, and the lengths."""
+        starts = offsets(lengths)
+        plate = self.model.plate(letter)
+        assert plate is not None
+        counts = np.asarray(lengths, dtype=np.int64)
+        groups = np.repeat(np.arange(len(counts)), counts)
+        shape = tuple(self._group_count(parent, len(counts), plate) for parent in plate.parents)
+        tables = {
+            f"offsets.{letter}": starts,
+            f"position.{letter}": np.arange(starts[-1]) - starts[groups],
+            f"first.{letter}": starts[:-1].reshape(shape),
+        }
+        places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
+        tables |= {f"parent.{letter}.{parent}": place for parent, place in zip(plate.parents, places, strict=True)}
+        return tables | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
+
+    def _group_count(self, parent: str, total: int, plate: Plate) -> int:
+        """The number of entries of a parent plate."""
+        if len(plate.parents) == 1:
+            return total
+        other = self.model.plate(parent)
+        assert other is not None
+        size = self.sizes.value(other.size)
+        return size if size is not None else len(self.lengths[parent][0])
 
     # values
 

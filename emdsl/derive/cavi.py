@@ -21,6 +21,7 @@ from emdsl.derive.conditional import conditional
 from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
+from emdsl.errors import CompilerBug
 from emdsl.kernels.kernel import Naturals
 from emdsl.kernels.registry import match
 
@@ -84,19 +85,25 @@ def entropies(moments: VariationalMoments, scope: Scope) -> list[Array]:
     """The entropy of every posterior, as numbers."""
     result: list[Array] = []
     for form in moments.forms.values():
-        keys = [moments.parameter(form, key) for key in form.keys]
-        match form.kernel:
-            case "Gaussian":
-                result += _gaussian_entropy(form, moments, scope)
-            case "Wishart":
-                result.append(Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", tuple(keys), ()))
-            case "Gamma":
-                result.append(Apply("gamma_entropy", (*keys, form.power), ()))
-            case "Dirichlet":
-                result.append(Apply("dirichlet_entropy", tuple(keys), ()))
-            case "Beta":
-                result.append(Apply("beta_entropy", tuple(keys), ()))
+        result += entropy_of(form, moments, scope)
     return result
+
+
+def entropy_of(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:
+    """The entropy of one posterior, as numbers."""
+    keys = tuple(moments.parameter(form, key) for key in form.keys)
+    match form.kernel:
+        case "Gaussian":
+            return _gaussian_entropy(form, moments, scope)
+        case "Wishart":
+            return [Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", keys, ())]
+        case "Gamma":
+            return [Apply("gamma_entropy", (*keys, form.power), ())]
+        case "Dirichlet":
+            return [Apply("dirichlet_entropy", keys, ())]
+        case "Beta":
+            return [Apply("beta_entropy", keys, ())]
+    raise CompilerBug(f"no entropy for the kernel {form.kernel}")
 
 
 def _gaussian_entropy(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:

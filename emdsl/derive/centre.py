@@ -65,7 +65,7 @@ def centre(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[st
             terms += resolve_deltas(Polynomial(tuple(squared))).terms
         factors.append((factor, tuple(terms)))
     symbols = {item.name: _symbol(item, joint) for item in centred}
-    scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers)
+    scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers, joint.scope.ragged)
     axes = _gated_axes(joint, locations)
     return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), tuple(sorted(locations)), axes)
 

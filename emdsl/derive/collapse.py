@@ -23,8 +23,15 @@ from emdsl.structure.locals import LocalBlock
 class Collapser:
     """Collects sufficient statistics over all terms of a log joint."""
 
-    def __init__(self, joint: LogJoint, blocks: tuple[LocalBlock, ...], partly_known: frozenset[str]) -> None:
-        self.joint, self.blocks, self.partly_known = joint, blocks, partly_known
+    def __init__(
+        self,
+        joint: LogJoint,
+        blocks: tuple[LocalBlock, ...],
+        partly_known: frozenset[str],
+        elsewhere: frozenset[str] = frozenset(),
+    ) -> None:
+        """`elsewhere`: latents of networks, whose terms are collapsed apart."""
+        self.joint, self.blocks, self.partly_known, self.elsewhere = joint, blocks, partly_known, elsewhere
         self.source: IndexSource = joint.source
         self.keys: dict[tuple[object, ...], SufficientStatistic] = {}
         self.members: dict[tuple[str | None, tuple[str, ...]], list[SufficientStatistic]] = {}
@@ -160,7 +167,7 @@ class Collapser:
         """Whether the factor is a law of data or of a local latent, not a prior of something global."""
         symbol = self.joint.scope.symbols[factor.variable]
         row_owned = any(factor.variable in block.variables for block in self.blocks)
-        return symbol.known or row_owned or factor.variable in self.partly_known
+        return symbol.known or row_owned or factor.variable in self.partly_known | self.elsewhere
 
     def _rows(self, factor: Factor, local: tuple[Atom, ...], rest: tuple[Atom, ...]) -> tuple[Index, ...]:
         """The row indices of a term: those of its local latents, else the factor's plates that no parameter has."""
@@ -183,7 +190,7 @@ class Collapser:
     def _is_global(self, item: Atom) -> bool:
         """Whether an atom belongs to something unknown that no row owns."""
         local = any(item.variable in block.variables for block in self.blocks) or item.variable in self.partly_known
-        return not self._known(item) and not local
+        return not self._known(item) and not local and item.variable not in self.elsewhere
 
     def _row_indices_out_of_globals(
         self, term: Term, rows: tuple[Index, ...], is_local: set[str]

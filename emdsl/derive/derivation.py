@@ -5,13 +5,17 @@ log joint → about reference points → rows summed out → updates → functio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import names
+from emdsl.algebra.symbols import Scope
+from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapser
+from emdsl.derive.coupled import choice_symbols
 from emdsl.derive.e_step import SweepCode, e_step_codes, is_membership
 from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.functions import (
@@ -23,16 +27,20 @@ from emdsl.derive.functions import (
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
-from emdsl.derive.log_joint import LogJoint, is_partly_missing, log_joint, not_compiled, uses
+from emdsl.derive.inference import inference_code
+from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled, uses
 from emdsl.derive.m_step import Update, updates
+from emdsl.derive.network_start import shares_function
+from emdsl.derive.network_terms import NetworkCollector, NetworkTerms, is_row_local
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Role
+from emdsl.model.statements import Factorise, Role
 from emdsl.structure.blocks import latents, parameters
 from emdsl.structure.locals import LocalBlock, local_blocks
+from emdsl.structure.networks import components
 
 
 def _check_missing(bound: BoundModel) -> None:
@@ -47,21 +55,74 @@ def _check_missing(bound: BoundModel) -> None:
                 raise not_compiled(f"`{variable.name}` may be missing and `{other.name}` depends on it", other.span)
 
 
-def _blocks(bound: BoundModel, centred: CentredJoint) -> tuple[LocalBlock, ...]:
-    """Local latents, and vectors with missing entries, grouped by the terms in which they meet."""
-    types = bound.checked.types
-    plates: dict[str, tuple[str, ...]] = {}
-    for variable in latents(bound):
-        kind = types[variable.name].kind
-        if kind not in ("index", "real"):
-            raise not_compiled(f"the {kind} latent `{variable.name}`", variable.span)
-        plates[variable.name] = variable.plates
-    for item in centred.centred:
-        if item.base is not None:
-            plates[item.name] = tuple(letter for _, letter in centred.joint.scope.symbols[item.name].plates)
-    discrete = frozenset(name for name in plates if name in types and types[name].kind == "index")
-    meetings = (term.variables() for _, terms in centred.factors for term in terms)
-    return local_blocks(plates, discrete, meetings)
+Factors = tuple[tuple[Factor, tuple[Term, ...]], ...]
+
+
+@dataclass(frozen=True)
+class _Latents:
+    """Latents whose rows stand alone, in blocks; latents that meet beyond a row, in networks; and the terms of each."""
+
+    blocks: tuple[LocalBlock, ...]
+    rows: Factors
+    networks: tuple[NetworkTerms, ...]
+
+
+def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
+    """Latents, vectors with missing entries and choices among sums, grouped by the terms in which they meet."""
+    joint, model = centred.joint, bound.checked.model
+    spans = {variable.name: variable.span for variable in model.variables}
+    partly = [item.name for item in centred.centred if item.base is not None]
+    names = [*(variable.name for variable in latents(bound)), *partly, *joint.splits]
+    ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
+    weighted = frozenset(plate.letter for plate in model.plates) - ordered
+    collector = NetworkCollector(joint, frozenset(names), weighted, spans)
+    prepared: list[tuple[Factor, Term]] = []
+    for factor, terms in centred.factors:
+        for term in terms:
+            collector.collect_cofactors(factor, term)
+            prepared += [(factor, one) for one in collector.prepared(factor, term)]
+    groups = components(names, [term.variables() for _, term in prepared])
+    local, networks = [], []
+    for group in groups:
+        own = [term for _, term in prepared if term.variables() & set(group)]
+        if is_row_local(group, own, joint.scope, ordered):
+            local.append(group)
+            continue
+        for name in group:
+            if name in partly:
+                base = next(item.base for item in centred.centred if item.name == name)
+                raise not_compiled(f"`{base}` with missing entries beside other latents", spans.get(str(base)))
+        networks.append(group)
+    inside = {name for group in local for name in group}
+    coupled = frozenset(name for group in networks for name in group)
+    plates = {name: tuple(letter for _, letter in joint.scope.symbols[name].plates) for name in names if name in inside}
+    discrete = frozenset(name for name in plates if joint.scope.symbols[name].categories is not None)
+    rows = tuple(
+        (factor, tuple(term for term in terms if not term.variables() & coupled)) for factor, terms in centred.factors
+    )
+    blocks = local_blocks(plates, discrete, (term.variables() for _, terms in rows for term in terms))
+    apart = _apart(model.factorisations)
+    return _Latents(
+        blocks, rows, tuple(_with_forms(collector.network(group, prepared, apart), bound, joint) for group in networks)
+    )
+
+
+def _apart(requests: Sequence[Factorise]) -> Callable[[str, str], bool]:
+    """Whether a request puts two variables into different factors of q."""
+    groups = [frozenset(group) for request in requests for group in request.groups]
+    return lambda one, other: any(
+        one in group and other not in group and any(other in apart for apart in groups) for group in groups
+    )
+
+
+def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> NetworkTerms:
+    """The forms of the posteriors of conjugate latents."""
+    names = [one.block.variables[0] for one in terms.blocks if one.block.kind == "conjugate"]
+    if not names:
+        return terms
+    spans = {variable.name: variable.span for variable in bound.checked.model.variables}
+    forms = posterior_forms(terms.local_terms, names, joint.scope, joint.source, frozenset(), spans)
+    return replace(terms, forms=forms)
 
 
 @dataclass(frozen=True)
@@ -87,8 +148,15 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
     centred = centre(joint, partly, reals)
-    blocks = _blocks(bound, centred)
-    collapsed = Collapser(centred.joint, blocks, partly).collapse(centred.factors)
+    centred = replace(centred, joint=_with_choices(centred.joint))
+    local = _latents(bound, centred, method)
+    blocks, networks = local.blocks, local.networks
+    elsewhere = frozenset(name for one in networks for name in one.network.variables)
+    collapsed = Collapser(centred.joint, blocks, partly, elsewhere).collapse(local.rows)
+    coupled = tuple(
+        (name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True)
+    )
+    collapsed = replace(collapsed, terms=collapsed.terms + coupled)
     spans = {variable.name: variable.span for variable in model.variables}
     matrices = frozenset(name for name, symbol in centred.joint.scope.symbols.items() if symbol.kind == "cov")
     symmetric = matrices | collapsed.symmetric
@@ -102,7 +170,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         groups = [group for request in model.factorisations for group in request.groups]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
-    _check_factorisation(bound, blocks, forms)
+    _check_factorisation(bound, blocks, networks, forms)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
     for name in (*joint.scope.symbols, *bound.constants):
@@ -126,6 +194,10 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         forms=forms,
         held=held,
         hard=method == "hard",
+        networks=networks,
+        weighted=frozenset(plate.letter for plate in model.plates if not plate.ordered),
+        observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
+        given_latents=frozenset(v.name for v in latents(bound)),
     )
     module = _module(bound, method, setting, steps)
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
@@ -144,11 +216,14 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     ]
     codes: list[SweepCode] = e_step_codes(setting)
     reference = reference_points_function(setting, codes)
-    functions: list[Function] = [initialise_function(codes, setting)]
+    inferences = [inference_code(one, setting) for one in setting.networks]
+    shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
+    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], setting)]
     functions += [code.function for code in codes]
+    functions += [*shares, *(one.function for one in inferences)]
     functions += [reference] if reference is not None else []
     functions += [
-        e_step_function(codes, setting),
+        e_step_function(codes, inferences, setting),
         m_step_function(steps, setting),
         objective_function(setting),
         prepare_function(codes, setting),
@@ -159,7 +234,7 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
             (),
             "iterate(prepare(data, params), params, max_iter, tol, e_step, m_step, objective)",
         ),
-        posterior_function(codes, setting),
+        posterior_function(codes, inferences, setting),
         estimates_function(setting),
         from_estimates_function(setting),
     ]
@@ -178,9 +253,21 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     return Module(title, (), constants, tuple(functions))
 
 
-def _check_factorisation(bound: BoundModel, blocks: tuple[LocalBlock, ...], forms: dict[str, PosteriorForm]) -> None:
+def _with_choices(joint: LogJoint) -> LogJoint:
+    """The choices among the products of a sum as variables."""
+    scope = Scope({**joint.scope.symbols, **choice_symbols(joint.splits)}, joint.scope.numbers, joint.scope.ragged)
+    return replace(joint, scope=scope)
+
+
+def _check_factorisation(
+    bound: BoundModel,
+    blocks: tuple[LocalBlock, ...],
+    networks: tuple[NetworkTerms, ...],
+    forms: dict[str, PosteriorForm],
+) -> None:
     """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence."""
     together = [set(block.variables) for block in blocks]
+    together += [set(one.block.all) for network in networks for one in network.blocks]
     together += [{form.variable, form.scale} for form in forms.values() if form.scale is not None]
     for request in bound.checked.model.factorisations:
         for group in request.groups:

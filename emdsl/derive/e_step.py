@@ -7,11 +7,10 @@ Q is the collapsed log joint: linear in every statistic, so its derivative is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
-from emdsl.algebra.terms import DELTA, HOT, OFFSET, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named
@@ -22,7 +21,7 @@ from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import lower, lower_term
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
-from emdsl.derive.statistics import Collapsed, Feature, SufficientStatistic, Sweep
+from emdsl.derive.statistics import Collapsed, Feature, SufficientStatistic, Sweep, vanishes
 
 
 @dataclass(frozen=True)
@@ -128,12 +127,6 @@ def natural_parameter(
             moved = Term(term.coefficient, rest, bound).substitute(dict(replacement))
             terms.append(replace(moved, atoms=(*moved.atoms, *deltas)))
     return Polynomial(tuple(terms), statistic.axes)
-
-
-def vanishes(atoms: Sequence[Atom], at_reference: frozenset[str], posterior: frozenset[str]) -> bool:
-    """Whether an expectation is zero because an offset from a location's own value is: its square, under q, is not."""
-    offsets = [item.variable for item in atoms if item.statistic == OFFSET and item.variable in at_reference]
-    return any(offsets.count(name) == 1 or name not in posterior for name in offsets)
 
 
 def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:

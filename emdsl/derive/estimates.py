@@ -40,8 +40,10 @@ def _param(form: PosteriorForm, key: str) -> str:
 
 def _mean(name: str, setting: Setting) -> str:
     form = setting.forms.get(name)
-    if form is None:
-        return f'params["{name}"]'
+    return f'params["{name}"]' if form is None else _mean_of(form)
+
+
+def _mean_of(form: PosteriorForm) -> str:
     match form.kernel:
         case "Dirichlet":
             return f"normalised({_param(form, 'concentration')})"
@@ -80,20 +82,22 @@ def _moved(form: PosteriorForm, estimate: str) -> dict[str, str]:
 
 def posterior_entries(setting: Setting) -> list[str]:
     """An entry for each parameter that has a posterior: its mean, its parameters, and a Gaussian's covariance."""
-    entries = []
-    for form in setting.forms.values():
-        parts = [f'"mean": {_mean(form.variable, setting)}']
-        parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
-        if form.kernel == "Gaussian":
-            parts += _spread(form, setting)
-        elif form.kernel == "Dirichlet":
-            parts.append(f'"var": dirichlet_variance({_param(form, "concentration")})')
-        elif form.kernel == "Beta":
-            parts.append(f'"var": beta_variance({_param(form, "a")}, {_param(form, "b")})')
-        elif form.kernel == "Gamma":
-            parts.append(f'"var": power_variance({_param(form, "shape")}, {_param(form, "rate")}, {1 / form.power!r})')
-        entries.append(f'"{form.variable}": {{{", ".join(parts)}}}')
-    return entries
+    return [posterior_entry(form, setting) for form in setting.forms.values()]
+
+
+def posterior_entry(form: PosteriorForm, setting: Setting) -> str:
+    """The mean, the parameters and the variance of one posterior."""
+    parts = [f'"mean": {_mean_of(form)}']
+    parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
+    if form.kernel == "Gaussian":
+        parts += _spread(form, setting)
+    elif form.kernel == "Dirichlet":
+        parts.append(f'"var": dirichlet_variance({_param(form, "concentration")})')
+    elif form.kernel == "Beta":
+        parts.append(f'"var": beta_variance({_param(form, "a")}, {_param(form, "b")})')
+    elif form.kernel == "Gamma":
+        parts.append(f'"var": power_variance({_param(form, "shape")}, {_param(form, "rate")}, {1 / form.power!r})')
+    return f'"{form.variable}": {{{", ".join(parts)}}}'
 
 
 def _spread(form: PosteriorForm, setting: Setting) -> list[str]:

@@ -11,14 +11,15 @@ from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.cavi import entropies
-from emdsl.derive.e_step import SweepCode, is_membership, unpacking, vanishes
+from emdsl.derive.e_step import SweepCode, is_membership, unpacking
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
-from emdsl.derive.statistics import SufficientStatistic
+from emdsl.derive.inference import InferenceCode
+from emdsl.derive.statistics import SufficientStatistic, vanishes
 from emdsl.derive.variational import VariationalMoments
 from emdsl.structure.locals import LocalBlock
 
@@ -26,7 +27,7 @@ from emdsl.structure.locals import LocalBlock
 SPREAD_LIMIT = "1e4"
 
 
-def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+def e_step_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting) -> Function:
     """`e_step(data, params)`: the statistics and the log likelihood of a block of rows."""
     body: list[ProgrammeStatement] = []
     likelihood = setting.names.of("log likelihood")
@@ -45,6 +46,13 @@ def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
         if code.sweep.block is not None:
             body.append(Lines((f"{sums} = {sums}.reshape(-1, {sums}.shape[-1])",)))
         body += unpacking(code, sums, setting)
+    found = []
+    for one in inferences:
+        expected, evidence = setting.names.of(f"expected {one.name}"), setting.names.of(f"evidence {one.name}")
+        body.append(Assign(f"{expected}, _, {evidence}", f"{one.name}(data, params, start)"))
+        body.append(Lines((f"{likelihood} {'+=' if started else '='} {evidence}",)))
+        started = True
+        found.append(f"**{expected}")
     inner = Body(setting.names)
     terms = data_only_terms(setting)
     value = _scalar(terms, setting, inner)
@@ -60,7 +68,7 @@ def e_step_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
     if not started:
         body.append(Assign(likelihood, "0.0"))
     names = [item.name for code in codes for item in code.sweep.statistics]
-    entries = ", ".join(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names)
+    entries = ", ".join([*(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names), *found])
     return Function(
         "e_step",
         "data, params, start=None",
@@ -205,7 +213,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         for statistic in sweep.statistics
         for item in statistic.feature.atoms
     )
-    groupable = not (gaussian or several or gathered) and all(axes == (0,) for axes in setting.gated_axes.values())
+    groupable = not (gaussian or several or gathered or setting.networks) and all(axes == (0,) for axes in setting.gated_axes.values())
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
@@ -271,7 +279,9 @@ def _spreads(setting: Setting, codes: Sequence[SweepCode], body: Body) -> list[A
     return [spread for spread in spreads if spread is not None]
 
 
-def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+def posterior_function(
+    codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting
+) -> Function:
     """`posterior(data, params)`: what is expected of each latent, row by row."""
     body: list[ProgrammeStatement] = []
     entries: list[str] = []
@@ -285,6 +295,10 @@ def posterior_function(codes: Sequence[SweepCode], setting: Setting) -> Function
             if name in setting.centred:
                 body += _origin(name, code, table, setting)
         entries += _posterior_entries(code, table, body, setting)
+    for one in inferences:
+        known = setting.names.of(f"known {one.name}")
+        body.append(Assign(f"_, {known}, _", f"{one.name}(data, params)"))
+        entries.append(f"**{known}")
     entries += posterior_entries(setting)
     return Function(
         "posterior",

@@ -14,10 +14,25 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
-from emdsl.algebra.indices import Fixed, Index, IndexSource
-from emdsl.algebra.operations import Derived, NotPolynomial
-from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import DELTA, MASK, QUADRATIC, STRUCTURE, Atom, Polynomial, Term, add, multiply
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference
+from emdsl.algebra.operations import Derived, NotPolynomial, Split
+from emdsl.algebra.symbols import Scope, Symbol, first_table, parent_table, position_table
+from emdsl.algebra.terms import (
+    DELTA,
+    IDENTITY,
+    MASK,
+    NUMBER,
+    QUADRATIC,
+    SPLIT,
+    STRUCTURE,
+    Atom,
+    Polynomial,
+    Term,
+    add,
+    atom,
+    multiply,
+    number,
+)
 from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -52,6 +67,7 @@ class LogJoint:
     factors: tuple[Factor, ...]
     scope: Scope
     derived: Mapping[str, Derived]
+    splits: Mapping[str, Split]
     source: IndexSource
 
 
@@ -63,19 +79,42 @@ def not_compiled(reason: str, span: Span | None, cure: str | None = None) -> Mod
 def scope_of(bound: BoundModel) -> Scope:
     """Every variable of the model as a symbol."""
     model = bound.checked.model
-    symbols = {}
+    ragged = {plate.letter: plate.parents for plate in model.plates if plate.parents}
+    symbols = _tables_of_ragged(model, bound)
     for variable in model.variables:
         kind = bound.checked.types[variable.name]
+        swallowed = {parent for letter in variable.plates for parent in ragged.get(letter, ())}
         symbols[variable.name] = Symbol(
             name=variable.name,
             known=_is_known(variable, kind),
             kind=kind.kind,
-            plates=tuple((_plate_size(model, letter, bound), letter) for letter in variable.plates),
+            plates=tuple((_plate_size(model, letter), letter) for letter in variable.plates if letter not in swallowed),
             event=tuple((_size(dim, bound), _letter(dim, position)) for position, dim in enumerate(kind.event_shape)),
             categories=_size(kind.dims[0], bound) if kind.kind == "index" else None,
             value=variable.value,
+            letters=variable.plates,
         )
-    return Scope(symbols, bound.constants)
+    return Scope(symbols, bound.constants, ragged)
+
+
+def _tables_of_ragged(model: Model, bound: BoundModel) -> dict[str, Symbol]:
+    """What is known of each ragged plate: the groups of its rows, their positions, first rows, and lengths."""
+    symbols = {}
+    for plate in model.plates:
+        if not plate.parents:
+            continue
+        rows = ((_plate_size(model, plate.letter), plate.letter),)
+        groups = tuple((_plate_size(model, parent), parent) for parent in plate.parents)
+        for parent in plate.parents:
+            name = parent_table(plate.letter, parent)
+            size = _plate_size(model, parent)
+            symbols[name] = Symbol(name, True, "index", rows, categories=size, letters=(plate.letter,))
+        position, first = position_table(plate.letter), first_table(plate.letter)
+        symbols[position] = Symbol(position, True, "count", rows, letters=(plate.letter,))
+        symbols[first] = Symbol(first, True, "index", groups, categories=rows[0][0], letters=plate.parents)
+        if isinstance(plate.size, str) and plate.size not in symbols:
+            symbols[plate.size] = Symbol(plate.size, True, "count", groups, letters=plate.parents)
+    return symbols
 
 
 def _is_known(variable: Variable, kind: Type) -> bool:
@@ -103,10 +142,11 @@ def _size(dim: Expression, bound: BoundModel) -> str | int:
     raise not_compiled("a size that is not a name or a number", dim.span)
 
 
-def _plate_size(model: Model, letter: str, bound: BoundModel) -> str | int:
+def _plate_size(model: Model, letter: str) -> str | int:
+    """The size of a plate; that of a ragged one is the number of its rows in all groups."""
     plate = model.plate(letter)
     assert plate is not None
-    return plate.size
+    return f"rows of {letter}" if plate.parents else plate.size
 
 
 def _letter(dim: Expression, position: int) -> str:
@@ -118,18 +158,13 @@ def _letter(dim: Expression, position: int) -> str:
 def log_joint(bound: BoundModel) -> LogJoint:
     """Expand every definition of the model; what is not compiled yet is refused with its place."""
     model = bound.checked.model
-    scope, source, derived = scope_of(bound), IndexSource(), dict[str, Derived]()
-    for plate in model.plates:
-        if plate.parents:
-            raise not_compiled(f"the ragged plate `{plate.letter}`", plate.span)
-        if plate.ordered:
-            raise not_compiled(f"the time plate `{plate.letter}`", plate.span)
+    scope, source, derived, splits = scope_of(bound), IndexSource(), dict[str, Derived](), dict[str, Split]()
     factors = [
-        _factor(variable, definition, bound, scope, source, derived)
+        _factor(variable, definition, bound, scope, source, derived, splits)
         for variable in model.variables
         for definition in variable.definitions
     ]
-    return LogJoint(tuple(factors), scope, derived, source)
+    return LogJoint(tuple(factors), scope, derived, splits, source)
 
 
 def _factor(
@@ -139,23 +174,20 @@ def _factor(
     scope: Scope,
     source: IndexSource,
     derived: dict[str, Derived],
+    splits: dict[str, Split],
 ) -> Factor:
     symbol = scope.symbols[variable.name]
-    plates = tuple(source.fresh(size, letter) for size, letter in symbol.plates)
-    letters = dict(zip(variable.plates, plates, strict=True))
-    letters_used = {letter for letter in variable.plates}
-    for slot in definition.slots:
-        if not (isinstance(slot, Name) and slot.name in letters_used):
-            raise not_compiled("a fixed slot of a variable", slot.span or definition.span)
-    expansion = Expansion(scope, source, derived, letters)
+    letters, plates = _letters_of(variable, definition, symbol, scope, source)
+    expansion = Expansion(scope, source, derived, splits, letters)
     subject: Expression = Name(variable.name)
-    if variable.plates:
-        subject = Subscript(subject, tuple(Name(letter) for letter in variable.plates))
+    if definition.slots:
+        subject = Subscript(subject, definition.slots)
     try:
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
         raise not_compiled(refusal.reason, refusal.span or definition.law.span or definition.span) from None
-    value = _masked(value, variable, plates, scope)
+    value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
+    value = _started(value, variable, definition, expansion)
     bound_terms = resolve_deltas(
         Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
     ).terms
@@ -164,6 +196,66 @@ def _factor(
     quadratics = tuple(_whole(term, expansion.quadratics, definition.law) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
+
+
+def _letters_of(
+    variable: Variable, definition: Definition, symbol: Symbol, scope: Scope, source: IndexSource
+) -> tuple[dict[str, Reference], tuple[Index, ...]]:
+    """What each letter of a definition stands for, and the plates that it runs over; `z[s, 0]` runs over s only."""
+    fixed = {
+        letter: Fixed(int(slot.value))
+        for letter, slot in zip(variable.plates, definition.slots, strict=True)
+        if isinstance(slot, Number)
+    }
+    letters: dict[str, Reference] = dict(fixed)
+    plates: list[Index] = []
+    for size, letter in symbol.plates:
+        if letter in fixed:
+            parents = scope.ragged.get(letter, ())
+            sizes = [next(size for size, own in _parent_axes(scope, letter) if own == parent) for parent in parents]
+            own = [source.fresh(size, parent) for size, parent in zip(sizes, parents, strict=True)]
+        else:
+            own = [source.fresh(size, letter)]
+            letters[letter] = own[0]
+            parents = scope.ragged.get(letter, ())
+            letters |= {parent: Gather(parent_table(letter, parent), (own[0],)) for parent in parents}
+            plates += own
+            continue
+        letters |= dict(zip(parents, own, strict=True))
+        plates += own
+    return letters, tuple(plates)
+
+
+def _parent_axes(scope: Scope, letter: str) -> tuple[tuple[str | int, str], ...]:
+    return scope.symbols[first_table(letter)].plates
+
+
+def _own_references(expansion: Expansion, symbol: Symbol, definition: Definition) -> tuple[Reference, ...]:
+    """The subject's own references."""
+    written = tuple(expansion.reference(slot) for slot in definition.slots)
+    return expansion.flat(symbol, written, Name(symbol.name))
+
+
+def _started(value: Polynomial, variable: Variable, definition: Definition, expansion: Expansion) -> Polynomial:
+    """A general definition beside ones at fixed times holds from the first time that is not fixed."""
+    result = value
+    for place, slot in enumerate(definition.slots):
+        if not isinstance(slot, Name):
+            continue
+        fixed = [other.slots[place] for other in variable.definitions]
+        starts = [int(item.value) for item in fixed if isinstance(item, Number)]
+        if not starts:
+            continue
+        if sorted(set(starts)) != list(range(max(starts) + 1)):
+            raise not_compiled("definitions at fixed times that are not the first ones", definition.span)
+        reference = expansion.letters[slot.name]
+        ragged = slot.name in expansion.scope.ragged
+        position = (
+            atom(position_table(slot.name), IDENTITY, (reference,)) if ragged else atom(STRUCTURE, NUMBER, (reference,))
+        )
+        later = expansion.derive("at_least", (position, number(max(starts) + 1)), slot)
+        result = multiply(result, later, expansion.source)
+    return result
 
 
 def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: IndexSource) -> Term:
@@ -178,7 +270,7 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
             quadratic = expansion.quadratics[int(item.variable)]
             parts = (quadratic.residual, *((quadratic.precision,) if quadratic.precision else ()))
             used |= {index for part in parts for inner in part.terms for index in inner.indices}
-    unknown = any(item.statistic == QUADRATIC or not expansion.is_known(item) for item in term.atoms)
+    unknown = any(item.statistic in (QUADRATIC, SPLIT) or not expansion.is_known(item) for item in term.atoms)
     constant = all(not item.references for item in term.atoms)
     keep_all = (unknown or constant) and len(expansion.gates) == 1
     gates = tuple((key, index) for key, index in expansion.gates.items() if keep_all or index in used)
@@ -199,7 +291,7 @@ def _whole(term: Term, quadratics: list[Quadratic], law: Law) -> QuadraticTerm:
     return QuadraticTerm(replace(term, atoms=rest), Quadratic(residual, precision))
 
 
-def _masked(value: Polynomial, variable: Variable, plates: tuple[Index, ...], scope: Scope) -> Polynomial:
+def _masked(value: Polynomial, variable: Variable, plates: tuple[Reference, ...], scope: Scope) -> Polynomial:
     """Missing entries contribute log 1: every term is multiplied by the mask of the datum."""
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
@@ -266,7 +358,8 @@ def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel
 def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Expansion) -> Polynomial:
     """log [y = value]: zero where it holds, and beyond every finite number where it does not."""
     ((_, value),) = law.arguments
-    if not isinstance(value, Expression) or not expansion.scope.symbols[variable.name].known:
+    symbol = expansion.scope.symbols[variable.name]
+    if not isinstance(value, Expression) or not (symbol.known or symbol.is_gate):
         raise not_compiled("`PointMass` as the law of something unknown", law.span)
     one, two = expansion.expand(subject), expansion.expand(value)
     if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):

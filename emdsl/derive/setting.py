@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, IndexSource
+from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Polynomial, Term
+from emdsl.algebra.symbols import Scope, position_table
+from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
+from emdsl.arrays.expressions import Named, Operand
 from emdsl.derive.centre import Centred
+from emdsl.derive.coupled import CoupledStatistic, Monomials
+from emdsl.derive.field import WEIGHTS, FieldMoments
 from emdsl.derive.held import Held
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_terms import NetworkTerms
 from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
-from emdsl.derive.statistics import Collapsed, normal_form
+from emdsl.derive.statistics import Collapsed, normal_form, vanishes
 from emdsl.derive.variational import VariationalMoments
+from emdsl.structure.networks import NetworkBlock
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Setting:
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
+    `networks`: latents that meet beyond one row. `weighted`: letters of plates whose rows may have weights. `observed`:
+    observed variables. `given_latents`: latents whose values may be given.
     """
 
     names: Names
@@ -40,6 +48,10 @@ class Setting:
     forms: Mapping[str, PosteriorForm]
     held: Mapping[str, Held]
     hard: bool
+    networks: tuple[NetworkTerms, ...]
+    weighted: frozenset[str]
+    observed: frozenset[str]
+    given_latents: frozenset[str]
 
     @property
     def ungated(self) -> frozenset[str]:
@@ -68,17 +80,87 @@ class Setting:
     def merged(self, polynomial: Polynomial) -> Polynomial:
         return Polynomial(normal_form(polynomial.terms, self.symmetric), polynomial.axes)
 
-    def moments(self, body: Body) -> PointMoments:
+    @property
+    def coupled(self) -> tuple[CoupledStatistic, ...]:
+        """The statistics of all networks."""
+        return tuple(statistic for network in self.networks for statistic in network.statistics)
+
+    def _arrays(self) -> dict[str, tuple[Index, ...]]:
         arrays = {}
         for sweep in self.collapsed.sweeps:
             for statistic in sweep.statistics:
                 arrays[statistic.name] = statistic.axes
+        for one in self.coupled:
+            arrays[one.name] = one.axes
         for name in self.locations:
             symbol = self.scope.symbols[name]
             axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
             arrays[f"reference {name}"] = axes
+        return arrays
+
+    def field_moments(
+        self, body: LoopBody, blocks: Sequence[Monomials], forms: Mapping[str, PosteriorForm]
+    ) -> FieldMoments:
+        """Operands for the inference of a network; `forms` are the posteriors of its latents."""
         names = self.statistic_names()
-        arguments = (body, self.scope, self.source, arrays, names, self.centred, self.derived)
+        arguments = (body, self.scope, self.source, self._arrays(), names, self.centred, self.derived)
+        missing = frozenset(name for name, symbol in self.scope.symbols.items() if name in self.missing)
+        return FieldMoments(
+            *arguments, forms={**self.forms, **forms}, missing=missing, gated_axes=self.gated_axes, blocks=blocks
+        )
+
+    def vanishes(self, term: Term) -> bool:
+        """Whether a term holds the offset of a location whose reference point is its own value."""
+        return vanishes(term.atoms, self.ungated, frozenset(self.forms))
+
+    def without_weights(self, rest: Term, references: Sequence[Reference]) -> Term:
+        """The rest of a term without the weights of the rows that the references run over."""
+        rows = {index for reference in references for index in indices_in(reference)}
+        plain = {reference for reference in references if isinstance(reference, Index)}
+        atoms = tuple(
+            item
+            for item in rest.atoms
+            if not (item.variable.startswith(WEIGHTS) and item.indices <= plain and item.indices <= rows)
+        )
+        return Term(rest.coefficient, atoms, rest.bound)
+
+    def weighted_plates(self, block: NetworkBlock) -> dict[str, tuple[str, ...]]:
+        """For each variable of a block, those of its plates whose rows may have weights."""
+        symbols = self.scope.symbols
+        return {
+            name: tuple(letter for _, letter in symbols[name].plates if letter in self.weighted)
+            for name in block.all
+            if not name.startswith("split ")
+        }
+
+    def later_mask(self, time: Index, moments: FieldMoments) -> Operand:
+        """1 for rows that are not the first of their series."""
+        if time.letter in self.scope.ragged:
+            code = f"at_least({self.names.of(position_table(time.letter))}, 1)"
+        else:
+            code = f"at_least(np.arange({moments.length(time.size)}), 1)"
+        return Operand(Named(code, (time,)), (time,))
+
+    def is_fixed(self, item: Atom) -> bool:
+        """Whether data and constants alone determine an atom."""
+        if item.variable == STRUCTURE or item.variable in self.derived or item.variable.startswith(WEIGHTS):
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known
+
+    def is_datum(self, item: Atom) -> bool:
+        """Whether an atom is a value of the data, and not an index array, a mask or a constant."""
+        if item.variable in self.centred:
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        if symbol is None or not symbol.known or item.statistic.kind == "mask":
+            return False
+        table = item.variable.startswith(("parent.", "position.", "first."))
+        return not table and (symbol.kind != "index" or item.variable in self.observed)
+
+    def moments(self, body: Body) -> PointMoments:
+        names = self.statistic_names()
+        arguments = (body, self.scope, self.source, self._arrays(), names, self.centred, self.derived)
         return VariationalMoments(*arguments, forms=self.forms) if self.forms else PointMoments(*arguments)
 
     def keys(self, name: str) -> tuple[str, ...]:
@@ -92,7 +174,8 @@ class Setting:
         return name if form is None else form.key("scale" if form.kernel == "Wishart" else form.keys[0])
 
     def statistic_names(self) -> frozenset[str]:
-        return frozenset(item.name for sweep in self.collapsed.sweeps for item in sweep.statistics)
+        swept = (item.name for sweep in self.collapsed.sweeps for item in sweep.statistics)
+        return frozenset((*swept, *(item.name for item in self.coupled)))
 
     # ---------------------------------------------------------------- text of sizes and rows
 
@@ -109,6 +192,8 @@ class Setting:
         return " * ".join(self.size_text(self.plate_size(letter)) for letter in plates[1:]) or "1"
 
     def weights(self, plates: tuple[str, ...]) -> str:
+        if len(plates) == 1 and plates[0] in self.scope.ragged:
+            return f'ragged_weights(data, "{plates[0]}", {self.scope.ragged[plates[0]]!r})'
         if len(plates) == 1:
             return f'data.get("weights.{plates[0]}")'
         if not plates:
@@ -136,7 +221,8 @@ class Setting:
                 if self.is_data(name):
                     listed.append((self.names.of(name), f'data["{name}"]'))
         if statistics:
-            for name in (item.name for sweep in self.collapsed.sweeps for item in sweep.statistics):
+            swept = [item.name for sweep in self.collapsed.sweeps for item in sweep.statistics]
+            for name in (*swept, *(item.name for item in self.coupled)):
                 listed.append((self.names.of(f"statistic {name}"), f'statistics["{name}"]'))
         if params:
             keys = [key for name in self.parameters for key in self.keys(name)]

@@ -19,7 +19,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 
 
-def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setting: Setting) -> Function:
     """`initialise(data, rng)`: one random start."""
     statements: list[ProgrammeStatement] = []
     entries = []
@@ -52,6 +52,7 @@ def initialise_function(codes: Sequence[SweepCode], setting: Setting) -> Functio
             starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
         else:
             starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {_distance(code)}, {labels})')
+    starts += [f"**{name}(data, params, rng)" for name in shares]
     start = f"{{{', '.join(starts)}}}" if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))

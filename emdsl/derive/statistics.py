@@ -7,12 +7,12 @@ Terms are compared in a canonical form, in which the names of indices do not cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Gather, Index, Reference
-from emdsl.algebra.terms import HOT, Atom, Polynomial, Term
+from emdsl.algebra.terms import HOT, OFFSET, Atom, Polynomial, Term
 from emdsl.structure.locals import LocalBlock
 
 
@@ -145,3 +145,9 @@ def _term_key(term: Term, symmetric: frozenset[str]) -> tuple[object, ...]:
         listed.append((item.variable, item.statistic, tuple(shapes)))
     unused = sorted(str(index.size) for index in term.bound if index not in place)
     return (tuple(listed), tuple(unused))
+
+
+def vanishes(atoms: Sequence[Atom], at_reference: frozenset[str], posterior: frozenset[str]) -> bool:
+    """Whether an expectation is zero because an offset from a location's own value is: its square, under q, is not."""
+    offsets = [item.variable for item in atoms if item.statistic == OFFSET and item.variable in at_reference]
+    return any(offsets.count(name) == 1 or name not in posterior for name in offsets)

@@ -16,7 +16,9 @@ IMPORTS = (
     ("ThreadPoolExecutor", "from concurrent.futures import ThreadPoolExecutor"),
     ("contextmanager", "from contextlib import contextmanager"),
     ("np", "import numpy as np"),
+    ("sparse", "from scipy import sparse"),
 )
+THIRD_PARTY = ("np", "sparse")
 SPECIAL_FUNCTIONS = (
     "betaln", "digamma", "expit", "gammaln", "logit", "logsumexp", "multigammaln", "ndtr", "xlogy",
 )  # fmt: skip
@@ -24,7 +26,8 @@ SPECIAL_FUNCTIONS = (
 
 #: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
 FILES = (
-    "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "posteriors", "seeding", "iteration",
+    "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "networks", "finite_chains",
+    "gaussian_systems", "gaussian_eliminations", "gaussian_chains", "posteriors", "seeding", "iteration",
 )  # fmt: skip
 
 
@@ -93,9 +96,9 @@ def helpers(code: str) -> list[Helper]:
 def import_lines(code: str, needed: Sequence[Helper]) -> list[str]:
     """The import lines of a module with this code and these helpers."""
     words = _words("\n".join((code, *(helper.source for helper in needed))))
-    lines = [line for name, line in IMPORTS if name in words and name != "np"]
+    lines = [line for name, line in IMPORTS if name in words and name not in THIRD_PARTY]
     special = [name for name in SPECIAL_FUNCTIONS if name in words]
-    third = ["import numpy as np"]
+    third = [line for name, line in IMPORTS if name in THIRD_PARTY and (name in words or name == "np")]
     if special:
         third.append(f"from scipy.special import {', '.join(special)}")
     return [*lines, *([""] if lines else []), *third]

@@ -67,8 +67,8 @@ def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
             code = value if isinstance(value, str) else text(value, size_text)
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
             return lines + _fit(f"{target} = {code}" if target else code)
-        case Remark(line):
-            return [f"# {line}"]
+        case Remark(line, code):
+            return _fit(line) if code else [f"# {line}"]
         case Lines(code):
             return [line for item in code for line in _fit(item)]
         case Nested(header, body):

@@ -60,3 +60,10 @@ def scatter(values: np.ndarray, index: np.ndarray, size: int, weights: np.ndarra
 def largest(data: dict[str, np.ndarray], size: str, table: str) -> int:
     """A size as it was bound, or as the largest index + 1."""
     return int(data[size]) if size in data else int(np.nanmax(data[table])) + 1
+
+
+def ragged_weights(data: dict[str, np.ndarray], letter: str, parents: tuple[str, ...]) -> np.ndarray | None:
+    """The weights of the rows of a ragged plate, those of the groups that they lie in included; None without any."""
+    found = [data[f"weights.{letter}"]] if f"weights.{letter}" in data else []
+    found += [data[f"weights.{p}"][data[f"parent.{letter}.{p}"]] for p in parents if f"weights.{p}" in data]
+    return np.prod(found, axis=0) if found else None

@@ -121,3 +121,20 @@ def separated(
         return np.asarray(expect(expected, rows, False))
 
     return start
+
+
+def seeded_shares(features: list[np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Probabilities (row…, state): each row mostly in the state of its nearest seed; unequal at random without features.
+
+    features: arrays (row…, feature…).
+    """
+    rows, states = int(np.prod(shape[:-1])), shape[-1]
+    if not features or rows < 2:
+        values = rng.uniform(0.5, 1.5, shape)
+        return values / values.sum(axis=-1, keepdims=True)
+    points = np.concatenate([np.reshape(feature, (rows, -1)) for feature in features], axis=1).T
+    centre, scale = standardised(points)
+    points = (points - centre) / scale
+    sample = points if rows <= 4096 else points[:, rng.choice(rows, 4096, replace=False)]
+    chosen = nearest(points, seeds_among(sample, states, rng))
+    return (0.1 / states + 0.9 * np.equal(chosen[:, None], np.arange(states))).reshape(shape)

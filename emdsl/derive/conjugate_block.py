@@ -1,0 +1,98 @@
+"""Positive, unit, simplex and matrix latents: each entry its own conjugate law.
+
+    q(u) ∝ exp (Σ natural · statistic)        Gamma, Beta, Dirichlet, Wishart
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emdsl.algebra.indices import Index
+from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
+from emdsl.derive.cavi import entropy_of
+from emdsl.derive.estimates import posterior_entry
+from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_terms import BlockTerms
+from emdsl.kernels.kernel import Kinds, Naturals
+from emdsl.kernels.registry import match
+
+if TYPE_CHECKING:
+    from emdsl.derive.setting import Setting
+
+
+class ConjugateInference:
+    """Writes the update of one conjugate variable and what follows from its posterior."""
+
+    def __init__(self, one: BlockTerms, moments: FieldMoments, setting: Setting, body: LoopBody) -> None:
+        self.one, self.moments, self.setting, self.body = one, moments, setting, body
+        (self.name,) = one.block.variables
+        self.symbol = setting.scope.symbols[self.name]
+        self.form = moments.forms[self.name]
+
+    def initial(self) -> list[tuple[str, str]]:
+        """(identifier, value) of the posterior's parameters before the first update: wide, unequal on purpose."""
+        result = []
+        for key in self.form.keys:
+            axes = self.moments.parameter_axes(self.form, key)
+            sizes = ", ".join(self.moments.length(axis.size) for axis in axes)
+            shape = f"({sizes}{',' if len(axes) == 1 else ''})"
+            identifier = self.moments.parameter(self.form, key).name
+            if self.form.kernel == "Wishart":
+                width = self.moments.length(self.symbol.axes[-1][0])
+                value = f"np.full({shape}, {width} + 2.0)" if key == "df" else f"np.zeros({shape}) + np.eye({width}) / {width}"
+            elif self.body.looping:
+                value = f"rng.uniform(2.5, 3.5, {shape})"
+            else:
+                value = f"np.ones({shape})"
+            result.append((identifier, value))
+        return result
+
+    def write(self) -> None:
+        """The posterior's parameters anew."""
+        parts: dict[Kinds, Array] = {}
+        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in self.symbol.axes)
+        for monomial, occurrences in self.one.monomials.listed():
+            kinds = tuple((item.statistic.kind, item.statistic.exponent) for item in monomial.atoms)
+            if len(monomial.atoms) != 1:
+                raise not_compiled(f"`{self.name}` is multiplied with itself", None)
+            own = axes[: len(monomial.all_axes)]
+            terms = [
+                (self.setting.without_weights(occurrence.rest, occurrence.references), occurrence.references)
+                for occurrence in occurrences
+            ]
+            terms = [(rest, references) for rest, references in terms if not self.setting.vanishes(rest)]
+            value = self.moments.placed(terms, own, f"terms of {self.name} {kinds[0][0]}") if terms else None
+            if value is None:
+                continue
+            label = f"natural {kinds[0][0]} {self.name} {kinds[0][1]:g}"
+            array = self.body.define(label, value, value.axes, f"coefficient of {kinds[0][0]} {self.name}")
+            parts[kinds] = self.moments.covered(Contraction(1.0, (Operand(array, array.axes),), own), own)
+        kernel, refusal = match(self.symbol, frozenset(parts))
+        if kernel is None:
+            raise not_compiled(f"no conjugate posterior for `{self.name}`: {refusal}", None)
+        for key, value in kernel.posterior(Naturals(self.symbol, axes, parts, self.moments.length)).items():
+            identifier = self.moments.parameter(self.form, key).name
+            quantity = self.form.key(key)
+            whole = self._whole(value, axes)
+            self.body.note = f"q of {self.name}"
+            self.body.reassign(quantity, whole)
+            if self.body.looping:
+                self.body.vary(identifier)
+
+    def _whole(self, value: Array, axes: tuple[Index, ...]) -> Array:
+        if not value.axes:
+            return Apply("np.asarray", (value,), ())
+        return self.moments.covered(with_axes(value, value.axes), value.axes)
+
+    def entropy(self) -> list[Array]:
+        return entropy_of(self.form, self.moments, self.setting.scope)
+
+    def posterior(self) -> list[str]:
+        """The entry of the latent: its mean and the parameters of its law."""
+        entry = posterior_entry(self.form, self.setting)
+        for key in self.form.keys:
+            entry = entry.replace(f'params["{self.form.key(key)}"]', self.moments.parameter(self.form, key).name)
+        return [entry]
+

@@ -1,0 +1,215 @@
+"""Terms of latents that meet beyond one row, seen from each block and from the M-step.
+
+    a block's view      term = monomial of the block · rest          natural parameter of the monomial = Σ rest
+    the M-step's view   term = S · global atoms                       S = Σ E[latents] · data
+
+A monomial is a product of statistics of one block at rows of its own. An index array that leads from the term's rows to
+those of the block stays a reference: read, it gathers; as the target of a sum, it scatters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
+from emdsl.algebra.operations import Split
+from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.terms import HOT, IDENTITY, SPLIT, Atom, Term
+from emdsl.structure.networks import Network, NetworkBlock
+
+
+@dataclass(frozen=True)
+class Monomial:
+    """A product of statistics of one block, with names of its own for its rows and for its other axes."""
+
+    block: str
+    atoms: tuple[Atom, ...]
+    rows: tuple[Index, ...]
+    axes: tuple[Index, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return tuple(item.variable for item in self.atoms)
+
+    @property
+    def all_axes(self) -> tuple[Index, ...]:
+        return self.rows + self.axes
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A monomial in a term: what stands for each of its axes there, and the rest of the term."""
+
+    monomial: Monomial
+    references: tuple[Reference, ...]
+    rest: Term
+
+
+@dataclass(frozen=True)
+class CoupledStatistic:
+    """Σ E[latents] · data as a statistic: `term` is what is summed, `axes` what is left."""
+
+    name: str
+    network: str
+    term: Term
+    axes: tuple[Index, ...]
+
+
+class Monomials:
+    """The monomials of one block, each once, and where they occur."""
+
+    def __init__(self, block: NetworkBlock, symbols: Mapping[str, Symbol], source: IndexSource) -> None:
+        self.block, self.symbols, self.source = block, symbols, source
+        self.known: dict[tuple[object, ...], Monomial] = {}
+        self.occurrences: dict[tuple[object, ...], list[Occurrence]] = {}
+
+    def add(self, term: Term) -> None:
+        """Register a term that holds atoms of the block."""
+        found = self.occurrence(term)
+        if found is not None:
+            key = next(key for key, monomial in self.known.items() if monomial is found.monomial)
+            self.occurrences.setdefault(key, []).append(found)
+
+    def listed(self) -> list[tuple[Monomial, list[Occurrence]]]:
+        return [(self.known[key], found) for key, found in self.occurrences.items()]
+
+    def occurrence(self, term: Term) -> Occurrence | None:
+        """The block's part of a term; None where it has none."""
+        own = [item for item in term.atoms if item.variable in self.block.all]
+        if not own:
+            return None
+        monomial, references = self.of(own)
+        rest = replace(term, atoms=tuple(item for item in term.atoms if item.variable not in self.block.all))
+        return Occurrence(monomial, references, rest)
+
+    def of(self, own: list[Atom]) -> tuple[Monomial, tuple[Reference, ...]]:
+        """The monomial of these atoms, and what stands for its axes."""
+        order = {name: place for place, name in enumerate(self.block.all)}
+        own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
+        plates = {name: len(self.symbols[name].plates) for name in self.block.all}
+        rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
+        names: dict[Index, Index] = {}
+        if len(rows) == 1:
+            places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
+            references: list[Reference] = list(rows[0])
+            row_references = [tuple(places)] * len(own)
+        else:
+            used = dict.fromkeys(i for row in rows for reference in row for i in indices_in(reference))
+            names = {index: self.source.copy_of(index) for index in used}
+            places, references = list(names.values()), list(names)
+            row_references = [
+                tuple(_renamed(reference, names) for reference in item.references[: plates[item.variable]])
+                for item in own
+            ]
+        axes: list[Index] = []
+        atoms = []
+        for item, row in zip(own, row_references, strict=True):
+            rest = item.references[plates[item.variable] :]
+            fresh = tuple(self._axis(item, place) for place in range(len(rest)))
+            axes += fresh
+            references += rest
+            atoms.append(replace(item, references=(*row, *fresh)))
+        monomial = Monomial(self.block.variables[0], tuple(atoms), tuple(places), tuple(axes))
+        key = _key(monomial)
+        monomial = self.known.setdefault(key, monomial)
+        return monomial, tuple(references)
+
+    def _axis(self, item: Atom, place: int) -> Index:
+        symbol = self.symbols[item.variable]
+        if item.statistic == HOT:
+            assert symbol.categories is not None
+            return self.source.fresh(symbol.categories, "k")
+        return self.source.fresh(*symbol.event[place])
+
+
+def _renamed(reference: Reference, names: Mapping[Index, Index]) -> Reference:
+    match reference:
+        case Index():
+            return names.get(reference, reference)
+        case Gather(table, references):
+            return Gather(table, tuple(_renamed(inner, names) for inner in references))
+        case Shift(index, lag):
+            return Shift(names.get(index, index), lag)
+    return reference
+
+
+def _form(references: tuple[Reference, ...]) -> tuple[object, ...]:
+    """An order for atoms of one variable that does not depend on the names of indices: plain, lagged, gathered."""
+    kinds = {Index: 0, Shift: 1, Gather: 2, Fixed: 3}
+    return tuple(
+        (kinds[type(reference)], reference.table if isinstance(reference, Gather) else getattr(reference, "lag", 0))
+        for reference in references
+    )
+
+
+def _key(monomial: Monomial) -> tuple[object, ...]:
+    place = {index: number for number, index in enumerate(monomial.rows)}
+
+    def shape(reference: Reference) -> object:
+        match reference:
+            case Index():
+                return place.get(reference, "axis")
+            case Gather(table, references):
+                return (table, tuple(shape(inner) for inner in references))
+            case Shift(index, lag):
+                return ("lag", place.get(index, "axis"), lag)
+        return reference
+
+    return tuple(
+        (item.variable, item.statistic, tuple(shape(reference) for reference in item.references))
+        for item in monomial.atoms
+    )
+
+
+def with_choices(term: Term, splits: Mapping[str, Split], source: IndexSource) -> list[Term]:
+    """A term with the logarithm of a sum: Σ_k [choice = k] log m_k in its place."""
+    item = next((item for item in term.atoms if item.statistic == SPLIT), None)
+    if item is None:
+        return [term]
+    split = splits[item.variable]
+    cofactor = tuple(other for other in term.atoms if other is not item)
+    names = dict(zip(split.indices, item.references, strict=True))
+    result = []
+    for alternative in split.log_alternatives:
+        moved = alternative.substitute(dict(names))
+        hot = Atom(item.variable, HOT, (*item.references, split.choice))
+        bound = tuple(dict.fromkeys((*term.bound, *moved.bound, split.choice)))
+        one = Term(term.coefficient * moved.coefficient, (*cofactor, hot, *moved.atoms), bound)
+        fresh = {split.choice: source.copy_of(split.choice)}
+        result.append(one.substitute(dict(fresh)))
+    return result
+
+
+def choice_symbols(splits: Mapping[str, Split]) -> dict[str, Symbol]:
+    """The auxiliary choices as discrete variables; their plates are the indices of the sums that they split."""
+    return {
+        name: Symbol(
+            name,
+            known=False,
+            kind="index",
+            plates=tuple((index.size, index.letter) for index in split.indices),
+            categories=split.choice.size,
+            letters=tuple(index.letter for index in split.indices),
+        )
+        for name, split in splits.items()
+    }
+
+
+def coupled_terms(
+    term: Term, network: Network, known: Callable[[Atom], bool], naming: Callable[[Term, tuple[Index, ...]], str]
+) -> tuple[Term, CoupledStatistic]:
+    """The term as a statistic times global atoms."""
+    local = tuple(item for item in term.atoms if item.variable in network.variables)
+    data = tuple(item for item in term.atoms if item not in local and known(item))
+    globals_ = tuple(item for item in term.atoms if item not in local and not known(item))
+    outer = {index for item in globals_ for index in item.indices}
+    inside = dict.fromkeys(index for item in (*local, *data) for index in item.indices)
+    axes = tuple(index for index in inside if index in outer)
+    summed = tuple(index for index in term.bound if index not in axes and index not in outer)
+    inner = Term(1.0, (*local, *data), summed)
+    statistic = CoupledStatistic(naming(inner, axes), network.name, inner, axes)
+    left = tuple(index for index in term.bound if index not in summed)
+    return Term(term.coefficient, (Atom(statistic.name, IDENTITY, axes), *globals_), left), statistic
+
+

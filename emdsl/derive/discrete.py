@@ -1,0 +1,410 @@
+"""Discrete variables of a network: summed out forwards, their probabilities backwards.
+
+    forwards     joint_v = Σ tables that hold v          message = log Σ_v exp joint_v
+    backwards    p(v, neighbours) = p(neighbours) exp(joint_v − message)
+
+The backward sweep is the derivative of the forward one, step by step. Under hard EM the sum is a maximum and its
+derivative the one-hot of the best state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Gather, Index, Reference, indices_in, substitute
+from emdsl.algebra.symbols import parent_table
+from emdsl.algebra.terms import IDENTITY, Atom
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.errors import CompilerBug
+from emdsl.structure.elimination import Elimination, Place, Step, Table
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table as an array: an axis for each row and for the states of each place, in the order of the array's axes."""
+
+    array: Named
+    table: Table
+    states: tuple[Index, ...]
+
+
+@dataclass
+class Joint:
+    """The posterior of a step: over its neighbours and its own variables, at its rows."""
+
+    step: Step
+    states: Mapping[Place, Index]
+    array: Named | None = None
+    log_joint: Named | None = None
+    message: Named | None = None
+    steps_summed: Named | None = None
+    """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
+    previous: Mapping[str, Index] | None = None
+    messages: str = ""
+
+
+class FiniteInference:
+    """Writes the forward and backward sweeps over the discrete variables of one block."""
+
+    def __init__(
+        self,
+        elimination: Elimination,
+        tables: Sequence[Stored],
+        moments: FieldMoments,
+        hard: bool,
+        weights: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.steps, self.moments, self.hard, self.weights = elimination.steps, moments, hard, weights
+        self.body, self.source, self.scope = moments.body, moments.source, moments.scope
+        self.stored: dict[object, Stored] = {item.table.source: item for item in tables}
+        self.joints: list[Joint] = []
+        self.counts: dict[str, Named] = {}
+        """How often each choice among the products of a sum is made, row by row."""
+
+    # ---------------------------------------------------------------- forwards
+
+    def forward(self) -> Array:
+        """The log partition, as a number."""
+        parts: list[Array] = []
+        for step in self.steps:
+            joint = self._chain_forward(step) if step.time is not None else self._forward(step)
+            self.joints.append(joint)
+            assert joint.message is not None
+            if not step.neighbours:
+                rows = step.message.rows
+                weights = self.row_weights(step.variables[0], rows)
+                operands = (Operand(joint.message, joint.message.axes), *weights)
+                if step.variables[0] in self.counts:
+                    operands += (Operand(self.counts[step.variables[0]], rows),)
+                parts.append(Contraction(1.0, operands, ()))
+        return total(tuple(parts), ())
+
+    def row_weights(self, variable: str, rows: Sequence[Index], kept: Sequence[Index] = ()) -> tuple[Operand, ...]:
+        """The weights of the plates that are summed over."""
+        letters = self.weights.get(variable, ())
+        return tuple(
+            self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,))))
+            for row in rows
+            if row.letter in letters and row not in kept
+        )
+
+    def _summed_states(self, step: Step) -> dict[Place, Index]:
+        places: dict[Place, Index] = {}
+        for place in (*step.neighbours, *((name, step.rows) for name in step.variables)):
+            size = self.scope.symbols[place[0]].categories
+            assert size is not None
+            places[place] = self.source.fresh(size, "k")
+        return places
+
+    def _operand(self, table: Table, states: Mapping[Place, Index]) -> Operand:
+        """A table of a step, read in the step's rows."""
+        stored = self.stored[table.source]
+        by_axis: dict[Index, Reference] = dict(zip(stored.table.rows, table.rows, strict=True))
+        by_axis |= {own: states[place] for own, place in zip(stored.states, table.places, strict=True)}
+        return self.moments.plain(Operand(stored.array, tuple(by_axis[axis] for axis in stored.array.axes)))
+
+    def _forward(self, step: Step) -> Joint:
+        states = self._summed_states(step)
+        (name,) = step.variables
+        own = states[name, step.rows]
+        outer = tuple(states[place] for place in step.neighbours)
+        axes = (*step.rows, *outer, own)
+        parts = tuple(Contraction(1.0, (self._operand(table, states),), axes) for table in step.tables)
+        value = self.moments.covered(total(parts, axes), axes)
+        label = " ".join(("log joint", name))
+        comment = f"log weight of {_named(step)}"
+        log_joint = self.body.define(_fresh(self.body, label), value, axes, comment)
+        reduce = "np.max" if self.hard else "log_sum_exp"
+        message = Apply(reduce, (log_joint, "axis=-1") if self.hard else (log_joint,), axes[:-1])
+        kept = self.body.define(_fresh(self.body, f"log sum {name}"), message, axes[:-1])
+        joint = Joint(step, states, log_joint=log_joint, message=kept)
+        self._pass_on(joint, step.rows, outer)
+        return joint
+
+    def _pass_on(self, joint: Joint, rows: tuple[Index, ...], outer: tuple[Index, ...]) -> None:
+        """The message summed over the rows that its neighbours do not have; to a single neighbour, in its own rows."""
+        step, message = joint.step, joint.message
+        assert message is not None
+        if not step.neighbours:
+            return
+        table = step.message
+        states = outer
+        if len(table.places) == 1:
+            ((name, references),) = table.places
+            symbol = self.scope.symbols[name]
+            targets = tuple(self.source.fresh(size, letter) for size, letter in symbol.plates)
+            state = self.source.copy_of(outer[0])
+            gathers = [reference for reference in references if isinstance(reference, Gather)]
+            entries = tuple(dict.fromkeys(i for reference in gathers for i in indices_in(reference)))
+            plain = [reference for reference in references if isinstance(reference, Index) and reference not in entries]
+            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, plain))
+            if not entries:
+                axes = (*(r for r in references if isinstance(r, Index)), outer[0])
+                value: Array = Contraction(1.0, operands, axes)
+                renamed = dict(zip(axes, (*targets, state), strict=True))
+                value = _renamed_axes(value, tuple(renamed[axis] for axis in axes))
+            else:
+                inner = Contraction(1.0, operands, (*entries, *plain, outer[0]))
+                codes = [
+                    self.moments.index_code(reference, entries)
+                    for reference in references
+                    if reference not in plain
+                ]
+                placed = [t for t, reference in zip(targets, references, strict=True) if reference not in plain]
+                rest = [t for t, reference in zip(targets, references, strict=True) if reference in plain]
+                sizes = [self.moments.length(axis.size) for axis in placed]
+                value = Apply(
+                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, state)
+                )
+                value = with_axes(value, (*targets, state))
+            label = _fresh(self.body, f"message of {step.variables[0]} to {name}")
+            array = self.body.define(label, value, (*targets, state))
+            moved = Table(table.source, targets, ((name, targets),))
+            self.stored[table.source] = Stored(array, moved, (state,))
+            return
+        if table.rows != rows:
+            axes = (*table.rows, *outer)
+            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, table.rows))
+            label = _fresh(self.body, f"message of {step.variables[0]}")
+            message = self.body.define(label, Contraction(1.0, operands, axes), axes)
+        self.stored[table.source] = Stored(message, table, states)
+
+    # ---------------------------------------------------------------- chains
+
+    def _chain_forward(self, step: Step) -> Joint:
+        states = self._summed_states(step)
+        own = tuple(states[name, step.rows] for name in step.variables)
+        outer = tuple(states[place] for place in step.neighbours)
+        before = {name: self.source.copy_of(states[name, step.rows]) for name in step.variables}
+        unary: list[Array] = []
+        pair: list[Array] = []
+        at = dict(states)
+        for table in step.tables:
+            for name, references in table.places:
+                if name in before and references != step.rows:
+                    at[name, references] = before[name]
+        lagged = tuple(before.values())
+        rows = step.rows
+        for table in step.tables:
+            operand = self._operand(table, at)
+            is_pair = any(name in before and references != rows for name, references in table.places)
+            (pair if is_pair else unary).append(Contraction(1.0, (operand,), ()))
+        axes = (*outer, *rows, *own)
+        evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
+        carried = {index for part in pair for index in _operand_indices(part)}
+        varying = rows if carried & set(rows) else ()
+        outer_pair = outer if carried & set(outer) else ()
+        pair_axes = (*outer_pair, *varying, *lagged, *own)
+        transition = self.moments.covered(total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes)
+        name = " ".join(step.variables)
+        e = self.body.define(_fresh(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {_named(step)}")
+        t = self.body.define(_fresh(self.body, f"transition of {name}"), transition, pair_axes)
+        k = _product([self.moments.length(index.size) for index in own])
+        c = _product([self.moments.length(index.size) for index in outer])
+        flat_e = f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
+        shape = f"{f'{c}, ' if outer_pair else ''}{'-1, ' if varying else ''}{k}, {k}"
+        flat_t = f"{t.name}.reshape({shape})" if len(pair_axes) > 2 else t.name
+        offsets = self._offsets(rows)
+        hard = ", hard=True" if self.hard else ""
+        call = f"chain_forward({flat_e}, {flat_t}, {offsets}{hard}, by_row={bool(varying)})"
+        messages, evidence_name = self.body.several((f"messages of {name}", f"log likelihoods of series of {name}"), call)
+        series = step.message.rows
+        sizes = [self.moments.length(index.size) for index in (*outer, *series)]
+        log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
+        if not sizes:
+            log_partition = f"{evidence_name}[0]"
+        array = self.body.define(_fresh(self.body, f"log sum {name}"), log_partition, (*outer, *series))
+        joint = Joint(step, states, message=array, previous=before, messages=messages)
+        self._pass_on(joint, series, outer)
+        return joint
+
+    def _offsets(self, rows: tuple[Index, ...]) -> str:
+        time = rows[-1]
+        if time.letter in self.scope.ragged:
+            return f'data["offsets.{time.letter}"]'
+        length = self.moments.length(time.size)
+        series = _product([self.moments.length(row.size) for row in rows[:-1]])
+        stop = f"{series} * {length} + 1" if rows[:-1] else f"{length} + 1"
+        return f"np.arange(0, {stop}, {length})"
+
+    # ---------------------------------------------------------------- backwards
+
+    def backward(self, monomials: Sequence[Monomial]) -> None:
+        """The probabilities of every step, last first, and from them the expectation of each monomial."""
+        for joint in reversed(self.joints):
+            if joint.step.time is None:
+                self._backward(joint)
+            else:
+                self._chain_backward(joint)
+        for monomial in monomials:
+            self.moments.found[id(monomial)] = self._moment(monomial)
+
+    def _probability_of_neighbours(self, joint: Joint) -> tuple[Operand, ...]:
+        """p(neighbours) at the rows of the message."""
+        if not joint.step.neighbours:
+            return ()
+        table = joint.step.message
+        consumer = next(
+            other for other in self.joints if any(one.source == table.source for one in other.step.tables)
+        )
+        moved = next(one for one in consumer.step.tables if one.source == table.source)
+        assert consumer.array is not None
+        states = [consumer.states[place] for place in moved.places]
+        rows = moved.rows
+        axes = (*rows, *states)
+        marginal: Array = Contraction(1.0, (Operand(consumer.array, consumer.array.axes),), axes)
+        if consumer.array.axes != axes:
+            marginal = self.body.define(_fresh(self.body, "probabilities of neighbours"), marginal, axes)
+        else:
+            marginal = consumer.array
+        own = [joint.states[place] for place in joint.step.neighbours]
+        if len(table.places) == 1:
+            references: tuple[Reference, ...] = table.places[0][1]
+        else:
+            references = table.rows
+        return (self.moments.plain(Operand(marginal, (*references, *own))),)
+
+    def _backward(self, joint: Joint) -> None:
+        assert joint.log_joint is not None and joint.message is not None
+        axes = joint.log_joint.axes
+        chosen: Array
+        if self.hard:
+            chosen = Apply("best", (joint.log_joint,), axes)
+        else:
+            chosen = Apply("np.exp", (Apply("-", (joint.log_joint, f"{joint.message.name}[..., None]"), axes),), axes)
+        name = joint.step.variables[0]
+        prior = self._probability_of_neighbours(joint)
+        if prior:
+            given = self.body.define(_fresh(self.body, f"conditional {name}"), chosen, axes)
+            chosen = Contraction(1.0, (*prior, Operand(given, axes)), axes)
+        joint.array = self.body.define(_fresh(self.body, f"probabilities {name}"), chosen, axes, f"p of {_named(joint.step)}")
+
+    def _chain_backward(self, joint: Joint) -> None:
+        step = joint.step
+        rows, series = step.rows, step.message.rows
+        assert joint.previous is not None
+        own = tuple(joint.states[name, rows] for name in step.variables)
+        outer = tuple(joint.states[place] for place in step.neighbours)
+        lagged = tuple(joint.previous[name] for name in step.variables)
+        name = " ".join(step.variables)
+        prior = self._probability_of_neighbours(joint)
+        weights = self.row_weights(step.variables[0], series)
+        weight_axes = (*outer, *series)
+        text = ""
+        if prior or weights:
+            value = self.moments.covered(Contraction(1.0, (*prior, *weights), weight_axes), weight_axes)
+            array = self.body.define(_fresh(self.body, f"weights of series of {name}"), value, weight_axes)
+            c = _product([self.moments.length(index.size) for index in outer])
+            text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
+        call = f"chain_backward({joint.messages}{text})"
+        marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
+        sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
+        axes = (*outer, *rows, *own)
+        shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
+        array = self.body.define(_fresh(self.body, f"probabilities {name}"), shaped, axes, f"p of {_named(step)}")
+        to_rows: dict[Index, Reference] = self._series_references(step)
+        if prior:
+            at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
+            value = Contraction(1.0, (*at_rows, Operand(array, axes)), axes)
+            array = self.body.define(_fresh(self.body, f"joint probabilities {name}"), value, axes)
+        joint.array = array
+        varying = self._is_varying(joint)
+        pair_axes = (*outer, *(rows if varying else ()), *lagged, *own)
+        pair_sizes = [self.moments.length(index.size) for index in pair_axes]
+        shaped = f"{pairs_name}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else pairs_name
+        pairs = self.body.define(_fresh(self.body, f"transitions of {name}"), shaped, pair_axes)
+        if varying and prior:
+            at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
+            pairs = self.body.define(
+                _fresh(self.body, f"joint transitions of {name}"),
+                Contraction(1.0, (*at_rows, Operand(pairs, pair_axes)), pair_axes),
+                pair_axes,
+            )
+        joint.steps_summed = pairs
+
+    def _is_varying(self, joint: Joint) -> bool:
+        rows = set(joint.step.rows)
+        for table in joint.step.tables:
+            if any(name in joint.step.variables and refs != joint.step.rows for name, refs in table.places):
+                stored = self.stored[table.source]
+                names = dict(zip(stored.table.rows, table.rows, strict=True))
+                if any(names.get(axis) in rows for axis in stored.array.axes):
+                    return True
+        return False
+
+    def _series_references(self, step: Step) -> dict[Index, Reference]:
+        """What each index of the series is in the rows of the chain."""
+        assert step.time is not None
+        parents = self.scope.ragged.get(step.time.letter, ())
+        result: dict[Index, Reference] = {}
+        for position, row in enumerate(step.message.rows):
+            if position < len(parents):
+                result[row] = Gather(parent_table(step.time.letter, parents[position]), (step.time,))
+            else:
+                result[row] = row
+        return result
+
+    def _moment(self, monomial: Monomial) -> Moment:
+        """The expectation of a monomial: its step's posterior, summed over the other states."""
+        joint = next(j for j in self.joints if any(one.source == id(monomial) for one in j.step.tables))
+        table = next(one for one in joint.step.tables if one.source == id(monomial))
+        assert joint.array is not None
+        is_pair = joint.previous is not None and any(
+            name in joint.step.variables and references != joint.step.rows for name, references in table.places
+        )
+        array = joint.steps_summed if is_pair else joint.array
+        assert array is not None
+        states = []
+        for place in table.places:
+            if is_pair and joint.previous is not None and place[0] in joint.previous and place[1] != joint.step.rows:
+                states.append(joint.previous[place[0]])
+            else:
+                states.append(joint.states[place])
+        rows = tuple(row for row in table.rows if row in array.axes)
+        axes = (*rows, *states)
+        label = _fresh(self.body, f"expected {' '.join(dict.fromkeys(monomial.variables))}")
+        if array.axes != axes:
+            array = self.body.define(label, Contraction(1.0, (Operand(array, array.axes),), axes), axes)
+        stored_rows = dict(zip(table.rows, monomial.rows, strict=True))
+        renamed = tuple(stored_rows[row] for row in rows) + monomial.axes
+        return Moment(Named(array.name, renamed), rows=bool(rows) or not table.rows)
+
+
+def _moved(operand: Operand, references: Mapping[Index, Reference], moments: FieldMoments) -> Operand:
+    changed = tuple(substitute(reference, references) for reference in operand.references)
+    return moments.plain(Operand(operand.array, changed))
+
+
+def _operand_indices(part: Array) -> set[Index]:
+    if not isinstance(part, Contraction):
+        raise CompilerBug("a table that is no operand")
+    return {r for operand in part.operands for r in operand.references if isinstance(r, Index)}
+
+
+def _renamed_axes(value: Contraction, axes: tuple[Index, ...]) -> Array:
+    names: dict[Index, Reference] = dict(zip(value.axes, axes, strict=True))
+    operands = tuple(
+        Operand(operand.array, tuple(substitute(reference, names) for reference in operand.references))
+        for operand in value.operands
+    )
+    return Contraction(value.coefficient, operands, axes, value.counted)
+
+
+def _product(factors: Sequence[str]) -> str:
+    return " * ".join(factors) or "1"
+
+
+def _named(step: Step) -> str:
+    names = [*dict.fromkeys(name for name, _ in step.neighbours), *step.variables]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _fresh(body: object, label: str) -> str:
+    """A quantity's name that is not taken in the body."""
+    number, candidate = 2, label
+    while body.known(candidate) is not None:  # type: ignore[attr-defined]
+        candidate, number = f"{label} {number}", number + 1
+    return candidate

@@ -1,0 +1,176 @@
+"""Real variables of a network: one joint normal law, or one for each row given the states of its discrete parent.
+
+    exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments only of pairs that meet in a term
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from emdsl.algebra.indices import Index, Reference, Shift
+from emdsl.algebra.symbols import Scope
+from emdsl.arrays.expressions import Contraction, Named, Operand
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.loop_body import LoopBody
+from emdsl.structure.networks import NetworkBlock
+
+Naturals = Mapping[int, Named | None]
+
+
+class GaussianInference:
+    """Writes the call of `gaussian_system` for one block, and unpacks what it returns."""
+
+    def __init__(self, block: NetworkBlock, monomials: Sequence[Monomial], moments: FieldMoments, body: LoopBody) -> None:
+        self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
+        self.scope: Scope = moments.scope
+
+    def sizes(self, name: str) -> tuple[list[str], list[str]]:
+        """Lengths of the plates and of the event axes of a variable."""
+        symbol = self.scope.symbols[name]
+        length = self.moments.length
+        return [length(size) for size, _ in symbol.plates], [length(size) for size, _ in symbol.event]
+
+    def write(self, naturals: Naturals) -> str:
+        """Mean, covariances and log partition; the name of the log partition comes back."""
+        position = {name: place for place, name in enumerate(self.block.variables)}
+        linear, diagonal, couplings, unpack = [], [], [], []
+        for name in self.block.variables:
+            linear.append(self._linear(name, naturals))
+            diagonal.append(self._diagonal(name, naturals))
+        for monomial in self.monomials:
+            if len(monomial.atoms) == 2 and not self._is_diagonal(monomial):
+                couplings.append(self._coupling(monomial, naturals, position))
+                unpack.append(monomial)
+        label = " ".join(self.block.variables)
+        known = [f'data.get("{name}")' for name in self.block.variables]
+        listed = f"[{', '.join(linear)}], [{', '.join(diagonal)}], [{', '.join(couplings)}], [{', '.join(known)}]"
+        names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
+        means, spreads, crosses, partition = self.body.several(
+            names, f"gaussian_system({listed})", f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
+        )
+        for monomial in self.monomials:
+            self._moment(monomial, position, means, spreads, crosses, unpack)
+        return partition
+
+    def _is_diagonal(self, monomial: Monomial) -> bool:
+        one, two = monomial.atoms
+        count = len(self.scope.symbols[one.variable].plates)
+        return one.variable == two.variable and one.references[:count] == two.references[:count]
+
+    def _shaped(self, name: str, code: str, copies: int) -> str:
+        plates, event = self.sizes(name)
+        width = " * ".join(event) or "1"
+        return f"{code}.reshape({', '.join(('-1', *[width] * copies))})"
+
+    def _linear(self, name: str, naturals: Naturals) -> str:
+        for monomial in self.monomials:
+            natural = naturals.get(id(monomial))
+            if monomial.variables == (name,) and natural is not None:
+                whole = self._covered(natural, monomial.all_axes, f"linear {name}")
+                return self._shaped(name, whole, 1)
+        plates, event = self.sizes(name)
+        return f"np.zeros(({' * '.join(plates) or '1'}, {' * '.join(event) or '1'}))"
+
+    def _diagonal(self, name: str, naturals: Naturals) -> str:
+        for monomial in self.monomials:
+            natural = naturals.get(id(monomial))
+            if monomial.variables == (name, name) and self._is_diagonal(monomial) and natural is not None:
+                rows = tuple(row for row in monomial.rows if row in natural.axes)
+                wanted = (*(monomial.rows if rows else ()), *monomial.axes)
+                whole = self._covered(natural, wanted, f"quadratic {name}")
+                return f"precision_of({self._shaped(name, whole, 2)})"
+        raise not_compiled(f"the law of `{name}` has no precision", None)
+
+    def _covered(self, natural: Named, axes: tuple[Index, ...], label: str) -> str:
+        if natural.axes == axes:
+            return natural.name
+        value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
+        return self.body.define(f"{label} of every row", value, axes).name
+
+    def _coupling(self, monomial: Monomial, naturals: Naturals, position: Mapping[str, int]) -> str:
+        one, two = monomial.atoms
+        natural = naturals.get(id(monomial))
+        rows_text = [self._row_index(monomial, item.variable, item.references) for item in (one, two)]
+        widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
+        assert natural is not None
+        carried = any(row in natural.axes for row in monomial.rows)
+        wanted = (*(monomial.rows if carried else ()), *monomial.axes)
+        whole = self._covered(natural, wanted, f"coupling {one.variable} {two.variable}")
+        block = f"-{whole}.reshape(-1, {widths[0]}, {widths[1]})"
+        lagged = self._lagged_rows(monomial)
+        if lagged is not None and carried:
+            block = f"-{whole}.reshape(-1, {widths[0]}, {widths[1]})[{lagged}]"
+        return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
+
+    def _lagged_rows(self, monomial: Monomial) -> str | None:
+        """Flat rows that have a row before them, where the monomial reaches back in time."""
+        shift = next((r for item in monomial.atoms for r in item.references if isinstance(r, Shift)), None)
+        if shift is None:
+            return None
+        if shift.lag != 1:
+            raise not_compiled(f"a real latent at lag {shift.lag}", None, "write the state as a vector")
+        return self._later(monomial, shift)
+
+    def _later(self, monomial: Monomial, shift: Shift) -> str:
+        letter = shift.index.letter
+        label = f"later rows of {letter} {self.block.variables[0]}"
+        if letter in self.scope.ragged:
+            code = f'later_rows(data["offsets.{letter}"])'
+        else:
+            length = self.moments.length(shift.index.size)
+            series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
+            if monomial.rows[-1] != shift.index:
+                raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
+            stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
+            code = f"later_rows(np.arange(0, {stop}, {length}))"
+        return self.body.define(label, code, (), "rows that are not the first of their series").name
+
+    def _row_index(self, monomial: Monomial, name: str, references: Sequence[Reference]) -> str:
+        """Flat row numbers of a variable for every row of a monomial."""
+        count = len(self.scope.symbols[name].plates)
+        own = tuple(references[:count])
+        lagged = self._lagged_rows(monomial)
+        if lagged is not None:
+            return f"{lagged} - 1" if any(isinstance(reference, Shift) for reference in own) else lagged
+        plates, _ = self.sizes(name)
+        if own == monomial.rows:
+            return f"np.arange({' * '.join(plates) or '1'})"
+        codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
+        return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"
+
+    def _moment(
+        self,
+        monomial: Monomial,
+        position: Mapping[str, int],
+        means: str,
+        spreads: str,
+        crosses: str,
+        unpack: Sequence[Monomial],
+    ) -> None:
+        plates = [self.moments.length(row.size) for row in monomial.rows]
+        event = [self.moments.length(axis.size) for axis in monomial.axes]
+        shape = ", ".join((*plates, *event))
+        places = [position[name] for name in monomial.variables]
+        label = f"expected {' '.join(monomial.variables)}"
+        serial, quantity = 2, label
+        while self.body.known(quantity) is not None:
+            quantity, serial = f"{label} {serial}", serial + 1
+        if len(places) == 1:
+            code = f"{means}[{places[0]}].reshape({shape})" if shape else f"{means}[{places[0]}][0, 0]"
+        elif self._is_diagonal(monomial):
+            code = f"second_moment({means}[{places[0]}], {spreads}[{places[0]}]).reshape({shape or '()'})"
+        else:
+            number = list(unpack).index(monomial)
+            one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)
+            products = f"cross_moment({means}[{places[0]}][{one}], {means}[{places[1]}][{two}], {crosses}[{number}])"
+            lagged = self._lagged_rows(monomial)
+            if lagged is not None:
+                total = " * ".join(plates)
+                products = f"at_rows({products}, {lagged}, {total})"
+            code = f"{products}.reshape({shape or '()'})"
+        named = self.body.define(quantity, code, monomial.all_axes)
+        self.moments.found[id(monomial)] = Moment(named)
+
+

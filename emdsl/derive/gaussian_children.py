@@ -1,0 +1,195 @@
+"""Real variables of a row given the states of its discrete parent: a normal law for each state.
+
+    log partition of state k  →  a table for the parent        expectation = p(k) · expectation given k
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from emdsl.algebra.indices import Index, Reference
+from emdsl.algebra.terms import HOT
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.discrete import FiniteInference, Stored
+from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_terms import BlockTerms
+from emdsl.errors import CompilerBug
+from emdsl.structure.elimination import Place, Table
+
+if TYPE_CHECKING:
+    from emdsl.derive.setting import Setting
+
+#: Stands as the source of the table that the children give to their parent.
+CHILDREN = "children"
+
+
+class GaussianChildren:
+    """Writes the normal laws of the children of one block, before and after its states are inferred."""
+
+    def __init__(
+        self,
+        one: BlockTerms,
+        monomials: Sequence[Monomial],
+        moments: FieldMoments,
+        body: LoopBody,
+        setting: Setting,
+    ) -> None:
+        self.moments, self.body, self.setting, self.scope = moments, body, setting, moments.scope
+        self.children = one.block.children
+        self.monomials = [m for m in monomials if any(name in self.children for name in m.variables)]
+        if not self.children:
+            return
+        self.plates = self.scope.symbols[self.children[0]].plates
+        self.rows = tuple(moments.source.fresh(size, letter) for size, letter in self.plates)
+        self.place, self.state = self._parent()
+        self.spans: dict[str, tuple[str, str]] = {}
+        position = "0"
+        for name in self.children:
+            size = " * ".join(self._event(name)) or "1"
+            stop = size if position == "0" else f"{position} + {size}"
+            self.spans[name] = (position, stop)
+            position = stop
+        self.width = position
+
+    def _event(self, name: str) -> list[str]:
+        return [self.moments.length(size) for size, _ in self.scope.symbols[name].event]
+
+    def _parent(self) -> tuple[Place, Index]:
+        """The discrete variable that the children depend on, at references in their rows."""
+        for monomial in self.monomials:
+            for item in monomial.atoms:
+                if item.statistic == HOT:
+                    symbol = self.scope.symbols[item.variable]
+                    assert symbol.categories is not None
+                    references = self._in_rows(monomial, item.references[: len(symbol.plates)])
+                    return (item.variable, references), self.moments.source.fresh(symbol.categories, "k")
+        raise CompilerBug("children without a parent")
+
+    def _in_rows(self, monomial: Monomial, references: Sequence[Reference]) -> tuple[Reference, ...]:
+        from emdsl.algebra.indices import substitute
+
+        names: dict[Index, Reference] = dict(zip(self._own_rows(monomial), self.rows, strict=True))
+        return tuple(substitute(reference, names) for reference in references)
+
+    def _own_rows(self, monomial: Monomial) -> tuple[Index, ...]:
+        """The rows of the real atoms of a monomial."""
+        item = next(item for item in monomial.atoms if item.variable in self.children)
+        return tuple(r for r in item.references[: len(self.plates)] if isinstance(r, Index))
+
+    # ---------------------------------------------------------------- before
+
+    def forward(self, naturals: Mapping[int, Named | None]) -> Stored:
+        """The log partition of every row and state, as a table for the parent."""
+        label = " ".join(self.children)
+        length = self.moments.length
+        sizes = [length(self.state.size), *(length(row.size) for row in self.rows)]
+        shape = ", ".join(sizes)
+        linear = self.body.define(f"linear {label}", f"np.zeros(({shape}, {self.width}))", ())
+        quadratic = self.body.define(f"quadratic {label}", f"np.zeros(({shape}, {self.width}, {self.width}))", ())
+        for monomial in self.monomials:
+            natural = naturals.get(id(monomial))
+            if natural is not None:
+                self._add(monomial, natural, linear.name, quadratic.name)
+        flat = (
+            f"{linear.name}.reshape({sizes[0]}, -1, {self.width})",
+            f"precision_of({quadratic.name}).reshape({sizes[0]}, -1, {self.width}, {self.width})",
+        )
+        names = (f"means of {label}", f"seconds of {label}", f"log partition of {label}")
+        call = f"gaussian_given_states({', '.join(flat)}, {self._known()})"
+        comment = f"{' and '.join(f'`{name}`' for name in self.children)} given `{self.place[0]}`"
+        self.means, self.seconds, partition = self.body.several(names, call, comment)
+        axes = (self.state, *self.rows)
+        shaped = f"{partition}.reshape({shape})" if len(self.rows) > 1 else partition
+        array = self.body.define(f"table of {label}", shaped, axes)
+        return Stored(array, Table(CHILDREN, self.rows, (self.place,)), (self.state,))
+
+    def _known(self) -> str:
+        parts = []
+        for name in self.children:
+            size = " * ".join(self._event(name)) or "1"
+            parts.append(f'(data.get("{name}"), {size})')
+        return f"[{', '.join(parts)}]"
+
+    def _slices(self, monomial: Monomial) -> list[str]:
+        return [":".join(self.spans[name]) for name in monomial.variables if name in self.children]
+
+    def _add(self, monomial: Monomial, natural: Named, linear: str, quadratic: str) -> None:
+        """`linear[…] += natural`, with the axes (state, row…, entry…)."""
+        gate = next((item for item in monomial.atoms if item.statistic == HOT), None)
+        names: dict[Index, Index] = dict(zip(self._own_rows(monomial), self.rows, strict=True))
+        if gate is not None:
+            last = gate.references[-1]
+            assert isinstance(last, Index)
+            names[last] = self.state
+        own = tuple(names.get(axis, axis) for axis in natural.axes)
+        entries = tuple(axis for axis in monomial.axes if axis not in names)
+        wanted = (*((self.state,) if gate is not None else ()), *self.rows, *entries)
+        value: Array = Contraction(1.0, (Operand(natural, own),), wanted)
+        slices = self._slices(monomial)
+        if len(slices) > 2:
+            raise not_compiled("a product of three real latents", None)
+        whole = self.moments.covered(value, wanted) if any(len(self._event(n)) > 1 for n in self.children) else value
+        target = linear if len(slices) == 1 else quadratic
+        entry = [self._entries(name) for name in monomial.variables if name in self.children]
+        named = self.body.define(f"part {len(self.body.statements)} of {target}", whole, wanted)
+        places = [":"] * (1 + len(self.rows))
+        index = ", ".join((*places, *slices))
+        shaped = named.name
+        if not all(entry):
+            shape = ["..."]
+            shape += [":" if one else "None" for one in entry]
+            shaped = f"{named.name}[{', '.join(shape)}]"
+        self.body.code(f"{target}[{index}] += {shaped}")
+
+    def _entries(self, name: str) -> bool:
+        return bool(self._event(name))
+
+    # ---------------------------------------------------------------- after
+
+    def backward(self, finite: FiniteInference) -> None:
+        """Expectations of the children's monomials: those of each state, weighted by its probability."""
+        joint = next(j for j in finite.joints if any(t.source == CHILDREN for t in j.step.tables))
+        table = next(t for t in joint.step.tables if t.source == CHILDREN)
+        assert joint.array is not None
+        states = joint.states[table.places[0]]
+        rows = dict(zip(table.rows, self.rows, strict=True))
+        wanted = (states, *table.rows)
+        probability = Operand(joint.array, joint.array.axes)
+        label = " ".join(self.children)
+        shares = self.body.define(
+            f"shares of {label}", Contraction(1.0, (probability,), wanted), (self.state, *self.rows)
+        )
+        del rows
+        length = self.moments.length
+        sizes = [length(self.state.size), *(length(row.size) for row in self.rows)]
+        for number, monomial in enumerate(self.monomials):
+            self._moment(monomial, shares, sizes, f"expected {' '.join(monomial.variables)} {number}")
+
+    def _moment(self, monomial: Monomial, shares: Named, sizes: list[str], label: str) -> None:
+        slices = self._slices(monomial)
+        gate = next((item for item in monomial.atoms if item.statistic == HOT), None)
+        source = self.means if len(slices) == 1 else self.seconds
+        entries = [
+            tuple(axis for axis in item.references[len(self.plates) :] if isinstance(axis, Index))
+            for item in monomial.atoms
+            if item.variable in self.children
+        ]
+        flat = f"{source}[..., {', '.join(slices)}]"
+        shape = [*sizes, *(length for group in entries for length in (self.moments.length(a.size) for a in group))]
+        axes = (self.state, *self.rows, *(axis for group in entries for axis in group))
+        own = Named(f"{flat}.reshape({', '.join(shape)})", axes)
+        kept = (*((self.state,) if gate is not None else ()), *self.rows, *axes[1 + len(self.rows) :])
+        value = Contraction(1.0, (Operand(shares, shares.axes), Operand(own, axes)), kept)
+        array = self.body.define(label, total((value,), kept), kept)
+        names: dict[Index, Index] = dict(zip(self.rows, self._own_rows(monomial), strict=True))
+        if gate is not None:
+            last = gate.references[-1]
+            assert isinstance(last, Index)
+            names[self.state] = last
+        renamed = tuple(names.get(axis, axis) for axis in kept)
+        by_rows = dict(zip(self._own_rows(monomial), monomial.rows, strict=True))
+        self.moments.found[id(monomial)] = Moment(Named(array.name, tuple(by_rows.get(a, a) for a in renamed)))

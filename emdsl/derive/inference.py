@@ -1,0 +1,491 @@
+"""The function that infers one network: `infer_z(data, params, start)`.
+
+One block: its log partition is the log likelihood. Several: each is updated given the others until nothing moves, and
+
+    bound = Σ E[terms] + Σ_blocks (log partition − Σ natural · expectation)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Gather, Index, Shift
+from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
+from emdsl.arrays.body import Assign
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.discrete import FiniteInference, Stored
+from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.gaussian_block import GaussianInference
+from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.lower import lower
+from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.setting import Setting
+from emdsl.structure.elimination import Place, Table
+
+#: Sweeps over the blocks of a network at the most: from scratch, and going on from the last E-step.
+COLD_SWEEPS, WARM_SWEEPS = 200, 10
+#: A sweep that moves no expectation by more than this is the last.
+SETTLED = "1e-9"
+
+
+@dataclass(frozen=True)
+class InferenceCode:
+    """The function that infers one network."""
+
+    terms: NetworkTerms
+    name: str
+    function: Function
+
+
+def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
+    """`infer_…(data, params, start)`: (statistics, posterior, log likelihood or bound)."""
+    return _Writer(terms, setting).write()
+
+
+class _Writer:
+    def __init__(self, terms: NetworkTerms, setting: Setting) -> None:
+        self.terms, self.setting = terms, setting
+        self.body = LoopBody(setting.names)
+        blocks = [one.monomials for one in terms.blocks if one.block.kind != "conjugate"]
+        self.moments: FieldMoments = setting.field_moments(self.body, blocks, terms.forms)
+        self.single = len(terms.blocks) == 1
+        self.partitions: list[Array] = []
+        self.entropies: list[Array] = []
+        self.entries: list[str] = []
+        self.kept: list[str] = []
+        """Identifiers of what a later E-step goes on from."""
+        self.watched: list[str] = []
+
+    def write(self) -> InferenceCode:
+        name = self.setting.names.of(f"infer {self.terms.network.name}")
+        if self.single:
+            self._single(self.terms.blocks[0])
+            statements: list[ProgrammeStatement] = list(self.body.before)
+        else:
+            statements = self._several()
+        partition = self.setting.names.of(f"log partition of {self.terms.network.name}")
+        self.body.statements = after = []
+        listed = self._statistics()
+        if self.single:
+            value = self.partitions[0]
+        else:
+            value = self._bound()
+        self._posteriors()
+        self.body.statements.append(Assign(partition, value))
+        statements += after
+        if not self.single:
+            state = ", ".join(f'"{one}": {one}' for one in self.kept)
+            statements.append(Lines((f"state.update({{{state}}})",)))
+        result = f"{{{', '.join(listed)}}}, {{{', '.join(self.entries)}}}, float({partition})"
+        what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
+        doc = f"Expected statistics, posterior and {'log likelihood' if self.single else 'bound'} of {what or 'the data'}."
+        function = Function(
+            name, "data, params, start=None", doc, tuple(statements), result, self.setting.sources(params=True, data=True)
+        )
+        return InferenceCode(self.terms, name, function)
+
+    # ---------------------------------------------------------------- naturals
+
+    def _naturals(self, one: BlockTerms) -> dict[int, Named | None]:
+        """The natural parameter of every monomial of a block."""
+        result: dict[int, Named | None] = {}
+        for monomial, occurrences in one.monomials.listed():
+            text = " ".join(dict.fromkeys(monomial.variables))
+            reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
+            parts = []
+            for occurrence in occurrences:
+                rest = self._without_row_weights(occurrence.rest, occurrence.references[: len(monomial.rows)])
+                if reaches_back:
+                    rest = self._without_masks(rest)
+                if self._vanishes(rest):
+                    continue
+                parts.append((rest, occurrence.references))
+            value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
+            if value is None:
+                result[id(monomial)] = None
+                continue
+            quantity = self._fresh(f"natural {text}")
+            result[id(monomial)] = self.body.define(quantity, value, value.axes, f"coefficient of {_monomial_text(monomial)}")
+        return result
+
+    def _vanishes(self, rest: Term) -> bool:
+        return self.setting.vanishes(rest)
+
+    def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
+        """Weights of the block's own rows count its log partition, not its natural parameters."""
+        plain = {row.index if isinstance(row, Shift) else row for row in rows}
+        plain |= {r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references}
+
+        def own(item: Atom) -> bool:
+            return item.variable.startswith("weights.") and item.indices <= plain
+
+        return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
+
+    def _without_masks(self, rest: Term) -> Term:
+        """First rows of a series have no pair, so the mask of the later ones is not needed."""
+        derived = self.setting.derived
+        atoms = tuple(
+            item for item in rest.atoms if not (item.variable in derived and derived[item.variable].function == "at_least")
+        )
+        return Term(rest.coefficient, atoms, rest.bound)
+
+    def _fresh(self, label: str) -> str:
+        number, candidate = 2, label
+        while self.body.known(candidate) is not None:
+            candidate, number = f"{label} {number}", number + 1
+        return candidate
+
+    # ---------------------------------------------------------------- blocks
+
+    def _infer(self, one: BlockTerms) -> None:
+        """One block, given the current expectations of the others."""
+        naturals: dict[int, Named | None] = {}
+        if one.block.kind == "conjugate":
+            ConjugateInference(one, self.moments, self.setting, self.body).write()
+            return
+        naturals = self._naturals(one)
+        monomials = [monomial for monomial, _ in one.monomials.listed()]
+        if one.block.kind == "gaussian":
+            partition = GaussianInference(one.block, monomials, self.moments, self.body).write(naturals)
+            self.partitions.append(Named(partition))
+        else:
+            self._finite(one, monomials, naturals)
+        if not self.single:
+            self._entropy(one, monomials, naturals)
+
+    def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
+        children = GaussianChildren(one, monomials, self.moments, self.body, self.setting)
+        tables: list[Stored] = []
+        for monomial in monomials:
+            if any(name in one.block.children for name in monomial.variables):
+                continue
+            natural = naturals[id(monomial)]
+            if natural is None:
+                natural = self.body.define(self._fresh("no term"), "0.0", ())
+            natural = self._labelled(monomial, natural)
+            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
+        if one.block.children:
+            tables.append(children.forward(naturals))
+        weights = self.setting.weighted_plates(one.block)
+        finite = FiniteInference(one.elimination, tables, self.moments, self.setting.hard, weights)
+        if one.multiplicity:
+            (name,) = one.block.variables
+            finite.counts[name] = self._multiplicity(one)
+        self.partitions.append(finite.forward())
+        discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
+        finite.backward(discrete)
+        if one.block.children:
+            children.backward(finite)
+
+    def _multiplicity(self, one: BlockTerms) -> Named:
+        """How often each choice is made: the data that multiply the logarithm of a sum."""
+        symbol = self.setting.scope.symbols[one.block.variables[0]]
+        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
+        value = self.moments.placed(list(one.multiplicity), axes, "counts")
+        assert value is not None
+        return self.body.define(self._fresh(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes)
+
+    def _labelled(self, monomial: Monomial, natural: Named) -> Named:
+        """Given labels rule out the other states."""
+        if len(monomial.atoms) != 1 or monomial.variables[0] not in self.setting.given_latents:
+            return natural
+        (name,) = monomial.variables
+        axes = monomial.all_axes
+        value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
+        whole = self.body.define(self._fresh(f"natural {name} of every row"), value, axes)
+        label = self._fresh(f"labelled {name}")
+        return self.body.define(label, f'ruled_out({whole.name}, data.get("{name}"))', axes, "where the state is given")
+
+    def _entropy(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
+        """− Σ natural · expectation, with which the log partition is the entropy."""
+        for monomial in monomials:
+            natural, moment = naturals[id(monomial)], self.moments.found[id(monomial)]
+            if natural is None:
+                continue
+            operands: tuple[Operand, ...] = (Operand(moment.array, moment.array.axes), Operand(natural, natural.axes))
+            carried = {*moment.array.axes}
+            weights = self.setting.weighted_plates(one.block)
+            letters = {letter for name in monomial.variables for letter in weights.get(name, ())}
+            for row in monomial.rows:
+                if row.letter in letters and row in carried:
+                    operands += (self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,)))),)
+            if one.multiplicity:
+                operands += (Operand(self._multiplicity_of(one, monomial), monomial.rows),)
+            value: Array = Contraction(-1.0, operands, ())
+            self.entropies.append(value)
+
+    def _multiplicity_of(self, one: BlockTerms, monomial: Monomial) -> Named:
+        known = self.body.known(f"count of {one.block.variables[0]}")
+        assert known is not None
+        return Named(known.name, monomial.rows)
+
+    def _single(self, one: BlockTerms) -> None:
+        if one.block.kind == "conjugate":
+            self._initial_conjugate(one)
+        start = self.terms.start_of(one)
+        self._infer(one)
+        if start:
+            self.body.before.append(Nested("if start is not None:", self._started(one)))  # type: ignore[arg-type]
+        if one.block.kind == "conjugate":
+            self.partitions.append(self._bound_of_conjugate())
+
+    def _started(self, one: BlockTerms) -> tuple[ProgrammeStatement, ...]:
+        """Expectations of discrete variables from the responsibilities of a start, as if they were independent."""
+        statements: list[ProgrammeStatement] = []
+        for monomial, _ in one.monomials.listed():
+            moment = self.moments.found[id(monomial)]
+            if any(name in one.block.children for name in monomial.variables):
+                continue
+            value = self._product_of_shares(monomial, moment)
+            statements.append(Assign(moment.array.name, value))
+        return tuple(statements)
+
+    def _product_of_shares(self, monomial: Monomial, moment: Moment) -> Array:
+        operands = []
+        for item, axis in zip(monomial.atoms, monomial.axes, strict=True):
+            symbol = self.setting.scope.symbols[item.variable]
+            places = item.references[: len(symbol.plates)]
+            own = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
+            state = self.moments.source.copy_of(axis)
+            shares = Named(f'start["{item.variable}"]', (*own, state))
+            operands.append(self.moments.plain(Operand(shares, (*places, axis))))
+        extra: list[Operand] = []
+        if not moment.rows:
+            for item in monomial.atoms:
+                for reference in item.references:
+                    if isinstance(reference, Shift):
+                        mask = self.setting.later_mask(reference.index, self.moments)
+                        extra.append(mask)
+        return Contraction(1.0, (*operands, *extra), moment.array.axes)
+
+    # ---------------------------------------------------------------- several blocks
+
+    def _several(self) -> list[ProgrammeStatement]:
+        """Coordinate ascent over the blocks."""
+        body = self.body
+        body.before += [Assign("state", 'data.get("state", {})')]
+        rng = 'np.random.default_rng(state.get("seed", 0))'
+        body.before.append(Assign("rng", rng))
+        ordered = sorted(self.terms.blocks, key=lambda one: one.block.kind == "finite")
+        body.looping = True
+        body.statements = body.inside
+        fixed: dict[int, Named] = {}
+        for one in ordered:
+            if one.block.kind == "conjugate":
+                self._initial_conjugate(one)
+            else:
+                self._initial(one, fixed)
+        for one in ordered:
+            self._infer(one)
+            for monomial, _ in one.monomials.listed():
+                if id(monomial) not in fixed:
+                    continue
+                found, target = self.moments.found[id(monomial)], fixed[id(monomial)]
+                value: Array = found.array
+                if found.array.axes != target.axes:
+                    value = Contraction(1.0, (Operand(found.array, found.array.axes),), target.axes)
+                body.inside.append(Assign(target.name, value))
+                self.moments.found[id(monomial)] = Moment(target)
+        watched = self.watched[0] if self.watched else "0.0"
+        before = [Assign("last", f"np.array({watched})")]
+        test = f"if np.max(np.abs({watched} - last)) <= {SETTLED} * np.max(np.abs({watched})):"
+        loop = Nested(
+            f"for _ in range({WARM_SWEEPS} if {self.kept[0]!r} in state else {COLD_SWEEPS}):",
+            (*before, *body.inside, Nested(test, (Lines(("break",)),))),
+        )
+        statements: list[ProgrammeStatement] = [*body.before, loop]
+        body.looping = False
+        return statements
+
+    def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
+        """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
+        names = self.setting.names
+        for monomial, _ in one.monomials.listed():
+            text = " ".join(monomial.variables)
+            identifier = names.of(self._fresh_name(f"q {text}"))
+            sizes = [self.moments.length(axis.size) for axis in monomial.all_axes]
+            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+            if all(item.statistic == HOT for item in monomial.atoms):
+                value = f"random_shares({shape}, rng)"
+                if len(monomial.atoms) == 1:
+                    name = monomial.variables[0]
+                    value = f'start["{name}"] if start is not None and "{name}" in start else {value}'
+            elif len(monomial.atoms) == 1:
+                value = f"rng.standard_normal({shape})"
+            else:
+                value = f"np.zeros({shape})"
+                if monomial.variables[0] == monomial.variables[1] and len(monomial.axes) in (0, 2):
+                    value = f"np.zeros({shape}) + np.eye({sizes[-1]})" if monomial.axes else f"np.ones({shape})"
+            self.body.before.append(Assign(identifier, f'state["{identifier}"] if "{identifier}" in state else {value}'))
+            self.body.vary(identifier)
+            array = Named(identifier, monomial.all_axes)
+            fixed[id(monomial)] = array
+            self.moments.found[id(monomial)] = Moment(array)
+            self.kept.append(identifier)
+            if len(monomial.atoms) == 1:
+                self.watched.append(identifier)
+
+    def _fresh_name(self, label: str) -> str:
+        taken = {identifier for identifier in self.kept}
+        number, candidate = 2, label
+        while self.setting.names.of(candidate) in taken:
+            candidate, number = f"{label} {number}", number + 1
+        return candidate
+
+    def _initial_conjugate(self, one: BlockTerms) -> None:
+        inference = ConjugateInference(one, self.moments, self.setting, self.body)
+        for identifier, value in inference.initial():
+            text = value if self.single else f'state["{identifier}"] if "{identifier}" in state else {value}'
+            self.body.before.append(Assign(identifier, text))
+            if not self.single:
+                self.body.vary(identifier)
+                self.kept.append(identifier)
+                self.watched.insert(0, identifier)
+
+    def _bound_of_conjugate(self) -> Array:
+        return self._bound()
+
+    # ---------------------------------------------------------------- results
+
+    def _statistics(self) -> list[str]:
+        """Σ E[latents] · data, each under its name."""
+        listed = []
+        for statistic in self.terms.statistics:
+            term = self._of_sums(statistic.term)
+            value = self.moments.placed([(term, statistic.axes)], self._named_axes(statistic.axes), statistic.name)
+            identifier = self.setting.names.of(f"statistic {statistic.name}")
+            axes = self._named_axes(statistic.axes)
+            if value is None:
+                raise not_compiled(f"the statistic {statistic.name}", None)
+            whole = self.moments.covered(_in_order(value, axes), axes)
+            self.body.statements.append(Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}"))
+            listed.append(f'"{statistic.name}": {identifier}')
+        return listed
+
+    def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
+        if axes not in self._axes:
+            self._axes[axes] = tuple(self.moments.source.copy_of(axis) for axis in axes)
+        return self._axes[axes]
+
+    @property
+    def _axes(self) -> dict[tuple[Index, ...], tuple[Index, ...]]:
+        return self.__dict__.setdefault("_axes_by_key", {})  # type: ignore[no-any-return]
+
+    def _of_sums(self, term: Term) -> Term:
+        """Where a chain gives the sum over its rows, the mask and the weights of the rows are in it already."""
+        for one in self.terms.blocks:
+            if one.block.kind == "conjugate":
+                continue
+            occurrence = one.monomials.occurrence(term)
+            if occurrence is None:
+                continue
+            moment = self.moments.found[id(occurrence.monomial)]
+            if moment.rows:
+                continue
+            derived = self.setting.derived
+            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in _indices(r)}
+            atoms = tuple(
+                item
+                for item in term.atoms
+                if not (item.variable in derived and derived[item.variable].function == "at_least")
+                and not (item.variable.startswith("weights.") and item.indices <= rows)
+            )
+            return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
+        return term
+
+    def _bound(self) -> Array:
+        """E[terms] from the statistics, and the entropy of every block."""
+        for statistic in self.terms.statistics:
+            axes = self._named_axes(statistic.axes)
+            self.moments.arrays = {**self.moments.arrays, statistic.name: axes}
+        terms = [term for term in self.terms.collapsed if not self.setting.vanishes(term)]
+        merged = self.setting.merged(Polynomial(tuple(terms)))
+        value = lower(merged, self.moments)
+        parts = [*([value] if value is not None else []), *self.partitions, *self.entropies]
+        for one in self.terms.blocks:
+            if one.block.kind == "conjugate":
+                parts += ConjugateInference(one, self.moments, self.setting, self.body).entropy()
+        return total(tuple(parts), ())
+
+    def _posteriors(self) -> None:
+        """What the data say of each latent."""
+        for one in self.terms.blocks:
+            if one.block.kind == "conjugate":
+                self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
+                continue
+            for name in one.block.all:
+                if not name.startswith("split "):
+                    self.entries += self._posterior_of(one, name)
+
+    def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:
+        symbol = self.setting.scope.symbols[name]
+        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.axes)
+        plates = axes[: len(symbol.plates)]
+        if symbol.categories is not None:
+            item = Atom(name, HOT, (*plates, self.moments.source.fresh(symbol.categories, "k")))
+            found = self._found([item], one)
+            return [f'"{name}": {{"probabilities": {found}}}'] if found else []
+        single = self._found([Atom(name, IDENTITY, axes)], one)
+        if single is None:
+            return []
+        again = tuple(self.moments.source.copy_of(axis) for axis in axes[len(plates) :])
+        pair = self._found([Atom(name, IDENTITY, axes), Atom(name, IDENTITY, (*plates, *again))], one)
+        if pair is None or len(symbol.event) > 1:
+            return [f'"{name}": {{"mean": {single}}}']
+        outer = f"{single}[..., :, None] * {single}[..., None, :]" if symbol.event else f"{single}**2"
+        return [f'"{name}": {{"mean": {single}, "{"cov" if symbol.event else "var"}": {pair} - {outer}}}']
+
+    def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
+        monomial, _ = one.monomials.of(atoms)
+        moment = self.moments.found.get(id(monomial))
+        if moment is None:
+            return None
+        array = moment.array
+        if array.axes != monomial.all_axes:
+            value = Contraction(1.0, (Operand(array, array.axes),), monomial.all_axes)
+            array = self.body.define(self._fresh(f"posterior {atoms[0].variable}"), value, monomial.all_axes)
+        return array.name
+
+
+def _indices(reference: object) -> tuple[Index, ...]:
+    from emdsl.algebra.indices import indices_in
+
+    return tuple(indices_in(reference))  # type: ignore[arg-type]
+
+
+def _in_order(value: Array, axes: tuple[Index, ...]) -> Array:
+    from emdsl.derive.field import with_axes
+
+    return with_axes(value, axes)
+
+
+def table_of(monomial: Monomial, setting: Setting) -> Table:
+    """The scope of a monomial of discrete variables."""
+    places: list[Place] = []
+    for item in monomial.atoms:
+        count = len(setting.scope.symbols[item.variable].plates)
+        places.append((item.variable, item.references[:count]))
+    return Table(id(monomial), monomial.rows, tuple(places))
+
+
+def _monomial_text(monomial: Monomial) -> str:
+    parts = []
+    for item in monomial.atoms:
+        letters = "".join(getattr(r, "letter", "") for r in item.references)
+        parts.append(f"[{item.variable} = {letters[-1:]}]" if item.statistic == HOT else f"{item.variable}_{letters}")
+    return " ".join(parts)
+
+
+def statistic_text(term: Term) -> str:
+    """Σ of what a statistic sums, as one line."""
+    parts = []
+    for item in term.atoms:
+        stem = item.variable.replace("~", "\u0303")
+        parts.append({"hot": f"[{stem} = ·]", "mask": f"[{stem} seen]"}.get(item.statistic.kind, stem))
+    return f"Σ E[{' '.join(parts)}]"

@@ -1,0 +1,79 @@
+"""Starts of networks: the features by which the rows of a discrete latent are shared out."""
+
+from __future__ import annotations
+
+from emdsl.algebra.indices import Index
+from emdsl.algebra.terms import HOT, Atom, Term
+from emdsl.arrays.body import Assign
+from emdsl.arrays.expressions import Contraction, Operand
+from emdsl.arrays.programme import Function, ProgrammeStatement
+from emdsl.derive.field import WEIGHTS
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.setting import Setting
+
+
+def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
+    """`shares_z(data, params, rng)`: for each discrete latent of a network, rows mostly in the state of a near seed."""
+    body = LoopBody(setting.names)
+    moments = setting.field_moments(body, [one.monomials for one in terms.blocks if one.block.kind != "conjugate"], {})
+    entries = []
+    for one in terms.blocks:
+        for name in one.block.variables if one.block.kind == "finite" else ():
+            symbol = setting.scope.symbols[name]
+            sizes = [moments.length(size) for size, _ in symbol.plates]
+            states = moments.length(symbol.categories or 1)
+            features = [] if name.startswith("split ") else _features(one, name, setting, body)
+            shape = f"({', '.join((*sizes, states))},)"
+            listed = f"[{', '.join(features)}]"
+            entries.append(f'"{name}": seeded_shares({listed}, {shape}, rng)')
+    if not entries:
+        return None
+    statements: list[ProgrammeStatement] = list(body.before)
+    return Function(
+        setting.names.of(f"shares {terms.network.name}"),
+        "data, params, rng",
+        "Rows shared out among seeds that lie apart in what the data say of them.",
+        tuple(statements),
+        f"{{{', '.join(entries)}}}",
+        setting.sources(params=True, data=True),
+    )
+
+
+def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> list[str]:
+    """Arrays with the rows of the latent first: what the data multiply its states by."""
+    moments = setting.field_moments(body, [], {})
+    found: dict[str, None] = {}
+    for monomial, occurrences in one.monomials.listed():
+        if monomial.variables != (name,) or monomial.atoms[0].statistic != HOT:
+            continue
+        for occurrence in occurrences:
+            data = tuple(item for item in occurrence.rest.atoms if _counts(item, setting))
+            if not any(setting.is_datum(item) for item in data):
+                continue
+            others = [item for item in occurrence.rest.atoms if item not in data]
+            outer = {index for item in others for index in item.indices}
+            links = tuple(dict.fromkeys(i for item in data for i in item.indices if i in outer and i in occurrence.rest.bound))
+            links = tuple(index for index in links if index not in _rows_of(occurrence.references))
+            kept = {index for item in data for index in item.indices} | _rows_of(occurrence.references)
+            bound = tuple(index for index in occurrence.rest.bound if index not in links and index in kept)
+            axes = monomial.rows + tuple(moments.source.copy_of(index) for index in links)
+            references = occurrence.references[: len(monomial.rows)] + links
+            value = moments.placed([(Term(1.0, data, bound), references)], axes, "feature")
+            if value is None:
+                continue
+            whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
+            identifier = setting.names.fresh(f"feature of {name}")
+            body.before.append(Assign(identifier, whole))
+            found[identifier] = None
+    return list(found)
+
+
+def _rows_of(references: tuple[object, ...]) -> set[Index]:
+    from emdsl.algebra.indices import indices_in
+
+    return {index for reference in references for index in indices_in(reference)}  # type: ignore[arg-type]
+
+
+def _counts(item: Atom, setting: Setting) -> bool:
+    return setting.is_fixed(item) and not item.variable.startswith(WEIGHTS)

@@ -1,0 +1,318 @@
+"""The terms of every network of latents: what each block and the M-step see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
+from emdsl.derive.collapse import _letters, _spelling
+from emdsl.derive.coupled import CoupledStatistic, Monomials, coupled_terms, with_choices
+from emdsl.derive.field import WEIGHTS
+from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
+from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.statistics import canonical_form
+from emdsl.errors import Span
+from emdsl.structure.elimination import Elimination, Table, eliminate
+from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs
+
+Terms = Sequence[tuple[Factor, Term]]
+
+
+@dataclass(frozen=True)
+class BlockTerms:
+    """One block: its monomials with their natural parameters, and for discrete variables the order of elimination.
+
+    `multiplicity`: data that multiply the logarithm of a sum, whose choices are then made that many times.
+    """
+
+    block: NetworkBlock
+    monomials: Monomials
+    elimination: Elimination
+    multiplicity: tuple[tuple[Term, tuple[Reference, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class NetworkTerms:
+    """One network: its blocks, the statistics that the M-step needs, and the terms collapsed onto them."""
+
+    network: Network
+    blocks: tuple[BlockTerms, ...]
+    statistics: tuple[CoupledStatistic, ...]
+    collapsed: tuple[Term, ...]
+    sources: tuple[str, ...]
+    local_terms: tuple[Term, ...]
+    forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
+
+    def start_of(self, one: BlockTerms) -> bool:
+        """Whether a start may share out the states of a block."""
+        return one.block.kind == "finite" and not all(name.startswith("split ") for name in one.block.variables)
+
+
+class NetworkCollector:
+    """Prepares the terms of networks, once for the whole model."""
+
+    def __init__(
+        self, joint: LogJoint, latents: frozenset[str], weighted: frozenset[str], spans: Mapping[str, Span | None]
+    ) -> None:
+        """`weighted`: letters of the plates whose rows may have weights."""
+        self.joint, self.scope, self.source = joint, joint.scope, joint.source
+        self.latents, self.weighted, self.spans = latents, weighted, spans
+        self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
+        self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
+
+    def prepared(self, factor: Factor, term: Term) -> list[Term]:
+        """The term with choices among sums, with starts of series as rows of time, and with weights of its rows."""
+        result = []
+        for one in with_choices(term, self.joint.splits, self.source):
+            moved = self._start_in_time(one)
+            result.append(self._opened(self._weighted(factor, moved)))
+        return result
+
+    def _weighted(self, factor: Factor, term: Term) -> Term:
+        """Weights of the plates of the factor; a ragged plate has those of its groups too."""
+        atoms = []
+        for index in factor.plates:
+            if index not in term.bound:
+                continue
+            if index.letter in self.weighted:
+                atoms.append(Atom(f"{WEIGHTS}{index.letter}", IDENTITY, (index,)))
+            for parent in self.scope.ragged.get(index.letter, ()):
+                if parent in self.weighted:
+                    group = Gather(parent_table(index.letter, parent), (index,))
+                    atoms.append(Atom(f"{WEIGHTS}{parent}", IDENTITY, (group,)))
+        return replace(term, atoms=(*term.atoms, *atoms))
+
+    def _opened(self, term: Term) -> Term:
+        """θ[…, y_n] becomes θ[…, v]·[y_n = v] with v bound, for everything that is neither data nor latent."""
+        atoms: list[Atom] = []
+        hots: dict[Gather, Index] = {}
+        extra: list[Atom] = []
+        for item in term.atoms:
+            symbol = self.scope.symbols.get(item.variable)
+            known = item.variable in self.joint.derived or item.variable.startswith(WEIGHTS)
+            stays = item.variable in self.latents or item.statistic in (MASK, NUMBER) or known
+            if item.statistic != DELTA and (stays or symbol is None or symbol.known):
+                atoms.append(item)
+                continue
+            references: list[Reference] = []
+            for position, reference in enumerate(item.references):
+                if isinstance(reference, Gather):
+                    if reference not in hots:
+                        categories = self.scope.symbols[reference.table].categories
+                        size, letter = symbol.axes[position] if symbol else (categories or 0, "v")
+                        plated = symbol is not None and position < len(symbol.plates)
+                        hots[reference] = self.source.fresh(size, letter if plated else "v")
+                        extra.append(Atom(reference.table, HOT, (*reference.references, hots[reference])))
+                    reference = hots[reference]
+                references.append(reference)
+            atoms.append(replace(item, references=tuple(references)))
+        return replace(term, atoms=tuple(atoms + extra), bound=term.bound + tuple(hots.values()))
+
+    def _start_in_time(self, term: Term) -> Term:
+        """z at the first time beside another latent: the rows of time, with an indicator of the first."""
+        own = [item for item in term.atoms if item.variable in self.latents]
+        if len(own) < 2:
+            return term
+        for item in own:
+            symbol = self.scope.symbols[item.variable]
+            for place, (size, letter) in enumerate(symbol.plates):
+                reference = item.references[place]
+                if isinstance(reference, Gather) and reference.table == first_table(letter):
+                    return self._at_first_row(term, reference, size, letter)
+                if reference == Fixed(0) and place < len(symbol.plates):
+                    time = self.source.fresh(size, letter)
+                    atoms = tuple(self._at_time(one, letter, time) for one in term.atoms)
+                    first = Atom(STRUCTURE, DELTA, (time, Fixed(0)))
+                    return Term(term.coefficient, (*atoms, first), (*term.bound, time))
+        return term
+
+    def _at_first_row(self, term: Term, first: Gather, size: str | int, letter: str) -> Term:
+        (group,) = first.references
+        parents = self.scope.ragged[letter]
+        if len(parents) != 1 or not isinstance(group, Index):
+            raise not_compiled(f"a start of the plate `{letter}` beside other latents", None)
+        time = self.source.fresh(size, letter)
+        in_group = Gather(parent_table(letter, parents[0]), (time,))
+        moved = term.substitute({group: in_group})
+        back = Gather(first_table(letter), (in_group,))
+        atoms = tuple(
+            replace(item, references=tuple(time if r == back else r for r in item.references)) for item in moved.atoms
+        )
+        first_row = Atom(STRUCTURE, DELTA, (Gather(position_table(letter), (time,)), Fixed(0)))
+        bound = tuple(index for index in term.bound if index != group)
+        return Term(term.coefficient, (*atoms, first_row), (*bound, time))
+
+    def _at_time(self, item: Atom, letter: str, time: Index) -> Atom:
+        if item.variable not in self.latents:
+            return item
+        plates = self.scope.symbols[item.variable].plates
+        references = tuple(
+            time if place < len(plates) and plates[place][1] == letter and reference == Fixed(0) else reference
+            for place, reference in enumerate(item.references)
+        )
+        return replace(item, references=references)
+
+    # ---------------------------------------------------------------- one network
+
+    def network(
+        self, variables: Sequence[str], terms: Terms, apart: Callable[[str, str], bool]
+    ) -> NetworkTerms:
+        """Blocks, statistics and collapsed terms of the network over `variables`."""
+        own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
+        bare = [term for _, term in own]
+        self._check(variables, own)
+        symbols = self.scope.symbols
+
+        def eliminable(group: Sequence[str]) -> bool:
+            if any(name.startswith("split ") for name in group) and len(group) > 1:
+                return False
+            block = NetworkBlock("finite", tuple(group))
+            return self._elimination(block, self._monomials(block, bare)).refusal is None
+
+        blocks = blocks_of(variables, bare, symbols, apart, eliminable)
+        network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
+        listed = tuple(self._block(block, own) for block in blocks)
+        statistics, collapsed, sources = [], [], []
+        for factor, term in own:
+            moved, statistic = coupled_terms(term, network, self._known, lambda inner, axes: "")
+            statistic, named = self._shared(statistic, moved)
+            if statistic not in statistics:
+                statistics.append(statistic)
+            collapsed.append(named)
+            sources.append(factor.variable)
+        return NetworkTerms(network, listed, tuple(statistics), tuple(collapsed), tuple(sources), tuple(bare))
+
+    def _known(self, item: Atom) -> bool:
+        if item.variable == STRUCTURE:
+            return any(isinstance(reference, Gather) for reference in item.references) or item.statistic == NUMBER
+        if item.variable in self.joint.derived or item.variable.startswith(WEIGHTS):
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known
+
+    def _shared(self, statistic: CoupledStatistic, term: Term) -> tuple[CoupledStatistic, Term]:
+        """Statistics that differ in the names of indices only are one."""
+        inner = statistic.term
+        used = {index for item in inner.atoms for index in item.indices}
+        unused = tuple(sorted(str(index.size) for index in inner.bound if index not in used))
+        key = (statistic.network, canonical_form(inner.atoms, (), statistic.axes), unused)
+        if key not in self.keys:
+            name = self._name(inner, statistic.axes)
+            self.keys[key] = replace(statistic, name=name)
+        found = self.keys[key]
+        (own, *rest) = term.atoms
+        return found, replace(term, atoms=(replace(own, variable=found.name), *rest))
+
+    def _name(self, inner: Term, axes: tuple[Index, ...]) -> str:
+        """`z_k`, `z_x_k`: what is summed, then its axes."""
+        shown = [
+            item
+            for item in inner.atoms
+            if item.variable not in self.joint.derived
+            and not item.variable.startswith(WEIGHTS)
+            and item.variable != STRUCTURE
+            and not item.variable.startswith(("parent.", "position.", "first."))
+        ]
+        parts = [_spelling(item).removeprefix("is_") for item in shown]
+        stem = "_".join(part for part in parts if part) or "count"
+        letters = _letters(axes)
+        name = f"{stem}_{letters}" if letters else f"sum_{stem}"
+        taken = {item.name for item in self.keys.values()} | set(self.scope.symbols)
+        base, serial = name, 2
+        while name in taken:
+            name, serial = f"{base}_{serial}", serial + 1
+        return name
+
+    def _monomials(self, block: NetworkBlock, terms: Sequence[Term]) -> Monomials:
+        monomials = Monomials(block, self.scope.symbols, self.source)
+        for term in terms:
+            monomials.add(term)
+        return monomials
+
+    def _block(self, block: NetworkBlock, own: Terms) -> BlockTerms:
+        terms = [term for _, term in own]
+        if block.kind == "finite" and block.variables[0].startswith("split "):
+            return self._choices(block)
+        monomials = self._monomials(block, terms)
+        elimination = Elimination(())
+        if block.kind == "finite":
+            elimination = self._elimination(block, monomials)
+            if elimination.refusal is not None:
+                raise not_compiled(elimination.refusal, self.spans.get(block.variables[0]))
+        return BlockTerms(block, monomials, elimination)
+
+    def _choices(self, block: NetworkBlock) -> BlockTerms:
+        """The choice among the products of a sum: its natural parameters are their logarithms, counted by the data."""
+        (name,) = block.variables
+        split = self.joint.splits[name]
+        monomials = Monomials(block, self.scope.symbols, self.source)
+        hot = Atom(name, HOT, (*split.indices, split.choice))
+        for alternative in split.log_alternatives:
+            term = Term(alternative.coefficient, (hot, *alternative.atoms), (*split.indices, split.choice))
+            monomials.add(self._opened(term))
+        counts: dict[tuple[object, ...], tuple[Term, tuple[Reference, ...]]] = {}
+        for cofactor, references in self.cofactors[name]:
+            counts.setdefault((repr(cofactor), repr(references)), (cofactor, references))
+        return BlockTerms(block, monomials, self._elimination(block, monomials), tuple(counts.values()))
+
+    def collect_cofactors(self, factor: Factor, term: Term) -> None:
+        """What multiplies the logarithm of a sum in a term."""
+        item = next((item for item in term.atoms if item.statistic == SPLIT), None)
+        if item is None:
+            return
+        rest = tuple(other for other in term.atoms if other is not item)
+        cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
+        if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
+            raise not_compiled(f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span)
+        self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
+
+    def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
+        tables = []
+        for monomial, _ in monomials.listed():
+            if any(name in block.children for name in monomial.variables):
+                continue
+            places = tuple(
+                (item.variable, item.references[: len(self.scope.symbols[item.variable].plates)]) for item in monomial.atoms
+            )
+            tables.append(Table(id(monomial), monomial.rows, places))
+        return eliminate(block.variables, tables, self.scope, self.source)
+
+    def _check(self, variables: Sequence[str], own: Terms) -> None:
+        for factor, term in own:
+            for item in term.atoms:
+                lags = [reference.lag for reference in item.references if isinstance(reference, Shift)]
+                if item.variable in variables and any(lag != 1 for lag in lags):
+                    raise not_compiled(
+                        f"`{item.variable}` at a lag of {max(lags)}", factor.span, "make the state a product of states"
+                    )
+
+
+def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:
+    """Whether latents meet within one row only, with few enough joint states for one table."""
+    symbols = scope.symbols
+    plates = {tuple(letter for _, letter in symbols[name].plates) for name in variables}
+    if len(plates) > 1 or any(letter in ordered or letter in scope.ragged for letter in next(iter(plates))):
+        return False
+    if any(symbols[name].kind not in ("index", "real") or name.startswith("split ") for name in variables):
+        return False
+    if sum(symbols[name].categories is not None for name in variables) > 2:
+        return False
+    for term in terms:
+        own = [item for item in term.atoms if item.variable in variables]
+        rows = {item.references[: len(symbols[item.variable].plates)] for item in own}
+        if len(rows) > 1:
+            return False
+        for row in rows:
+            if not all(isinstance(reference, Index) for reference in row) or len(set(row)) < len(row):
+                return False
+        hots = [item for item in own if item.statistic == HOT]
+        if len({item.variable for item in hots}) < len(hots):
+            return False
+        others = [item for item in term.atoms if item not in own]
+        if any(isinstance(r, Shift) for item in others for r in item.references for _ in indices_in(r)):
+            return False
+    return True
+

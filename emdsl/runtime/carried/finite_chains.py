@@ -1,0 +1,570 @@
+"""Exact sums and best paths over finite chains: many series, long or short, concatenated row after row.
+
+Series are cut into lanes that run side by side, one product per step for all of them. Messages are kept scaled, not as
+logarithms, wherever that provably loses nothing:
+
+    message_t ∝ evidence_t · Aᵀ message_{t-1}      posterior_{t-1} = message_{t-1} · A (posterior_t / Aᵀ message_{t-1})
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+
+def chain_forward(
+    evidence: np.ndarray, transition: np.ndarray, offsets: np.ndarray, hard: bool = False, by_row: bool | None = None
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Messages for `chain_backward`, and the log sum over all paths of each series, (series,) or (batch, series).
+
+    evidence: (row, state) log potentials, the initial law in each first row. transition: (previous, next), or
+    (row, previous, next) into each row. Either may have a leading batch axis. offsets: (series + 1,) first rows.
+    `hard`: the best path instead of the sum. `by_row` says whether transition has a row axis, where extents do not.
+    """
+    rows = evidence.shape[-2]
+    if by_row is None:
+        batch_of = len(evidence) if evidence.ndim == 3 else None
+        by_row = transition.ndim == 4 or (transition.ndim == 3 and len(transition) == rows != batch_of)
+    batched = evidence.ndim == 3 or transition.ndim == 3 + by_row
+    evidence = evidence if evidence.ndim == 3 else evidence[None]
+    transition = transition if transition.ndim == 3 + by_row else transition[None]
+    offsets, batch = np.asarray(offsets), max(len(evidence), len(transition))
+    filled = np.flatnonzero(np.diff(offsets) > 0)
+    smallest, zeros = transition_range(transition, offsets[filled], by_row)
+    # Entries between e^-700 and an impossible one are no longer exact once exponentiated.
+    todo = [(filled, "max" if hard else "scaled" if smallest > -700.0 else "log")]
+    parts, log_partition = [], np.zeros((batch, len(offsets) - 1))
+    while todo:
+        series, space = todo.pop()
+        if series.size:
+            starts, stops = offsets[series], offsets[series + 1]
+            part = ChainPart(evidence, transition, by_row, starts, stops, space, smallest, zeros)
+            total = part.forward()
+            if part.lost.any():
+                todo += [(series[~part.lost], "scaled"), (series[part.lost], "log")]
+            else:
+                parts.append((series, part))
+                log_partition[:, series] = total
+    shape = (batch, rows, evidence.shape[2])
+    messages = {"parts": parts, "shape": shape, "batched": batched, "by_row": by_row}
+    return messages, log_partition if batched else log_partition[0]
+
+
+def chain_backward(messages: dict[str, Any], weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior of every row's state, (…, row, state), and of successive states.
+
+    Pairs are (…, previous, next), summed over the rows with the weights of their series; where transitions vary by row
+    (…, row, previous, next), not weighted, zero in first rows. After a hard forward pass: of the best path.
+    """
+    batch, rows, states = messages["shape"]
+    marginals = np.empty((batch, rows, states))
+    pairs = np.zeros((batch, rows, states, states) if messages["by_row"] else (batch, states, states))
+    for series, part in messages["parts"]:
+        part.backward(marginals, pairs, None if weights is None else np.atleast_2d(weights)[:, series])
+    return (marginals, pairs) if messages["batched"] else (marginals[0], pairs[0])
+
+
+def filtered(messages: dict[str, Any]) -> np.ndarray:
+    """P(state | evidence up to its row), (…, row, state); after a hard pass, best paths to each state compete."""
+    result = np.empty(messages["shape"])
+    for _, part in messages["parts"]:
+        for step in range(part.steps):
+            result[:, part.rows(step)] = part.probabilities(part.at(step)).swapaxes(1, 2)
+    return result if messages["batched"] else result[0]
+
+
+def transition_range(transition: np.ndarray, firsts: np.ndarray, by_row: bool) -> tuple[float, bool]:
+    """The smallest possible log entry beneath its matrix's largest, and whether some entries are impossible."""
+    if by_row:
+        transition = np.delete(transition, firsts, axis=1)
+    if not transition.size:
+        return 0.0, False
+    depth = transition - transition.max(axis=(-2, -1), keepdims=True)
+    possible = depth > -1e290
+    return float(depth.min(where=possible, initial=0.0)), not bool(possible.all())
+
+
+def as_slice(places: np.ndarray) -> np.ndarray | slice:
+    """Evenly spaced places as a slice, which numpy copies faster or not at all."""
+    gap = int(places[1] - places[0]) if len(places) > 1 else 1
+    if len(places) and gap > 0 and np.all(np.diff(places) == gap):
+        return slice(int(places[0]), int(places[-1]) + 1, gap)
+    return places
+
+
+class ChainPart:
+    """Some series, cut into lanes, the longest first: at each step, the first `counts[step]` lanes still run.
+
+    The messages are packed step after step, each (batch, state, lane). A lane that starts within a series, an `inner`
+    one, starts from a guess `lag` rows earlier; this must then agree with the end of the lane before.
+    `space`: scaled messages, or logarithms of sums ("log") or of best paths ("max").
+    """
+
+    def __init__(
+        self,
+        evidence: np.ndarray,
+        transition: np.ndarray,
+        by_row: bool,
+        starts: np.ndarray,
+        stops: np.ndarray,
+        space: str,
+        smallest: float,
+        zeros: bool,
+    ) -> None:
+        self.evidence, self.transition, self.by_row, self.space = evidence, transition, by_row, space
+        self.starts, self.stops, self.smallest, self.zeros = starts, stops, smallest, zeros
+        self.batch, self.states = max(len(evidence), len(transition)), evidence.shape[2]
+        # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
+        self.delicate = space == "scaled" and (zeros or smallest < -69.0)
+        self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
+        # What underflows must stay negligible beside what the next transition brings into each state.
+        self.limit = self.scale * np.exp(0.0 if zeros else max(-716.0 - smallest, -300.0))
+        self.floor = np.exp(min(-690.0 - smallest, 0.0))
+        self.sound = space == "scaled" and not zeros and smallest > -350.0  # whatever the evidence
+        if not by_row:
+            top = transition.max(axis=(1, 2), keepdims=True)
+            self.top, self.matrix = top[:, :, 0], np.exp(transition - top)
+            self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
+        self.lost = np.zeros(len(starts), dtype=bool)
+
+    def forward(self) -> np.ndarray:
+        """Messages of all rows; returns the log partitions (batch, series)."""
+        self.lag, forgets = self.find_lag()
+        self.cut(self.lag)
+        before = self.warm_up()
+        ends, total = self.sweep_forward(before)
+        for way in ("ends", "transfer", "uncut"):
+            reached = ends[..., self.previous]
+            if self.agree(before, reached):
+                break
+            if way == "ends" and forgets:
+                before = reached
+            elif way != "uncut" and self.states <= (32 if self.sound else 10):
+                before = self.transfer(ends)
+            else:
+                self.cut(0)
+                before = reached[..., :0]
+            ends, total = self.sweep_forward(before)
+        self.before, self.ends = before, ends
+        result = np.zeros((self.batch, len(self.starts)))
+        for row, values in zip(result, total):
+            row += np.bincount(self.owner, values, len(row))
+        return result
+
+    def block(self, lag: int) -> int:
+        """Length of a lane: balances the cost of a step against that of a number."""
+        work = int((self.stops - self.starts).sum()) * self.batch * self.states
+        return max(int(np.sqrt(lag * work / 2000.0)), 2 * lag)
+
+    def find_lag(self) -> tuple[int, bool]:
+        """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""
+        lengths = self.stops - self.starts
+        longest = int(lengths.max())
+        if 2 * self.block(32) > longest:
+            return 0, True
+        span, tries, kinds = min(2048, longest // 4), 16, min(self.states, 8)
+        owner = np.resize(np.flatnonzero(lengths >= longest // 2), tries)
+        firsts = self.starts[owner] + ((lengths[owner] - span) * (np.arange(tries) / tries)).astype(int)
+        message = self.single_states(tries)[..., : kinds * tries]
+        for step in range(1, span):
+            message, _ = self.advance_tiled(message, firsts + step, self.space)
+            if step % 8 == 0:
+                whole = self.normalised(message)[0].reshape(self.batch, self.states, kinds, tries)
+                if self.agree(whole, whole[:, :, :1]):
+                    lag = step * 5 // 4 + 8
+                    return (0 if 2 * self.block(lag) > longest else lag), True
+        return 64, False
+
+    def single_states(self, lanes: int) -> np.ndarray:
+        """Messages that are sure of each state in turn: (batch, state, start · lane)."""
+        sure = np.where(np.eye(self.states), *((self.scale, 0.0) if self.space == "scaled" else (0.0, -1e300)))
+        return np.tile(np.repeat(sure, lanes, axis=1), (self.batch, 1, 1))
+
+    def cut(self, lag: int) -> None:
+        """Lanes of one length, but for the last of each series: an odd one, as powers of two collide in caches."""
+        lengths = self.stops - self.starts
+        longest = int(lengths.max())
+        self.piece = -(-longest // max(longest // self.block(lag), 1)) | 1 if lag else longest
+        pieces = -(-lengths // self.piece)
+        owner = np.repeat(np.arange(len(pieces)), pieces)
+        number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        firsts = self.starts[owner] + number * self.piece
+        lengths = np.minimum(firsts + self.piece, self.stops[owner]) - firsts
+        order = np.argsort(-lengths, kind="stable")
+        rank = np.argsort(order)
+        self.owner, self.firsts, self.lengths = owner[order], firsts[order], lengths[order]
+        self.inner = np.flatnonzero(number[order] > 0)
+        self.previous = rank[order[self.inner] - 1]
+        self.chronological = np.argsort(self.firsts[self.inner])
+        self.steps = int(self.lengths[0])
+        self.counts: list[int] = np.searchsorted(-self.lengths, -np.arange(self.steps + 1)).tolist()
+        self.places: list[int] = np.cumsum([0, *self.counts]).tolist()
+        self.even = as_slice(self.firsts)
+        self.load_all()
+
+    def rows(self, step: int) -> np.ndarray | slice:
+        """Rows of the lanes that still run."""
+        if isinstance(self.even, slice):
+            first = self.even.start + step
+            return slice(first, first + self.even.step * (self.counts[step] - 1) + 1, self.even.step)
+        return self.firsts[: self.counts[step]] + step
+
+    def at(self, step: int) -> np.ndarray:
+        """The packed messages of one step, (batch, state, lane)."""
+        width = self.batch * self.states
+        flat = self.packed[self.places[step] * width : self.places[step + 1] * width]
+        return flat.reshape(self.batch, self.states, -1)
+
+    def inner_at(self, step: int) -> np.ndarray | slice:
+        """The inner lanes that still run."""
+        return as_slice(self.inner[: np.searchsorted(self.inner, self.counts[step])])
+
+    def potential(self, step: int, lanes: np.ndarray | slice | None = None) -> np.ndarray | None:
+        """Transitions (batch or 1, previous, next, lane) into one step, the first one of inner lanes only."""
+        if not self.by_row:
+            return None
+        return self.potentials[step][..., lanes] if step and lanes is not None else self.potentials[step]
+
+    def load(
+        self, rows: np.ndarray | slice, space: str, out: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Evidence of these rows, (batch or 1, state, row), and the logarithm of what it was divided by."""
+        values = self.evidence[:, rows].swapaxes(1, 2)
+        out = np.empty(values.shape) if out is None else out
+        if space != "scaled":
+            return np.maximum(values, -1e300, out=out), np.zeros((1, out.shape[2]))
+        out[...] = values
+        top = out.max(axis=1) - self.lift
+        out -= top[:, None]
+        under = (out < -700.0) & (out > -1e290) if self.zeros else None
+        np.exp(out, out=out)
+        if under is not None:
+            out[under] = 5e-324  # told apart from an impossible state
+        return out, top
+
+    def load_transition(self, rows: np.ndarray, space: str) -> tuple[np.ndarray, np.ndarray]:
+        """Transitions into these rows, (batch or 1, previous, next, row), and the logarithms of what divided them."""
+        values = np.moveaxis(self.transition[:, rows], 1, -1)
+        if space != "scaled":
+            return np.maximum(values, -1e300), np.zeros((1, len(rows)))
+        top = values.max(axis=(1, 2))
+        return np.exp(values - top[:, None, None]), top
+
+    def load_all(self) -> None:
+        """Evidence and transitions of all rows, packed; logarithms of what was taken out, by lane."""
+        self.swept, self.packed = False, np.empty(self.batch * self.states * self.places[-1])
+        self.potentials = [np.empty(0)] * (self.steps if self.by_row else 0)
+
+        def load_steps(first: int, last: int) -> np.ndarray:
+            taken = np.zeros((self.batch, len(self.firsts)))
+            for step in range(first, last):
+                n, packed = self.counts[step], self.at(step)
+                taken[:, :n] += self.load(self.rows(step), self.space, packed[: len(self.evidence)])[1]
+                packed[len(self.evidence) :] = packed[:1]
+                if self.by_row:
+                    lanes = np.arange(n) if step else self.inner
+                    self.potentials[step], top = self.load_transition(self.firsts[lanes] + step, self.space)
+                    taken[:, lanes] += top
+            return taken
+
+        workers = len(os.sched_getaffinity(0)) if self.packed.size > 2**17 else 1
+        edges = [self.steps * worker // workers for worker in range(workers + 1)]
+        with ThreadPoolExecutor(workers) as pool:
+            self.taken = sum(pool.map(load_steps, edges[:-1], edges[1:]), np.zeros(()))
+        if self.space == "scaled" and not self.by_row:
+            self.taken += self.top * (self.lengths - 1.0)
+            self.taken[:, self.inner] += self.top
+
+    def propagate(self, message: np.ndarray, potential: np.ndarray | None, space: str) -> np.ndarray:
+        """Aᵀ message, or its like for logarithms."""
+        if space == "scaled":
+            if potential is None:
+                return np.matmul(self.turned, message)
+            return np.einsum("cijn,cin->cjn", potential, message)
+        joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
+        top = joint.max(axis=1)
+        if space == "log":
+            joint -= top[:, None]
+            top += np.log(np.exp(joint, out=joint).sum(axis=1))
+        return top
+
+    def absorb(self, message: np.ndarray, space: str) -> np.ndarray:
+        """Scale a message, in place; the logarithm of what it was divided by, (batch, lane)."""
+        if space == "scaled":
+            total = np.maximum(message.sum(axis=1), 1e-150)  # where less, the lane is lost anyway
+            message *= (self.scale / total)[:, None]
+            return np.log(total / self.scale)
+        top = message.max(axis=1)
+        message -= top[:, None]
+        np.maximum(message, -1e300, out=message)
+        return top
+
+    def normalised(self, message: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A copy of the message with mass one (times the scale), and the logarithm of its mass."""
+        message = message.copy()
+        mass = self.absorb(message, self.space)
+        if self.space == "log":
+            rest = np.log(np.exp(message).sum(axis=1))
+            message -= rest[:, None]
+            mass = mass + rest
+        return message, mass
+
+    def probabilities(self, message: np.ndarray) -> np.ndarray:
+        """A message as probabilities, (batch, state, lane)."""
+        weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
+        return weight / weight.sum(axis=1)[:, None]
+
+    def agree(self, one: np.ndarray, two: np.ndarray) -> bool:
+        """Each entry to rounding, however small: later evidence may favour it by any factor."""
+        if self.space == "scaled":
+            least = 0.0 if self.zeros else self.scale * np.exp(self.smallest - 32.0)
+            return bool(np.all(np.abs(one - two) <= 1e-13 * np.abs(two) + least))
+        return bool(np.all(np.abs(one - two) <= 1e-12 + 1e-15 * np.abs(two)))
+
+    def advance_tiled(self, message: np.ndarray, rows: np.ndarray, space: str) -> tuple[np.ndarray, np.ndarray]:
+        """One step of several messages in each lane, (batch, state, start · lane), into these rows."""
+        times = message.shape[2] // len(rows)
+        potential = np.tile(self.load_transition(rows, space)[0], times) if self.by_row else None
+        evidence = np.tile(self.load(rows, space)[0], times)
+        message = self.propagate(message, potential, space)
+        message = message * evidence if space == "scaled" else message + evidence
+        return message, self.absorb(message, space)
+
+    def warm_up(self) -> np.ndarray:
+        """Messages before the first rows of inner lanes, from a guess `lag` rows earlier in the lane before."""
+        if not self.inner.size:
+            return np.empty((self.batch, self.states, 0))
+        lanes = as_slice(self.previous)
+        message = self.at(self.piece - self.lag)[..., lanes].copy()
+        combine = np.multiply if self.space == "scaled" else np.add
+        for step in range(self.piece - self.lag + 1, self.piece):
+            self.absorb(message, self.space)
+            message = self.propagate(message, self.potential(step, lanes), self.space)
+            combine(message, self.at(step)[..., lanes], out=message)
+        return self.normalised(message)[0]
+
+    def sweep_forward(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evidence becomes messages, given those before inner lanes; ends of lanes, log masses (batch, lane)."""
+        if self.swept:
+            self.load_all()
+        self.swept, scaled = True, self.space == "scaled"
+        every, combine = 4 if scaled and not self.delicate else 1, np.multiply if scaled else np.add
+        total, message = self.taken.copy(), before
+        ends = np.empty((self.batch, self.states, len(self.firsts)))
+        lost = np.zeros((self.batch, len(self.firsts)), dtype=bool)
+        for step in range(self.steps):
+            n, later = self.counts[step], self.counts[step + 1]
+            if step:
+                predicted = self.propagate(message[..., :n], self.potential(step), self.space)
+            else:
+                predicted = np.full(ends.shape, self.scale if scaled else 0.0)
+                if self.inner.size:
+                    predicted[..., self.inner] = self.propagate(before, self.potential(0), self.space)
+            message = self.at(step)
+            alive = (message > 0) & (predicted > 0) if self.delicate and self.zeros else None
+            combine(message, predicted, out=message)
+            if self.delicate:
+                lost[:, :n] |= message.sum(axis=1) < self.limit
+            if step % every == 0:
+                total[:, :n] += self.absorb(message, self.space)
+            if alive is not None:
+                lost[:, :n] |= np.any(alive & (message < self.floor), axis=1)
+            ends[..., later:n] = message[..., later:]
+        self.lost[:] = False
+        self.lost[self.owner[lost.any(axis=0)]] = True
+        ends, mass = self.normalised(ends)
+        return ends, total + mass
+
+    def transfer(self, ends: np.ndarray) -> np.ndarray:
+        """As `warm_up`, exactly: inner lanes are run from every state, and their starts follow one after another."""
+        scaled, states = self.space == "scaled", self.states
+        space = self.space if self.sound or not scaled else "log"
+        firsts = self.firsts[self.inner]
+        shape = (self.batch, states, states, -1)
+        message = self.single_states(len(firsts))
+        if space != self.space:
+            message = np.where(message > 0, 0.0, -1e300)
+        final = np.empty((self.batch, states, states, len(firsts)))
+        total = np.zeros(final[:, 0].shape)
+        for step in range(self.steps):
+            n = int(np.searchsorted(self.inner, self.counts[step]))
+            message = message.reshape(shape)[..., :n].reshape(self.batch, states, -1)
+            if n:
+                message, mass = self.advance_tiled(message, firsts[:n] + step, space)
+                total[..., :n] += mass.reshape(self.batch, states, n)
+                final[..., :n] = message.reshape(shape)
+        if space == "scaled":
+            final = np.log(np.maximum(final, 1e-300))
+        final += total[:, None]
+        add = np.maximum.reduce if space == "max" else np.logaddexp.reduce
+        after = np.log(np.maximum(ends, 1e-300)) if scaled else ends.copy()
+        before = np.empty((self.batch, states, len(firsts)))
+        for lane in self.chronological:
+            start = after[..., self.previous[lane]]
+            before[..., lane] = np.maximum(start - add(start, axis=1)[:, None], -1e300)
+            after[..., self.inner[lane]] = add(final[..., lane] + before[:, None, :, lane], axis=2)
+        return np.exp(before) * self.scale if scaled else before
+
+    def backward(self, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None) -> None:
+        """Fill the marginals of this part's rows, and add its pairs; weights (batch or 1, series)."""
+        if self.space == "max":
+            self.best_path(marginals, pairs, weights)
+            return
+        shares = None if weights is None else weights[:, self.owner]
+        after = self.probabilities(self.ends)
+        after[..., self.previous] = self.look_back()
+        for attempt in range(3):
+            own = pairs if self.by_row else np.zeros(pairs.shape)
+            reached = self.sweep_backward(after, marginals, own, shares)
+            # The step back is a stochastic matrix: it does not amplify errors, so that absolute ones count.
+            if attempt == 2 or np.all(np.abs(reached - after[..., self.previous]) <= 2e-14):
+                break
+            after[..., self.previous] = reached
+            if attempt == 1:
+                self.follow_back(after)
+        if not self.by_row:
+            pairs += own * self.matrix if self.space == "scaled" else own
+
+    def retreat(
+        self,
+        posterior: np.ndarray,
+        message: np.ndarray,
+        potential: np.ndarray | None,
+        pairs: np.ndarray | None = None,
+        rows: np.ndarray | slice | None = None,
+        weights: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Posterior of the rows before, whose message is given; adds pairs: all but the factor A of scaled shared ones.
+
+        Posteriors may be several for each lane, (batch, state, start · lane).
+        """
+        times = posterior.shape[2] // max(message.shape[2], 1)
+        if self.space == "scaled" and potential is None:
+            predicted = np.matmul(self.turned, message)
+            if self.zeros:
+                np.maximum(predicted, 1e-300, out=predicted)
+            if times > 1:
+                predicted, message = np.tile(predicted, times), np.tile(message, times)
+            ratio = np.divide(posterior, predicted, out=predicted)
+            result = np.matmul(self.matrix, ratio)
+            result *= message
+            if pairs is not None:
+                if weights is not None:
+                    ratio *= weights[:, None]
+                pairs += np.matmul(message, ratio.swapaxes(1, 2))
+            return result
+        if self.space == "scaled":
+            joint = message[:, :, None] * potential
+        else:
+            joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
+            joint -= joint.max(axis=1)[:, None]
+            np.exp(joint, out=joint)
+        joint /= np.maximum(joint.sum(axis=1), 1e-300)[:, None]
+        if times > 1:
+            joint = np.tile(joint, times)
+        joint *= posterior[:, None]
+        if pairs is not None and self.by_row:
+            pairs[:, rows] = np.moveaxis(joint, -1, 1)
+        elif pairs is not None:
+            pairs += joint.sum(axis=3) if weights is None else (joint * weights[:, None, None]).sum(axis=3)
+        return joint.sum(axis=2)
+
+    def sweep_backward(
+        self, after: np.ndarray, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Marginals and pairs, given those of each lane's last row; returns those before inner lanes."""
+        posterior = after[..., :0]
+        for step in range(self.steps - 1, -1, -1):
+            n, later = self.counts[step], self.counts[step + 1]
+            if later < n:
+                posterior = np.concatenate([posterior, after[..., later:n]], axis=2)
+            if step % 64 == 63:
+                posterior /= posterior.sum(axis=1)[:, None]
+            rows = self.rows(step)
+            marginals[:, rows] = posterior.swapaxes(1, 2)
+            if step:
+                shares = None if weights is None else weights[:, :n]
+                message = self.at(step - 1)[..., :n]
+                posterior = self.retreat(posterior, message, self.potential(step), pairs, rows, shares)
+        if not self.inner.size:
+            return posterior[..., :0]
+        rows, shares = self.firsts[self.inner], None if weights is None else weights[:, self.inner]
+        return self.retreat(posterior[..., self.inner], self.before, self.potential(0), pairs, rows, shares)
+
+    def retreat_inner(self, posterior: np.ndarray, step: int) -> np.ndarray:
+        """`retreat` from one step of the inner lanes that still run."""
+        lanes = self.inner_at(step)
+        message = self.at(step - 1)[..., lanes] if step else self.before
+        return self.retreat(posterior, message, self.potential(step, lanes))
+
+    def look_back(self) -> np.ndarray:
+        """Posterior before inner lanes, as far as the first `lag` rows of these tell."""
+        posterior = np.empty((self.batch, self.states, 0))
+        if self.inner.size:
+            for step in range(min(self.lag, self.steps) - 1, -1, -1):
+                fresh = self.at(step)[..., self.inner_at(step)][..., posterior.shape[2] :]
+                if fresh.shape[2]:
+                    posterior = np.concatenate([posterior, self.probabilities(fresh)], axis=2)
+                posterior = self.retreat_inner(posterior, step)
+            posterior /= posterior.sum(axis=1)[:, None]
+        return posterior
+
+    def follow_back(self, after: np.ndarray) -> None:
+        """The posterior of each lane's last row, exactly: lanes run back from every state, then one after another."""
+        shape = (self.batch, self.states, self.states, -1)
+        sure = np.tile(np.eye(self.states)[None, :, :, None], (self.batch, 1, 1, 1))
+        posterior = sure[..., :0]
+        for step in range(self.steps - 1, -1, -1):
+            n = int(np.searchsorted(self.inner, self.counts[step]))
+            if n:
+                posterior = np.concatenate([posterior, np.repeat(sure, n - posterior.shape[3], axis=3)], axis=3)
+                posterior = self.retreat_inner(posterior.reshape(*shape[:2], -1), step).reshape(shape)
+        for lane in self.chronological[::-1]:
+            reached = np.einsum("cij,cj->ci", posterior[..., lane], after[..., self.inner[lane]])
+            after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
+
+    def best_path(self, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None) -> None:
+        """The best path, from maps of the state in which a lane ends to its state at every step."""
+        choice = self.ends.argmax(axis=1)
+        last = np.tile(np.arange(self.states)[:, None], len(choice[0])) if self.inner.size else choice[:, None]
+        last = np.broadcast_to(last, (self.batch, *last.shape[-2:]))
+        maps, states = [], last[..., :0]
+        for step in range(self.steps - 1, -1, -1):
+            n, later = self.counts[step], self.counts[step + 1]
+            states = np.concatenate([states, last[..., later:n]], axis=2)
+            maps.append(states)
+            if step:
+                states = self.best_previous(self.at(step - 1)[..., :n], self.potential(step), states)
+        if self.inner.size:
+            states = self.best_previous(self.before, self.potential(0), states[..., self.inner])
+            for lane in self.chronological[::-1]:
+                end = choice[:, self.inner[lane], None]
+                choice[:, self.previous[lane]] = np.take_along_axis(states[..., lane], end, axis=1)[:, 0]
+        else:
+            choice[:] = 0
+        path = np.zeros(marginals.shape[:2], dtype=int)
+        for step, states in enumerate(reversed(maps)):
+            path[:, self.rows(step)] = np.take_along_axis(states, choice[:, None, : states.shape[2]], axis=1)[:, 0]
+        lengths, size = self.stops - self.starts, self.states
+        rows = np.repeat(self.starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+        moved = np.delete(rows, np.cumsum(lengths) - lengths)
+        for c in range(self.batch):
+            marginals[c, rows] = path[c, rows, None] == np.arange(size)
+            if self.by_row:
+                pairs[c, moved, path[c, moved - 1], path[c, moved]] = 1.0
+            else:
+                shares = None if weights is None else np.repeat(weights[c % len(weights)], lengths - 1)
+                joint = path[c, moved - 1] * size + path[c, moved]
+                pairs[c] += np.bincount(joint, shares, size * size).reshape(size, size)
+
+    def best_previous(self, message: np.ndarray, potential: np.ndarray | None, states: np.ndarray) -> np.ndarray:
+        """The best state before each of these states, (batch, hypothesis, lane); of equal ones the smallest."""
+        joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
+        top, best = joint[:, 0].copy(), np.zeros(joint[:, 0].shape, dtype=int)
+        for state in range(1, self.states):
+            best[joint[:, state] > top] = state
+            np.maximum(top, joint[:, state], out=top)
+        return np.take_along_axis(best, states, axis=1)

@@ -1,0 +1,233 @@
+"""The exact posterior of one joint Gaussian over several plated real variables: moments and log partition.
+
+The exponent is Σ hᵢᵀxᵢ − ½ Σ xᵢᵀDᵢxᵢ − Σ xₐᵀBxᵦ: rows x with diagonal blocks D, coupled in pairs by blocks B.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emdsl.runtime.carried.gaussian_chains import inverse_halves
+from emdsl.runtime.carried.gaussian_eliminations import (
+    Coupling,
+    Moments,
+    Step,
+    chain_group,
+    chosen,
+    eliminated_chain,
+    eliminated_part,
+    eliminated_rows,
+    few_new_links,
+    independent_rows,
+    products,
+    rooted_system,
+    rows_log_partition,
+    scattered,
+    turned_blocks,
+)
+
+
+def gaussian_system(
+    linear: list[np.ndarray],
+    diagonal: list[np.ndarray],
+    couplings: list[Coupling],
+    known: list[np.ndarray | None] | None = None,
+) -> Moments:
+    """Means (row, entry), covariances (row, entry, entry), covariances of the coupled pairs, and the log partition.
+
+    linear: for each variable (row, entry). diagonal: for each (row or 1, entry, entry), symmetric. A coupling (v, w,
+    rows of v, rows of w, blocks (pair or 1, entry, entry)) subtracts xₐᵀBxᵦ for each pair; pairs may repeat, and v may
+    be w. known: for each variable None or (row, entry) values to condition on, NaN where unknown; they have covariance
+    0, and the log partition is the integral over the rest. Where rows share one covariance it may be a read-only view.
+    """
+    if known is not None and any(values is not None for values in known):
+        return conditioned_system(linear, diagonal, couplings, known)
+    return solved_system(linear, diagonal, couplings)
+
+
+def conditioned_system(
+    linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling], known: list[np.ndarray | None]
+) -> Moments:
+    """As `gaussian_system` with known entries: they move into the linear terms, and stand aside as unit normals.
+
+    A variable that is known altogether leaves the system, and so does a pair with a row that is.
+    """
+    pairs = list(zip(linear, known, strict=True))
+    given = [np.zeros(h.shape, bool) if k is None else ~np.isnan(np.broadcast_to(k, h.shape)) for h, k in pairs]
+    values = [np.zeros(h.shape) if k is None else np.where(g, k, 0.0) for (h, k), g in zip(pairs, given, strict=True)]
+    settled = [np.all(g, axis=1) for g in given]
+    constant, left_linear, left_diagonal = 0.0, [], []
+    for h, block, g, x in zip(linear, diagonal, given, values, strict=True):
+        pull = products(block, x[:, :, None])[:, :, 0] if np.any(g) else np.zeros(h.shape)
+        constant += float(((h - 0.5 * pull) * x).sum())
+        left_linear.append(h - pull)
+        if np.any(g):
+            block = np.where(~g[:, :, None] & ~g[:, None, :], block, g[:, :, None] * np.eye(h.shape[1]))
+        left_diagonal.append(block)
+    left, kept = [], []
+    for v, w, one, two, blocks in couplings:
+        where = np.arange(len(one))
+        if np.any(given[v]) or np.any(given[w]):
+            mine, theirs = values[v][one], values[w][two]
+            pull = products(blocks, theirs[:, :, None])[:, :, 0]
+            constant -= float((mine * pull).sum())
+            left_linear[v] = left_linear[v] - scattered(pull, one, len(linear[v]))
+            pull = products(turned_blocks(blocks), mine[:, :, None])[:, :, 0]
+            left_linear[w] = left_linear[w] - scattered(pull, two, len(linear[w]))
+            where = np.flatnonzero(~settled[v][one] & ~settled[w][two])
+            one, two, blocks = one[where], two[where], chosen(blocks, where)
+            unknown = ~given[v][one][:, :, None] & ~given[w][two][:, None, :]
+            blocks = blocks if np.all(unknown) else np.where(unknown, blocks, 0.0)
+        left.append((v, w, one, two, blocks))
+        kept.append(where)
+    for v, g in enumerate(given):
+        d = linear[v].shape[1]
+        if np.all(g):
+            left_linear[v], left_diagonal[v] = np.zeros((0, d)), np.zeros((0, d, d))
+        else:
+            left_linear[v] = np.where(g, 0.0, left_linear[v])
+            constant -= 0.5 * np.log(2 * np.pi) * float(g.sum())
+    means, spreads, crosses, log_partition = solved_system(left_linear, left_diagonal, left)
+    for v, (g, x) in enumerate(zip(given, values, strict=True)):
+        if np.all(g):
+            means[v], spreads[v] = x, np.zeros((*x.shape, x.shape[1]))
+        elif np.any(g):
+            means[v] = np.where(g, x, means[v])
+            spreads[v] = np.where(g[:, :, None] | g[:, None, :], 0.0, spreads[v])
+    for number, (_, _, one, _, _) in enumerate(couplings):
+        if len(kept[number]) < len(one):
+            whole = np.zeros((len(one), *crosses[number].shape[1:]))
+            whole[kept[number]] = crosses[number]
+            crosses[number] = whole
+    return means, spreads, crosses, log_partition + constant
+
+
+def solved_system(linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling]) -> Moments:
+    """As `gaussian_system` with nothing known: by the elimination that the structure allows.
+
+    Each variable pair gets one link, whose row pairs are distinct.
+    """
+    links, places = merged_couplings(linear, couplings)
+    means, spreads, crosses, log_partition = eliminated_system(linear, diagonal, links)
+    found = []
+    for link, at, turned in places:
+        cross = crosses[link] if at is None else crosses[link][at]
+        if turned is not None and np.all(turned):
+            cross = turned_blocks(cross)
+        elif turned is not None:
+            cross = np.where(turned[:, None, None], turned_blocks(cross), cross)
+        found.append(cross)
+    return means, spreads, found, log_partition
+
+
+def merged_couplings(
+    linear: list[np.ndarray], couplings: list[Coupling]
+) -> tuple[list[Coupling], list[tuple[int, np.ndarray | None, np.ndarray | None]]]:
+    """The couplings by variable pairs, lower variable (and row) first, every pair of rows once.
+
+    Returns the links, and for each coupling its link, positions there (None: all in order), which pairs are turned.
+    """
+    groups: dict[tuple[int, int], list[tuple[int, np.ndarray, np.ndarray]]] = {}
+    turns = []
+    for number, (v, w, one, two, blocks) in enumerate(couplings):
+        turned = one > two if v == w else np.full(len(one), v > w)
+        if v == w and np.any(one == two):
+            raise ValueError("a row cannot be coupled with itself: add its block to the diagonal")
+        turns.append(turned if np.any(turned) else None)
+        if len(turned) and np.all(turned):
+            v, w, one, two, blocks = w, v, two, one, turned_blocks(blocks)
+        elif np.any(turned):
+            blocks = np.where(turned[:, None, None], turned_blocks(blocks), blocks)
+            one, two = np.minimum(one, two), np.maximum(one, two)
+        key = np.asarray(one, dtype=np.int64) * len(linear[w]) + two
+        groups.setdefault((v, w), []).append((number, key, blocks))
+    links: list[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]] = []
+    places = {}
+    for (v, w), members in groups.items():
+        keys = members[0][1]
+        if np.all(keys[1:] > keys[:-1]) and all(np.array_equal(keys, key) for _, key, _ in members[1:]):
+            blocks = sum((block for _, _, block in members[1:]), members[0][2])
+            positions: list[np.ndarray | None] = [None] * len(members)
+        else:
+            keys, where = np.unique(np.concatenate([key for _, key, _ in members]), return_inverse=True)
+            whole = [np.broadcast_to(block, (len(key), *block.shape[1:])) for _, key, block in members]
+            blocks = scattered(np.concatenate(whole), where, len(keys))
+            positions = list(np.split(where, np.cumsum([len(key) for _, key, _ in members])[:-1]))
+        for (number, _, _), at in zip(members, positions, strict=True):
+            places[number] = (len(links), at, turns[number])
+        one, two = np.divmod(keys, max(len(linear[w]), 1))
+        links.append((v, w, one, two, blocks))
+    return links, [places[number] for number in range(len(couplings))]
+
+
+def eliminated_system(linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]) -> Moments:
+    """The moments, by the cheapest step of elimination; what is left is a system again.
+
+    Rows whose removal couples few others go first, in batch (leaves of a nested model); then chains; then the largest
+    variable without couplings of its own, onto a dense rest; and a dense or sparse factor of everything at the last.
+    """
+    active = [v for v, h in enumerate(linear) if len(h)]
+    total = sum(h.size for h in linear)
+    used = [link for link in links if len(link[2])]
+    if not used:
+        return separate_system(linear, diagonal, links)
+    if total <= 64:
+        return dense_system(linear, diagonal, links)
+    within = {v for v, w, *_ in used if v == w}
+    chain = chain_group(linear, used)
+    loose = sorted((v for v in active if v not in within), key=lambda v: -linear[v].size)
+    for v in loose:
+        if few_new_links(v, linear, links, chain):
+            return finished(eliminated_rows(v, linear, diagonal, links))
+    if chain:
+        return finished(eliminated_chain(chain, linear, diagonal, links))
+    for v in sorted(within, key=lambda v: -linear[v].size):
+        apart = independent_rows(v, linear, links)
+        if total > 400 and len(apart) > len(linear[v]) // 16:
+            step = eliminated_part(v, apart, linear, diagonal, links)
+            if step is not None:
+                return finished(step)
+    if loose and total > 400:
+        return rooted_system(loose[0], linear, diagonal, links)
+    return rooted_system(None, linear, diagonal, links) if total > 4000 else dense_system(linear, diagonal, links)
+
+
+def finished(step: Step) -> Moments:
+    """The moments of a whole system, from one step of elimination and what it left."""
+    linear, diagonal, couplings, finish = step
+    return finish(solved_system(linear, diagonal, couplings))
+
+
+def separate_system(linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]) -> Moments:
+    """The moments where nothing is coupled: every row by itself."""
+    means, spreads, log_partition = [], [], 0.0
+    for h, block in zip(linear, diagonal, strict=True):
+        half = inverse_halves(block[: len(h)])
+        white = products(half, h[:, :, None])
+        log_partition += rows_log_partition(half, white[:, :, 0])
+        means.append(products(turned_blocks(half), white)[:, :, 0])
+        spreads.append(np.broadcast_to(products(turned_blocks(half), half), (*h.shape, h.shape[1])))
+    return means, spreads, [np.zeros((0, *block.shape[1:])) for *_, block in links], log_partition
+
+
+def dense_system(linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling]) -> Moments:
+    """As `gaussian_system` with nothing known, by one dense Cholesky factor of all variables together."""
+    entries, total = [], 0
+    for h in linear:
+        entries.append(total + np.arange(h.size).reshape(h.shape))
+        total += h.size
+    precision = np.zeros((total, total))
+    for at, block in zip(entries, diagonal, strict=True):
+        precision[at[:, :, None], at[:, None, :]] = block
+    places = [(entries[v][one][:, :, None], entries[w][two][:, None, :]) for v, w, one, two, _ in couplings]
+    for (one, two), coupling in zip(places, couplings, strict=True):
+        np.add.at(precision, (one, two), coupling[4])
+        np.add.at(precision, (two, one), coupling[4])
+    half = np.linalg.inv(np.linalg.cholesky(precision))
+    spread = half.T @ half
+    white = half @ np.concatenate([np.zeros(0), *(np.ravel(h) for h in linear)])
+    mean = half.T @ white
+    log_volume = 0.5 * total * np.log(2 * np.pi) + np.log(np.diagonal(half)).sum()
+    means = [mean[at] for at in entries]
+    spreads = [spread[at[:, :, None], at[:, None, :]] for at in entries]
+    return means, spreads, [spread[one, two] for one, two in places], float(0.5 * white @ white + log_volume)

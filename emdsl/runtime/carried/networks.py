@@ -1,0 +1,141 @@
+"""Sums onto targets, tables of discrete states and index arithmetic for networks of latents."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from emdsl.runtime.carried.matrices import inverse, log_determinant
+
+
+def scatter_add(values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[int, ...]) -> np.ndarray:
+    """Sums of values (entry…, rest…) over the entries that belong to each target: (target…, rest…).
+
+    index: for each axis of the target whole numbers over the entries, which broadcast.
+    """
+    flat = np.ravel_multi_index(np.broadcast_arrays(*index), sizes)
+    entries, count = flat.ravel(), int(np.prod(sizes))
+    rest = values.shape[flat.ndim :]
+    columns = np.ascontiguousarray(values).reshape(entries.size, -1)
+    if columns.shape[1] == 1:
+        return np.bincount(entries, weights=columns[:, 0], minlength=count).reshape(*sizes, *rest)
+    ones, starts = np.ones(entries.size), np.arange(entries.size + 1)
+    return (sparse.csc_matrix((ones, entries, starts), shape=(count, entries.size)) @ columns).reshape(*sizes, *rest)
+
+
+def lagged(values: np.ndarray, lag: int, axis: int) -> np.ndarray:
+    """The values `lag` steps earlier along an axis; those before the first step are never read."""
+    return np.roll(values, lag, axis=axis)
+
+
+def at_least(values: np.ndarray, least: float) -> np.ndarray:
+    """1 where a value is at least `least`, 0 elsewhere."""
+    return np.greater_equal(values, least).astype(float)
+
+
+def index_of(values: np.ndarray) -> np.ndarray:
+    """Whole numbers of categories; 0 where they are missing, which a mask takes out again."""
+    return np.nan_to_num(values).astype(int)
+
+
+def plate_weights(data: dict[str, np.ndarray], letter: str, size: int) -> np.ndarray:
+    """The weights of the rows of a plate; ones where there are none."""
+    return data[f"weights.{letter}"] if f"weights.{letter}" in data else np.ones(size)
+
+
+def log_sum_exp(values: np.ndarray) -> np.ndarray:
+    """log Σ exp along the last axis."""
+    top = values.max(axis=-1)
+    return top + np.log(np.exp(values - top[..., None]).sum(axis=-1))
+
+
+def best(values: np.ndarray) -> np.ndarray:
+    """The one-hot of the first largest value along the last axis."""
+    return np.equal(np.arange(values.shape[-1]), values.argmax(axis=-1)[..., None]).astype(float)
+
+
+def ruled_out(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Logits (…, state) without what a given label (…) excludes; labels are NaN where unknown."""
+    if labels is None:
+        return logits
+    excluded = ~np.isnan(labels)[..., None] & (np.arange(logits.shape[-1]) != np.asarray(labels)[..., None])
+    return np.where(excluded, -1e300, logits)
+
+
+def precision_of(quadratic: np.ndarray) -> np.ndarray:
+    """P in xᵀ Q x = −½ xᵀ P x, symmetric: (row, d, d)."""
+    return -(quadratic + np.swapaxes(quadratic, -1, -2))
+
+
+def later_rows(offsets: np.ndarray) -> np.ndarray:
+    """Rows that are not the first of their series."""
+    later = np.ones(int(offsets[-1]), dtype=bool)
+    later[offsets[:-1][np.diff(offsets) > 0]] = False
+    return np.flatnonzero(later)
+
+
+def flat_rows(index: tuple[np.ndarray, ...], sizes: tuple[int, ...]) -> np.ndarray:
+    """Positions (entry,) in an array of these sizes, from whole numbers for each of its axes."""
+    return np.ravel_multi_index(np.broadcast_arrays(*index), sizes).ravel()
+
+
+def second_moment(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """E[x xᵀ] of every row, (row, d, d)."""
+    return covariance + mean[:, :, None] * mean[:, None, :]
+
+
+def cross_moment(one: np.ndarray, two: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """E[x yᵀ] of every pair, (pair, d, e)."""
+    return covariance + one[:, :, None] * two[:, None, :]
+
+
+def at_rows(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Values put at their rows among `count`, zeros elsewhere."""
+    result = np.zeros((count, *values.shape[1:]))
+    result[rows] = values
+    return result
+
+
+def random_shares(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Probabilities along the last axis, unequal on purpose."""
+    values = rng.uniform(0.5, 1.5, shape)
+    return values / values.sum(axis=-1, keepdims=True)
+
+
+def gaussian_given_states(
+    linear: np.ndarray, precision: np.ndarray, given: list[tuple[np.ndarray | None, int]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, second moments and log partitions of a vector in every (state, row).
+
+    linear: (state, row, d). precision: (state, row, d, d). given: for each part of the vector its known values, NaN
+    where unknown, or None, and its width.
+    """
+    states, count, size = linear.shape
+    values = np.full((count, size), np.nan)
+    stop = 0
+    for known, width in given:
+        stop += width
+        if known is not None:
+            values[:, stop - width : stop] = np.reshape(known, (count, width))
+    mean, spread = np.zeros(linear.shape), np.zeros(precision.shape)
+    partition = np.zeros((states, count))
+    patterns, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = np.flatnonzero(np.ravel(which) == number)
+        known, free = np.flatnonzero(pattern), np.flatnonzero(~pattern)
+        p, h = precision[:, rows], linear[:, rows]
+        if known.size:
+            v = np.broadcast_to(values[rows[:, None], known], (states, rows.size, known.size))
+            pull = (p[..., known] @ v[..., None])[..., 0]
+            partition[:, rows] += ((h[..., known] - 0.5 * pull[..., known]) * v).sum(axis=-1)
+            mean[:, rows[:, None], known] = v
+            h = h - pull
+        if free.size:
+            p, h = p[..., free[:, None], free], h[..., free]
+            covariance = inverse(p)
+            centre = (covariance @ h[..., None])[..., 0]
+            volume = free.size * np.log(2 * np.pi) - log_determinant(p)
+            partition[:, rows] += 0.5 * ((h * centre).sum(axis=-1) + volume)
+            mean[:, rows[:, None], free] = centre
+            spread[:, rows[:, None, None], free[:, None], free] = covariance
+    return mean, spread + mean[..., :, None] * mean[..., None, :], partition

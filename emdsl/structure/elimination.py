@@ -1,0 +1,236 @@
+"""The order in which the discrete variables of a network are summed out.
+
+    table of v and its neighbours → Σ over the states of v → a message to the neighbours
+
+Finest plates go first. A variable that meets itself at t and t − 1 is summed out along its chain, together with those
+that run beside it. Facts only: scopes and orders, no formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, Shift, indices_in, substitute
+from emdsl.algebra.symbols import Scope, parent_table
+
+#: Entries of one table over joint states, and joint states of one chain, at the most.
+TABLE_BUDGET, CHAIN_BUDGET = 20_000, 300
+#: What a size counts for that only the data tell.
+UNKNOWN_SIZE = 4
+
+#: A variable at references to its plates.
+Place = tuple[str, tuple[Reference, ...]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A function of the states of some variables, for each of its rows. `source`: which monomial or message it is."""
+
+    source: object
+    rows: tuple[Index, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def variables(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.places)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Variables summed out together: one, or a chain of those that run beside each other.
+
+    `tables` are written in the rows of the step; `neighbours` are what is left, `message` names it. `time`: the index
+    that a chain runs along. `message_rows` has the rows of the message: those that its neighbours still need.
+    """
+
+    variables: tuple[str, ...]
+    rows: tuple[Index, ...]
+    tables: tuple[Table, ...]
+    neighbours: tuple[Place, ...]
+    message: Table
+    time: Index | None = None
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """The steps in their order; `refusal` says why there are none."""
+
+    steps: tuple[Step, ...]
+    refusal: str | None = None
+
+
+def eliminate(
+    variables: Sequence[str], tables: Sequence[Table], scope: Scope, source: IndexSource
+) -> Elimination:
+    """An order that sums all `variables` out of `tables`; a refusal where there is none within the budget."""
+    left, waiting, steps = list(variables), list(tables), list[Step]()
+    while left:
+        found = None
+        for chain in (False, True):
+            candidates = [one for name in left if (one := _step(name, left, waiting, scope, source, chain))]
+            if candidates:
+                found = min(candidates, key=lambda step: (-len(step.rows), _states(step.neighbours, scope)))
+                break
+        if found is None:
+            return Elimination((), f"{' and '.join(f'`{name}`' for name in left)} cannot be summed out one by one")
+        if _states(found.neighbours, scope) * _sizes(found.variables, scope) > TABLE_BUDGET:
+            return Elimination((), f"the table of `{found.variables[0]}` and its neighbours exceeds {TABLE_BUDGET}")
+        steps.append(found)
+        used = {table.source for table in found.tables}
+        waiting = [table for table in waiting if table.source not in used]
+        if found.neighbours:
+            waiting.append(found.message)
+        left = [name for name in left if name not in found.variables]
+    return Elimination(tuple(steps))
+
+
+def _sizes(names: Sequence[str], scope: Scope) -> int:
+    return prod(_size(name, scope) for name in names)
+
+
+def _states(places: Sequence[Place], scope: Scope) -> int:
+    return prod(_size(name, scope) for name, _ in places)
+
+
+def _size(name: str, scope: Scope) -> int:
+    size = scope.symbols[name].categories
+    if isinstance(size, int):
+        return size
+    return int(scope.numbers.get(size, UNKNOWN_SIZE)) if size is not None else 1
+
+
+def _step(
+    name: str, left: Sequence[str], waiting: Sequence[Table], scope: Scope, source: IndexSource, chain: bool
+) -> Step | None:
+    """The step that sums `name` out, if it can be done now."""
+    group = _beside(name, left, waiting) if chain else (name,)
+    if chain and (_sizes(group, scope) > CHAIN_BUDGET or name != group[0]):
+        return None
+    rows = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
+    tables: list[Table] = []
+    neighbours: dict[Place, None] = {}
+    time: Index | None = None
+    for table in waiting:
+        if not table.variables & set(group):
+            continue
+        moved = _in_rows(table, group, rows)
+        if moved is None:
+            return None
+        for place in moved.places:
+            if place[0] not in group:
+                neighbours[place] = None
+            elif place[1] != rows:
+                lagged = _lagged(place[1], rows)
+                if lagged is None or not chain or time not in (None, lagged):
+                    return None
+                time = lagged
+        tables.append(moved)
+    if chain != (time is not None):
+        return None
+    if time is None:
+        message_rows, moved_neighbours = _needed(tuple(neighbours), rows)
+    else:
+        outer = _outside_time(tuple(neighbours), rows, time, scope, source)
+        if outer is None or rows[-1] != time:
+            return None
+        message_rows, moved_neighbours = outer
+    if len({name for name, _ in moved_neighbours}) < len(moved_neighbours):
+        return None
+    label = ("message", group, rows)
+    message = Table(label, message_rows, moved_neighbours)
+    return Step(group, rows, tuple(tables), tuple(neighbours), message, time)
+
+
+def _beside(name: str, left: Sequence[str], waiting: Sequence[Table]) -> tuple[str, ...]:
+    """Variables that have the rows of `name` and meet it there: chains that run beside each other."""
+    group = {name}
+    while True:
+        more = {
+            other
+            for table in waiting
+            if table.variables & group
+            for other, references in table.places
+            if other in left and other not in group and _runs_beside(references, table)
+        }
+        if not more:
+            return tuple(one for one in left if one in group)
+        group |= more
+
+
+def _runs_beside(references: tuple[Reference, ...], table: Table) -> bool:
+    bases = tuple(reference.index if isinstance(reference, Shift) else reference for reference in references)
+    return set(bases) == set(table.rows) and all(isinstance(base, Index) for base in bases)
+
+
+def _in_rows(table: Table, group: Sequence[str], rows: tuple[Index, ...]) -> Table | None:
+    """The table with its rows named as those of the group's variables; None where it has others."""
+    plain = next(
+        (
+            references
+            for name, references in table.places
+            if name in group and all(isinstance(reference, Index) for reference in references)
+        ),
+        None,
+    )
+    if plain is None or len(set(plain)) < len(plain) or set(plain) != set(table.rows) or len(plain) != len(rows):
+        return None
+    renaming: dict[Index, Reference] = dict(zip(plain, rows, strict=True))  # type: ignore[arg-type]
+    places = tuple(
+        (name, tuple(substitute(reference, renaming) for reference in references)) for name, references in table.places
+    )
+    names = {index: image for index, image in renaming.items() if isinstance(image, Index)}
+    return Table(table.source, tuple(names[index] for index in table.rows), places)
+
+
+def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index | None:
+    """The index along which references are those of the rows one step earlier."""
+    shifts = [reference for reference in references if isinstance(reference, Shift)]
+    if len(shifts) != 1 or shifts[0].lag != 1 or len(references) != len(rows):
+        return None
+    same = all(one == row or one == shifts[0] and shifts[0].index == row for one, row in zip(references, rows, strict=True))
+    return shifts[0].index if same else None
+
+
+def _needed(neighbours: tuple[Place, ...], rows: tuple[Index, ...]) -> tuple[tuple[Index, ...], tuple[Place, ...]]:
+    """The rows that the neighbours still need."""
+    used = {i for _, references in neighbours for reference in references for i in indices_in(reference)}
+    return tuple(row for row in rows if row in used), neighbours
+
+
+def _outside_time(
+    neighbours: tuple[Place, ...], rows: tuple[Index, ...], time: Index, scope: Scope, source: IndexSource
+) -> tuple[tuple[Index, ...], tuple[Place, ...]] | None:
+    """Neighbours of a whole chain, which do not change along it, in the rows of the series."""
+    letter = time.letter
+    parents = scope.ragged.get(letter, ())
+    if parents:
+        groups = {
+            Gather(parent_table(letter, parent), (time,)): source.fresh(*_axis_of(parent, scope)) for parent in parents
+        }
+        series: tuple[Index, ...] = (*groups.values(), *(row for row in rows if row != time))
+    else:
+        groups = {}
+        series = tuple(row for row in rows if row != time)
+    moved: list[Place] = []
+    for name, references in neighbours:
+        changed = tuple(_grouped(reference, groups) for reference in references)
+        if any(time in set(indices_in(reference)) for reference in changed):
+            return None
+        moved.append((name, changed))
+    return series, tuple(moved)
+
+
+def _grouped(reference: Reference, groups: Mapping[Gather, Index]) -> Reference:
+    if isinstance(reference, Gather):
+        if reference in groups:
+            return groups[reference]
+        return replace(reference, references=tuple(_grouped(inner, groups) for inner in reference.references))
+    return reference
+
+
+def _axis_of(letter: str, scope: Scope) -> tuple[str | int, str]:
+    return next(axis for symbol in scope.symbols.values() for axis in symbol.plates if axis[1] == letter)
+
+
