@@ -74,8 +74,8 @@ class FiniteInference:
             self.joints.append(joint)
             assert joint.message is not None
             if not step.neighbours:
-                rows = step.message.rows
-                weights = self.row_weights(step.variables[0], rows)
+                rows = step.sent_rows
+                weights = self.row_weights(step.variables[0], rows) + self._group_weights(step)
                 operands = (Operand(joint.message, joint.message.axes), *weights)
                 if step.variables[0] in self.counts:
                     operands += (Operand(self.counts[step.variables[0]], rows),)
@@ -90,6 +90,31 @@ class FiniteInference:
             for row in rows
             if row.letter in letters and row not in kept
         )
+
+    def _group_weights(self, step: Step) -> tuple[Operand, ...]:
+        """The weights of the groups of a ragged plate whose rows stand alone."""
+        if step.time is not None:
+            return ()
+        letters = self.weights.get(f"groups of {step.variables[0]}", ())
+        return tuple(
+            self.moments.plain(
+                self.moments.data_operand(Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),)))
+            )
+            for row in step.rows
+            for letter in letters
+            if letter in self.scope.ragged.get(row.letter, ())
+        )
+
+    def marginal(self, name: str) -> Named | None:
+        """The probabilities of one variable, with the axes (row…, state)."""
+        joint = next((joint for joint in self.joints if name in joint.step.variables), None)
+        if joint is None or joint.array is None:
+            return None
+        axes = (*joint.step.rows, joint.states[name, joint.step.rows])
+        if joint.array.axes == axes:
+            return joint.array
+        value = Contraction(1.0, (Operand(joint.array, joint.array.axes),), axes)
+        return self.body.define(_fresh(self.body, f"marginal {name}"), value, axes)
 
     def _summed_states(self, step: Step) -> dict[Place, Index]:
         places: dict[Place, Index] = {}
@@ -132,10 +157,9 @@ class FiniteInference:
             return
         table = step.message
         states = outer
-        if len(table.places) == 1:
-            ((name, references),) = table.places
-            symbol = self.scope.symbols[name]
-            targets = tuple(self.source.fresh(size, letter) for size, letter in symbol.plates)
+        if len(step.outer) == 1:
+            ((name, references),) = step.outer
+            targets = table.rows
             state = self.source.copy_of(outer[0])
             gathers = [reference for reference in references if isinstance(reference, Gather)]
             entries = tuple(dict.fromkeys(i for reference in gathers for i in indices_in(reference)))
@@ -162,8 +186,7 @@ class FiniteInference:
                 value = with_axes(value, (*targets, state))
             label = _fresh(self.body, f"message of {step.variables[0]} to {name}")
             array = self.body.define(label, value, (*targets, state))
-            moved = Table(table.source, targets, ((name, targets),))
-            self.stored[table.source] = Stored(array, moved, (state,))
+            self.stored[table.source] = Stored(array, table, (state,))
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
@@ -211,7 +234,7 @@ class FiniteInference:
         hard = ", hard=True" if self.hard else ""
         call = f"chain_forward({flat_e}, {flat_t}, {offsets}{hard}, by_row={bool(varying)})"
         messages, evidence_name = self.body.several((f"messages of {name}", f"log likelihoods of series of {name}"), call)
-        series = step.message.rows
+        series = step.sent_rows
         sizes = [self.moments.length(index.size) for index in (*outer, *series)]
         log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
         if not sizes:
@@ -261,8 +284,8 @@ class FiniteInference:
         else:
             marginal = consumer.array
         own = [joint.states[place] for place in joint.step.neighbours]
-        if len(table.places) == 1:
-            references: tuple[Reference, ...] = table.places[0][1]
+        if len(joint.step.outer) == 1:
+            references: tuple[Reference, ...] = joint.step.outer[0][1]
         else:
             references = table.rows
         return (self.moments.plain(Operand(marginal, (*references, *own))),)
@@ -284,7 +307,7 @@ class FiniteInference:
 
     def _chain_backward(self, joint: Joint) -> None:
         step = joint.step
-        rows, series = step.rows, step.message.rows
+        rows, series = step.rows, step.sent_rows
         assert joint.previous is not None
         own = tuple(joint.states[name, rows] for name in step.variables)
         outer = tuple(joint.states[place] for place in step.neighbours)
@@ -340,7 +363,7 @@ class FiniteInference:
         assert step.time is not None
         parents = self.scope.ragged.get(step.time.letter, ())
         result: dict[Index, Reference] = {}
-        for position, row in enumerate(step.message.rows):
+        for position, row in enumerate(step.sent_rows):
             if position < len(parents):
                 result[row] = Gather(parent_table(step.time.letter, parents[position]), (step.time,))
             else:

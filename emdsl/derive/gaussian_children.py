@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from emdsl.algebra.indices import Index, Reference
+from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
@@ -16,16 +16,10 @@ from emdsl.derive.discrete import FiniteInference, Stored
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.network_terms import BlockTerms
-from emdsl.errors import CompilerBug
-from emdsl.structure.elimination import Place, Table
+from emdsl.derive.network_terms import CHILDREN, BlockTerms
 
 if TYPE_CHECKING:
     from emdsl.derive.setting import Setting
-
-#: Stands as the source of the table that the children give to their parent.
-CHILDREN = "children"
-
 
 class GaussianChildren:
     """Writes the normal laws of the children of one block, before and after its states are inferred."""
@@ -44,8 +38,11 @@ class GaussianChildren:
         if not self.children:
             return
         self.plates = self.scope.symbols[self.children[0]].plates
-        self.rows = tuple(moments.source.fresh(size, letter) for size, letter in self.plates)
-        self.place, self.state = self._parent()
+        assert one.children is not None
+        self.table = one.children
+        self.rows = self.table.rows
+        (self.place,) = self.table.places
+        self.state = moments.source.fresh(self.scope.symbols[self.place[0]].categories or 1, "k")
         self.spans: dict[str, tuple[str, str]] = {}
         position = "0"
         for name in self.children:
@@ -57,23 +54,6 @@ class GaussianChildren:
 
     def _event(self, name: str) -> list[str]:
         return [self.moments.length(size) for size, _ in self.scope.symbols[name].event]
-
-    def _parent(self) -> tuple[Place, Index]:
-        """The discrete variable that the children depend on, at references in their rows."""
-        for monomial in self.monomials:
-            for item in monomial.atoms:
-                if item.statistic == HOT:
-                    symbol = self.scope.symbols[item.variable]
-                    assert symbol.categories is not None
-                    references = self._in_rows(monomial, item.references[: len(symbol.plates)])
-                    return (item.variable, references), self.moments.source.fresh(symbol.categories, "k")
-        raise CompilerBug("children without a parent")
-
-    def _in_rows(self, monomial: Monomial, references: Sequence[Reference]) -> tuple[Reference, ...]:
-        from emdsl.algebra.indices import substitute
-
-        names: dict[Index, Reference] = dict(zip(self._own_rows(monomial), self.rows, strict=True))
-        return tuple(substitute(reference, names) for reference in references)
 
     def _own_rows(self, monomial: Monomial) -> tuple[Index, ...]:
         """The rows of the real atoms of a monomial."""
@@ -105,7 +85,7 @@ class GaussianChildren:
         axes = (self.state, *self.rows)
         shaped = f"{partition}.reshape({shape})" if len(self.rows) > 1 else partition
         array = self.body.define(f"table of {label}", shaped, axes)
-        return Stored(array, Table(CHILDREN, self.rows, (self.place,)), (self.state,))
+        return Stored(array, self.table, (self.state,))
 
     def _known(self) -> str:
         parts = []
@@ -156,14 +136,12 @@ class GaussianChildren:
         table = next(t for t in joint.step.tables if t.source == CHILDREN)
         assert joint.array is not None
         states = joint.states[table.places[0]]
-        rows = dict(zip(table.rows, self.rows, strict=True))
         wanted = (states, *table.rows)
         probability = Operand(joint.array, joint.array.axes)
         label = " ".join(self.children)
         shares = self.body.define(
             f"shares of {label}", Contraction(1.0, (probability,), wanted), (self.state, *self.rows)
         )
-        del rows
         length = self.moments.length
         sizes = [length(self.state.size), *(length(row.size) for row in self.rows)]
         for number, monomial in enumerate(self.monomials):

@@ -61,6 +61,7 @@ class _Writer:
         self.kept: list[str] = []
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
+        self.finite: list[FiniteInference] = []
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
@@ -177,6 +178,7 @@ class _Writer:
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)
+        self.finite.append(finite)
         self.partitions.append(finite.forward())
         discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
         finite.backward(discrete)
@@ -306,7 +308,9 @@ class _Writer:
     def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
         names = self.setting.names
-        for monomial, _ in one.monomials.listed():
+        for monomial, occurrences in one.monomials.listed():
+            if not any(occurrence.rest.variables() & set(self.terms.network.variables) for occurrence in occurrences):
+                continue
             text = " ".join(monomial.variables)
             identifier = names.of(self._fresh_name(f"q {text}"))
             sizes = [self.moments.length(axis.size) for axis in monomial.all_axes]
@@ -430,7 +434,9 @@ class _Writer:
         if symbol.categories is not None:
             item = Atom(name, HOT, (*plates, self.moments.source.fresh(symbol.categories, "k")))
             found = self._found([item], one)
-            return [f'"{name}": {{"probabilities": {found}}}'] if found else []
+            if found is None:
+                found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
+            return [f'"{name}": {{"probabilities": {found}}}']
         single = self._found([Atom(name, IDENTITY, axes)], one)
         if single is None:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
@@ -20,6 +20,9 @@ from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pa
 
 Terms = Sequence[tuple[Factor, Term]]
 
+#: Stands as the source of the table that real variables give to their parent.
+CHILDREN = "children"
+
 
 @dataclass(frozen=True)
 class BlockTerms:
@@ -32,6 +35,8 @@ class BlockTerms:
     monomials: Monomials
     elimination: Elimination
     multiplicity: tuple[tuple[Term, tuple[Reference, ...]], ...] = ()
+    children: Table | None = None
+    """The log partition of real variables given the states of their row, as a table for their parent."""
 
 
 @dataclass(frozen=True)
@@ -239,10 +244,29 @@ class NetworkCollector:
         monomials = self._monomials(block, terms)
         elimination = Elimination(())
         if block.kind == "finite":
-            elimination = self._elimination(block, monomials)
+            children = self._children(block, monomials)
+            elimination = self._elimination(block, monomials, children)
             if elimination.refusal is not None:
                 raise not_compiled(elimination.refusal, self.spans.get(block.variables[0]))
+            return BlockTerms(block, monomials, elimination, children=children)
         return BlockTerms(block, monomials, elimination)
+
+    def _children(self, block: NetworkBlock, monomials: Monomials) -> Table | None:
+        """The scope of what the real variables of a row tell their parent."""
+        for monomial, _ in monomials.listed():
+            gates = [item for item in monomial.atoms if item.statistic == HOT]
+            reals = [item for item in monomial.atoms if item.variable in block.children]
+            if not gates or not reals:
+                continue
+            plates = self.scope.symbols[reals[0].variable].plates
+            rows = tuple(self.source.fresh(size, letter) for size, letter in plates)
+            names: dict[Index, Reference] = {
+                own: row for own, row in zip(reals[0].references, rows, strict=False) if isinstance(own, Index)
+            }
+            count = len(self.scope.symbols[gates[0].variable].plates)
+            places = tuple(substitute(reference, names) for reference in gates[0].references[:count])
+            return Table(CHILDREN, rows, ((gates[0].variable, places),))
+        return None
 
     def _choices(self, block: NetworkBlock) -> BlockTerms:
         """The choice among the products of a sum: its natural parameters are their logarithms, counted by the data."""
@@ -269,8 +293,8 @@ class NetworkCollector:
             raise not_compiled(f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span)
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
-    def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
-        tables = []
+    def _elimination(self, block: NetworkBlock, monomials: Monomials, children: Table | None = None) -> Elimination:
+        tables = [] if children is None else [children]
         for monomial, _ in monomials.listed():
             if any(name in block.children for name in monomial.variables):
                 continue

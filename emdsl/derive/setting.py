@@ -126,12 +126,15 @@ class Setting:
 
     def weighted_plates(self, block: NetworkBlock) -> dict[str, tuple[str, ...]]:
         """For each variable of a block, those of its plates whose rows may have weights."""
-        symbols = self.scope.symbols
-        return {
-            name: tuple(letter for _, letter in symbols[name].plates if letter in self.weighted)
-            for name in block.all
-            if not name.startswith("split ")
-        }
+        symbols, found = self.scope.symbols, {}
+        for name in block.all:
+            if name.startswith("split "):
+                continue
+            letters = [letter for _, letter in symbols[name].plates]
+            found[name] = tuple(letter for letter in letters if letter in self.weighted)
+            parents = [parent for letter in letters for parent in self.scope.ragged.get(letter, ())]
+            found[f"groups of {name}"] = tuple(parent for parent in parents if parent in self.weighted)
+        return found
 
     def later_mask(self, time: Index, moments: FieldMoments) -> Operand:
         """1 for rows that are not the first of their series."""

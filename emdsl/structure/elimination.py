@@ -41,14 +41,17 @@ class Table:
 class Step:
     """Variables summed out together: one, or a chain of those that run beside each other.
 
-    `tables` are written in the rows of the step; `neighbours` are what is left, `message` names it. `time`: the index
-    that a chain runs along. `message_rows` has the rows of the message: those that its neighbours still need.
+    `tables` are written in the rows of the step, `neighbours` are what is left. `sent_rows`: the rows at which that is
+    known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it; one with a
+    single receiver is in the receiver's rows. `time`: the index that a chain runs along.
     """
 
     variables: tuple[str, ...]
     rows: tuple[Index, ...]
     tables: tuple[Table, ...]
     neighbours: tuple[Place, ...]
+    sent_rows: tuple[Index, ...]
+    outer: tuple[Place, ...]
     message: Table
     time: Index | None = None
 
@@ -130,17 +133,27 @@ def _step(
     if chain != (time is not None):
         return None
     if time is None:
-        message_rows, moved_neighbours = _needed(tuple(neighbours), rows)
+        sent_rows, outer_places = rows, tuple(neighbours)
     else:
         outer = _outside_time(tuple(neighbours), rows, time, scope, source)
         if outer is None or rows[-1] != time:
             return None
-        message_rows, moved_neighbours = outer
-    if len({name for name, _ in moved_neighbours}) < len(moved_neighbours):
+        sent_rows, outer_places = outer
+    if len({name for name, _ in outer_places}) < len(outer_places):
         return None
-    label = ("message", group, rows)
-    message = Table(label, message_rows, moved_neighbours)
-    return Step(group, rows, tuple(tables), tuple(neighbours), message, time)
+    message = _message(("message", group, rows), sent_rows, outer_places, scope, source)
+    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, time)
+
+
+def _message(
+    label: object, rows: tuple[Index, ...], outer: tuple[Place, ...], scope: Scope, source: IndexSource
+) -> Table:
+    if len(outer) == 1:
+        ((name, _),) = outer
+        own = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
+        return Table(label, own, ((name, own),))
+    used = {i for _, references in outer for reference in references for i in indices_in(reference)}
+    return Table(label, tuple(row for row in rows if row in used), outer)
 
 
 def _beside(name: str, left: Sequence[str], waiting: Sequence[Table]) -> tuple[str, ...]:
@@ -191,12 +204,6 @@ def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index
         return None
     same = all(one == row or one == shifts[0] and shifts[0].index == row for one, row in zip(references, rows, strict=True))
     return shifts[0].index if same else None
-
-
-def _needed(neighbours: tuple[Place, ...], rows: tuple[Index, ...]) -> tuple[tuple[Index, ...], tuple[Place, ...]]:
-    """The rows that the neighbours still need."""
-    used = {i for _, references in neighbours for reference in references for i in indices_in(reference)}
-    return tuple(row for row in rows if row in used), neighbours
 
 
 def _outside_time(

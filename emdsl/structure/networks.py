@@ -181,7 +181,7 @@ def _is_child(
         for gate in gates:
             meets = True
             needed = {i for reference in plate_references(gate, symbols) for i in indices_in(reference)}  # type: ignore[arg-type]
-            if len(plain) < len(row) or not needed <= plain:
+            if len(plain) < len(row) or needed != plain:
                 return False
     return meets
 

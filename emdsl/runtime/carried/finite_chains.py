@@ -121,9 +121,10 @@ class ChainPart:
         self.delicate = space == "scaled" and (zeros or smallest < -69.0)
         self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
         # What underflows must stay negligible beside what the next transition brings into each state.
-        self.limit = self.scale * np.exp(0.0 if zeros else max(-716.0 - smallest, -300.0))
+        self.limit = self.scale * np.exp(0.0 if zeros else min(max(-716.0 - smallest, -300.0), 0.0))
         self.floor = np.exp(min(-690.0 - smallest, 0.0))
         self.sound = space == "scaled" and not zeros and smallest > -350.0  # whatever the evidence
+        self.few = self.states <= (32 if self.sound else 10)  # a start from each is cheaper than a step at a time
         if not by_row:
             top = transition.max(axis=(1, 2), keepdims=True)
             self.top, self.matrix = top[:, :, 0], np.exp(transition - top)
@@ -136,13 +137,13 @@ class ChainPart:
         self.cut(self.lag)
         before = self.warm_up()
         ends, total = self.sweep_forward(before)
-        for way in ("ends", "transfer", "uncut"):
+        for way in ("guess", "end", "transfer"):
             reached = ends[..., self.previous]
-            if self.agree(before, reached):
+            if self.lost.any() or self.agree(before, reached, 1e-11 if way == "transfer" else 1e-13):
                 break
-            if way == "ends" and forgets:
+            if way == "guess" and forgets:
                 before = reached
-            elif way != "uncut" and self.states <= (32 if self.sound else 10):
+            elif way != "transfer" and self.few:
                 before = self.transfer(ends)
             else:
                 self.cut(0)
@@ -163,9 +164,9 @@ class ChainPart:
         """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""
         lengths = self.stops - self.starts
         longest = int(lengths.max())
-        if 2 * self.block(32) > longest:
+        if 2 * self.block(32) > longest or lengths.sum() * self.batch * self.states > 4000 * longest:
             return 0, True
-        span, tries, kinds = min(2048, longest // 4), 16, min(self.states, 8)
+        span, tries, kinds = min(512 if self.few else 2048, longest // 4), 16, min(self.states, 8)
         owner = np.resize(np.flatnonzero(lengths >= longest // 2), tries)
         firsts = self.starts[owner] + ((lengths[owner] - span) * (np.arange(tries) / tries)).astype(int)
         message = self.single_states(tries)[..., : kinds * tries]
@@ -234,11 +235,11 @@ class ChainPart:
         """Evidence of these rows, (batch or 1, state, row), and the logarithm of what it was divided by."""
         values = self.evidence[:, rows].swapaxes(1, 2)
         out = np.empty(values.shape) if out is None else out
-        if space != "scaled":
-            return np.maximum(values, -1e300, out=out), np.zeros((1, out.shape[2]))
-        out[...] = values
-        top = out.max(axis=1) - self.lift
+        np.maximum(values, -1e300, out=out)
+        top = out.max(axis=1) - (self.lift if space == "scaled" else 0.0)
         out -= top[:, None]
+        if space != "scaled":
+            return out, top
         under = (out < -700.0) & (out > -1e290) if self.zeros else None
         np.exp(out, out=out)
         if under is not None:
@@ -317,12 +318,12 @@ class ChainPart:
         weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
         return weight / weight.sum(axis=1)[:, None]
 
-    def agree(self, one: np.ndarray, two: np.ndarray) -> bool:
+    def agree(self, one: np.ndarray, two: np.ndarray, tolerance: float = 1e-13) -> bool:
         """Each entry to rounding, however small: later evidence may favour it by any factor."""
         if self.space == "scaled":
             least = 0.0 if self.zeros else self.scale * np.exp(self.smallest - 32.0)
-            return bool(np.all(np.abs(one - two) <= 1e-13 * np.abs(two) + least))
-        return bool(np.all(np.abs(one - two) <= 1e-12 + 1e-15 * np.abs(two)))
+            return bool(np.all(np.abs(one - two) <= tolerance * np.abs(two) + least))
+        return bool(np.all(np.abs(one - two) <= tolerance * (10.0 + 0.1 * np.abs(two))))
 
     def advance_tiled(self, message: np.ndarray, rows: np.ndarray, space: str) -> tuple[np.ndarray, np.ndarray]:
         """One step of several messages in each lane, (batch, state, start · lane), into these rows."""
@@ -398,7 +399,7 @@ class ChainPart:
                 final[..., :n] = message.reshape(shape)
         if space == "scaled":
             final = np.log(np.maximum(final, 1e-300))
-        final += total[:, None]
+        final += (total - total.max(axis=1)[:, None])[:, None]
         add = np.maximum.reduce if space == "max" else np.logaddexp.reduce
         after = np.log(np.maximum(ends, 1e-300)) if scaled else ends.copy()
         before = np.empty((self.batch, states, len(firsts)))

@@ -13,12 +13,13 @@ def inverse_halves(matrix: np.ndarray) -> np.ndarray:
     n, d = matrix.shape[:2]
     if d > 8 or (n < 16 and d > 1):
         return np.linalg.inv(np.linalg.cholesky(matrix))
-    return np.moveaxis(inverse_halves_last(np.moveaxis(matrix, 0, 2)), 2, 0)
+    return np.moveaxis(inverse_halves_last(np.ascontiguousarray(np.moveaxis(matrix, 0, 2))), 2, 0)
 
 
 def inverse_halves_last(matrix: np.ndarray) -> np.ndarray:
     """As `inverse_halves` for (entry, entry, row): arithmetic on whole rows where the matrices are small."""
     d = len(matrix)
+    matrix = np.ascontiguousarray(matrix) if 5 < d <= 8 else matrix
     if d > 8:
         return np.moveaxis(np.linalg.inv(np.linalg.cholesky(np.moveaxis(matrix, 2, 0))), 0, 2)
     lower, result = np.zeros(matrix.shape), np.zeros(matrix.shape)
@@ -32,12 +33,12 @@ def inverse_halves_last(matrix: np.ndarray) -> np.ndarray:
     for j in range(d):
         for i in range(j + 1, d):
             result[i, j] = -np.einsum("kn,kn->n", lower[i, j:i], result[j:i, j]) * result[i, i]
-    return result
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(result, 2, 0)), 0, 2) if d > 5 else result
 
 
 def products_last(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Products of matrices (entry, entry, row) row by row; large ones lie in memory by rows."""
-    if max(one.shape[:2]) <= 8:
+    """Products of matrices (entry, entry, row) row by row; those above 5 by 5 lie in memory by rows."""
+    if max(one.shape[:2]) <= 5:
         return np.einsum("ijn,jkn->ikn", one, two)
     return np.moveaxis(np.moveaxis(one, 2, 0) @ np.moveaxis(two, 2, 0), 0, 2)
 
@@ -53,7 +54,7 @@ def chain_moments(
     found = steady_chain(diagonal, lower, starts, sides)
     if found is None:
         moved = (np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides))
-        found = reduced_chain(*(part if len(part) > 8 else np.ascontiguousarray(part) for part in moved))
+        found = reduced_chain(*(part if len(part) > 5 else np.ascontiguousarray(part) for part in moved))
         solution, spread, lag = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in found[:3])
     else:
         solution, spread, lag = found[:3]
@@ -140,7 +141,7 @@ def steady_chain(
     halves, gains, at = forward
     solution, quadratic = steady_means(halves, gains, at, sides.reshape(count, length, d, -1))
     spread, lag = np.empty((count, length, d, d)), np.empty((count, length, d, d))
-    for first, last in stretches(backward[2]):
+    for first, last in equal_stretches(backward[2]):
         spread[:, first:last] = backward[0][backward[2][first]]
         lag[:, first:last] = backward[1][backward[2][first]]
     log_halves = np.log(np.diagonal(halves, axis1=1, axis2=2)).sum(axis=1)
@@ -148,7 +149,7 @@ def steady_chain(
     return solution.reshape(sides.shape), spread.reshape(n, d, d), lag.reshape(n, d, d), quadratic, total
 
 
-def stretches(at: np.ndarray) -> list[tuple[int, int]]:
+def equal_stretches(at: np.ndarray) -> list[tuple[int, int]]:
     """First and one past the last position of each stretch of equal numbers."""
     edges = [0, *(np.flatnonzero(at[1:] != at[:-1]) + 1).tolist(), len(at)]
     return [(edges[k], edges[k + 1]) for k in range(len(edges) - 1)]
@@ -218,17 +219,17 @@ def steady_means(halves: np.ndarray, gains: np.ndarray, at: np.ndarray, sides: n
     count, length, d, width = sides.shape
     work = np.ascontiguousarray(np.moveaxis(sides, 3, 1)).reshape(count * width, length, d)
     work = work.copy() if np.shares_memory(work, sides) else work
-    for first, last in stretches(at):
+    for first, last in equal_stretches(at):
         before = work[:, first - 1] if first else np.zeros((count * width, d))
         work[:, first:last] = linear_recurrence(-gains[at[first]].T, work[:, first:last], before)
     quadratic = 0.0
-    for first, last in stretches(at):
+    for first, last in equal_stretches(at):
         half = halves[at[first]]
         white = work[:, first:last] @ half.T
         quadratic += float((white[::width] ** 2).sum())
         work[:, first:last] = white @ half
     # Row t goes with the gain of row t + 1; the last row has none.
-    for first, last in reversed(stretches(at[1:])):
+    for first, last in reversed(equal_stretches(at[1:])):
         part = work[:, first:last][:, ::-1]
         work[:, first:last] = linear_recurrence(-gains[at[last]], part, work[:, last])[:, ::-1]
     return np.moveaxis(work.reshape(count, width, length, d), 1, 3), quadratic

@@ -23,56 +23,60 @@ def eliminated_rows(v: int, linear: list[np.ndarray], diagonal: list[np.ndarray]
     from the coupling of xₖ with xₗ; its covariances at these same places give those of x.
     """
     n, d = linear[v].shape
-    around = incident(v, links)
+    around = incident_links(v, links)
     half = inverse_halves(diagonal[v])
     back = turned_blocks(half)
-    white = products(half, linear[v][:, :, None])
+    white = block_products(half, linear[v][:, :, None])
     log_partition = rows_log_partition(half, white[:, :, 0])
-    arms = [products(chosen(half, rows), blocks) for _, rows, _, _, blocks in around]
+    arms = [block_products(chosen_blocks(half, rows), blocks) for _, rows, _, _, blocks in around]
     rest_linear, rest_diagonal = list(linear), list(diagonal)
     rest_linear[v], rest_diagonal[v] = np.zeros((0, d)), np.zeros((0, d, d))
     for (_, rows, w, others, _), arm in zip(around, arms, strict=True):
         size, turned = len(linear[w]), turned_blocks(arm)
-        rest_linear[w] = rest_linear[w] - scattered(products(turned, white[rows])[:, :, 0], others, size)
-        square = products(turned, arm)
+        rest_linear[w] = rest_linear[w] - scattered_blocks(block_products(turned, white[rows])[:, :, 0], others, size)
+        square = block_products(turned, arm)
         square = np.broadcast_to(square, (len(rows), *square.shape[1:]))
-        rest_diagonal[w] = rest_diagonal[w] - scattered(square, others, size)
+        rest_diagonal[w] = rest_diagonal[w] - scattered_blocks(square, others, size)
     rest = [link for link in links if v not in link[:2]]
     kept, meetings = len(rest), []
     for k, (_, rows, w, others, _) in enumerate(around):
         for m, (_, more, z, those, _) in enumerate(around[k:], k):
-            i, j = joined(rows, more, n)
+            i, j = joined_rows(rows, more, n)
             if k == m:
                 i, j = i[i < j], j[i < j]
             if len(i):
-                block = -products(turned_blocks(chosen(arms[k], i)), chosen(arms[m], j))
+                block = -block_products(turned_blocks(chosen_blocks(arms[k], i)), chosen_blocks(arms[m], j))
                 rest.append((w, z, others[i], those[j], block))
                 meetings.append((k, m, i, j))
 
     def finish(moments: Moments) -> Moments:
         means, spreads, found, rest_partition = moments
-        covered = [-products(arm, spreads[w][others]) for (_, _, w, others, _), arm in zip(around, arms, strict=True)]
+        covered = [
+            -block_products(arm, spreads[w][others]) for (_, _, w, others, _), arm in zip(around, arms, strict=True)
+        ]
         for (k, m, i, j), cross in zip(meetings, found[kept:], strict=True):
             size, other = len(around[m][1]), len(around[k][1])
-            covered[m] = covered[m] - scattered(products(chosen(arms[k], i), cross), j, size)
-            covered[k] = covered[k] - scattered(products(chosen(arms[m], j), turned_blocks(cross)), i, other)
+            covered[m] = covered[m] - scattered_blocks(block_products(chosen_blocks(arms[k], i), cross), j, size)
+            covered[k] = covered[k] - scattered_blocks(
+                block_products(chosen_blocks(arms[m], j), turned_blocks(cross)), i, other
+            )
         centre, inner = white, np.broadcast_to(np.eye(d), (n, d, d))
         kept_crosses, crosses = iter(found[:kept]), []
         for (_, rows, w, others, _), arm, cover in zip(around, arms, covered, strict=True):
-            centre = centre - scattered(products(arm, means[w][others][:, :, None]), rows, n)
-            inner = inner - scattered(products(cover, turned_blocks(arm)), rows, n)
+            centre = centre - scattered_blocks(block_products(arm, means[w][others][:, :, None]), rows, n)
+            inner = inner - scattered_blocks(block_products(cover, turned_blocks(arm)), rows, n)
         numbers = [number for number, *_ in around]
         for number, (a, _, _, _, _) in enumerate(links):
             if number in numbers:
                 k = numbers.index(number)
-                cross = products(chosen(back, around[k][1]), covered[k])
+                cross = block_products(chosen_blocks(back, around[k][1]), covered[k])
                 crosses.append(cross if a == v else turned_blocks(cross))
             elif a == v:  # with itself: no pairs
                 crosses.append(np.zeros((0, d, d)))
             else:
                 crosses.append(next(kept_crosses))
-        means[v] = products(back, centre)[:, :, 0]
-        spreads[v] = products(products(back, inner), half)
+        means[v] = block_products(back, centre)[:, :, 0]
+        spreads[v] = block_products(block_products(back, inner), half)
         return means, spreads, crosses, log_partition + rest_partition
 
     return rest_linear, rest_diagonal, rest, finish
@@ -130,7 +134,7 @@ def eliminated_part(
         for x, y, which, mine, theirs, block in cases:
             rows = number[mine[which]] if x in (v, last) else mine[which]
             others = number[theirs[which]] if y in (v, last) else theirs[which]
-            parts.append((x, y, rows, others, chosen(block, np.flatnonzero(which))))
+            parts.append((x, y, rows, others, chosen_blocks(block, np.flatnonzero(which))))
         places.append([case[2] for case in cases])
     part_linear = [*linear, linear[v][inside]]
     part_linear[v] = linear[v][~inside]
@@ -181,9 +185,9 @@ def eliminated_chain(
         if v in place and w in place:
             inside.append(number)
             for step, (late, row, column) in {-1: (two, w, v), 0: (two, w, v), 1: (one, v, w)}.items():
-                where = span(np.flatnonzero(one - two == step))
-                at = span(late[where])
-                block = chosen(blocks, where)
+                where = row_span(np.flatnonzero(one - two == step))
+                at = row_span(late[where])
+                block = chosen_blocks(blocks, where)
                 if step == 0:
                     whole[at, place[v], place[w]] += block
                     whole[at, place[w], place[v]] += turned_blocks(block)
@@ -228,12 +232,12 @@ def eliminated_chain(
         for k, (w, (of, row)) in enumerate(touched.items()):
             size, at = len(linear[w]), columns[w][1]
             mine = at[:, :, None] - 1
-            root_linear[w] = root_linear[w] - scattered(loss[of[:, None], mine[:, :, 0], 0], row, size)
+            root_linear[w] = root_linear[w] - scattered_blocks(loss[of[:, None], mine[:, :, 0], 0], row, size)
             square = loss[of[:, None, None], mine, at[:, None, :]]
-            root_diagonal[w] = root_diagonal[w] - scattered(square, row, size)
+            root_diagonal[w] = root_diagonal[w] - scattered_blocks(square, row, size)
             for z in list(touched)[k:]:
                 those, other = touched[z]
-                i, j = joined(of, those, count)
+                i, j = joined_rows(of, those, count)
                 if w == z:
                     i, j = i[i < j], j[i < j]
                 theirs = columns[z][1][:, None, :]
@@ -258,11 +262,11 @@ def eliminated_chain(
                 mean = mean - (flat @ centre[0]).reshape(n, d)
                 covered = (flat @ local[0]).reshape(arms.shape)
             else:
-                mean = mean - products(arms, centre[series][:, :, None])[:, :, 0]
-                covered = products(arms, local[series])
-            spread += products(covered, turned_blocks(arms))
+                mean = mean - block_products(arms, centre[series][:, :, None])[:, :, 0]
+                covered = block_products(arms, local[series])
+            spread += block_products(covered, turned_blocks(arms))
             late = np.flatnonzero(linked)
-            lag[span(late)] += products(covered[span(late)], turned_blocks(arms[span(late - 1)]))
+            lag[row_span(late)] += block_products(covered[row_span(late)], turned_blocks(arms[row_span(late - 1)]))
         crosses, kept_crosses, spot = [], iter(found[:kept]), iter(spots)
         for number, (v, w, one, two, _) in enumerate(links):
             if number in inside:
@@ -272,7 +276,7 @@ def eliminated_chain(
                     if len(where):
                         source, late = (spread, one) if step == 0 else (lag, two if step < 0 else one)
                         row, column = (place[v], place[w]) if step >= 0 else (place[w], place[v])
-                        block = source[span(late[where]), row, column]
+                        block = source[row_span(late[where]), row, column]
                         block = block if step >= 0 else turned_blocks(block)
                         if len(where) == len(one):
                             cross = block
@@ -338,27 +342,32 @@ def rooted_system(
     log_partition, around = 0.0, []
     if v is not None:
         n, d = linear[v].shape
-        around = incident(v, links)
+        around = incident_links(v, links)
         half = inverse_halves(diagonal[v])
         back = turned_blocks(half)
-        white = products(half, linear[v][:, :, None])
+        white = block_products(half, linear[v][:, :, None])
         log_partition = rows_log_partition(half, white[:, :, 0])
-        arms = [products(chosen(half, rows), blocks) for _, rows, _, _, blocks in around]
+        arms = [block_products(chosen_blocks(half, rows), blocks) for _, rows, _, _, blocks in around]
         own = np.arange(n * d).reshape(n, d)
         mine = [own[rows][:, :, None] for _, rows, _, _, _ in around]
         theirs = [entries[w][others][:, None, :] for _, _, w, others, _ in around]
         arm = sparse_matrix(arms, mine, theirs, (n * d, size))
         pull = pull - arm.T @ np.ravel(white)
-        if size <= 4000 and float(np.diff(arm.indptr).astype(float) @ np.diff(arm.indptr)) > n * d * size**2 / 200:
+        if (
+            n * d * size <= 10**8
+            and size <= 4000
+            and float(np.diff(arm.indptr).astype(float) @ np.diff(arm.indptr)) > n * d * size**2 / 200
+        ):
             filled = arm.toarray()
             root = root.toarray() - filled.T @ filled
         else:
             root = root - arm.T @ arm
-    if size <= 4000:
-        half_root = np.linalg.inv(np.linalg.cholesky(root if isinstance(root, np.ndarray) else root.toarray()))
-        inverse_root = half_root.T @ half_root
-        mean = half_root.T @ (half_root @ pull)
-        log_partition += float(np.log(np.diagonal(half_root)).sum())
+    # A dense factor unless the root is large and truly sparse.
+    dense = isinstance(root, np.ndarray) or size <= 4000 or (size <= 10000 and root.nnz > 20 * size)
+    if dense:
+        root = root if isinstance(root, np.ndarray) else root.toarray()
+        mean, inverse_root, log_half = dense_moments(root, pull)
+        log_partition += log_half
         step = max(size, 1)
     else:
         factor = sparse.linalg.splu(
@@ -377,7 +386,7 @@ def rooted_system(
     numbers = [number for number, *_ in around]
     for first in range(0, size, step):
         last = min(first + step, size)
-        if size <= 4000:
+        if dense:
             block = inverse_root
         else:
             unit = np.zeros((size, last - first))
@@ -398,11 +407,31 @@ def rooted_system(
         white = white - (arm @ mean).reshape(n, d, 1)
         for number, rows, _, _, _ in around:
             cover = crosses[number] if links[number][0] == v else turned_blocks(crosses[number])
-            inner = inner + scattered(products(cover, turned_blocks(arms[numbers.index(number)])), rows, n)
-            cover[:] = -products(chosen(back, rows), cover)
-        means[v] = products(back, white)[:, :, 0]
-        spreads[v] = products(products(back, inner), half)
+            inner = inner + scattered_blocks(block_products(cover, turned_blocks(arms[numbers.index(number)])), rows, n)
+            cover[:] = -block_products(chosen_blocks(back, rows), cover)
+        means[v] = block_products(back, white)[:, :, 0]
+        spreads[v] = block_products(block_products(back, inner), half)
     return means, spreads, crosses, log_partition
+
+
+def dense_moments(precision: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """precision⁻¹ pull, precision⁻¹ and −½ log |precision| of one symmetric positive definite matrix."""
+    if len(precision) < 400:
+        half = np.linalg.inv(np.linalg.cholesky(precision))
+        return half.T @ (half @ pull), half.T @ half, float(np.log(np.diagonal(half)).sum())
+    # A quarter of the arithmetic, and worth the import only for large ones.
+    from scipy.linalg import lapack
+
+    lower, failed = lapack.dpotrf(precision.T, lower=True, clean=False)
+    if failed:
+        raise np.linalg.LinAlgError("the precision of the joint Gaussian is not positive definite")
+    mean = lapack.dpotrs(lower, pull, lower=True)[0]
+    log_half = -float(np.log(np.diagonal(lower)).sum())
+    whole = np.tril(lapack.dpotri(lower, lower=True, overwrite_c=True)[0])
+    inverse_diagonal = np.diagonal(whole).copy()
+    whole += whole.T.copy()
+    np.fill_diagonal(whole, inverse_diagonal)
+    return mean, whole, log_half
 
 
 def sparse_matrix(
@@ -429,7 +458,7 @@ def take_columns(
         result[where, :, entry] = block[rows[where], here[where, None] - first]
 
 
-def incident(v: int, links: list[Coupling]) -> list[tuple[int, np.ndarray, int, np.ndarray, np.ndarray]]:
+def incident_links(v: int, links: list[Coupling]) -> list[tuple[int, np.ndarray, int, np.ndarray, np.ndarray]]:
     """The links of a variable with others, it first: (number, its rows, other variable, other rows, blocks)."""
     found = []
     for number, (a, b, one, two, blocks) in enumerate(links):
@@ -442,7 +471,7 @@ def incident(v: int, links: list[Coupling]) -> list[tuple[int, np.ndarray, int, 
 
 def few_new_links(v: int, linear: list[np.ndarray], links: list[Coupling], chain: list[int]) -> bool:
     """Whether eliminating a variable's rows couples few rows that were not coupled, and leaves the chain a chain."""
-    around = incident(v, links)
+    around = incident_links(v, links)
     n, pairs = len(linear[v]), sum(len(link[1]) for link in around)
     degree = np.sum([np.bincount(rows, minlength=n) for _, rows, _, _, _ in around], axis=0) if around else np.zeros(n)
     if float((degree * (degree - 1.0)).sum()) > 4.0 * pairs:
@@ -450,7 +479,7 @@ def few_new_links(v: int, linear: list[np.ndarray], links: list[Coupling], chain
     ends = [(rows, others) for _, rows, w, others, _ in around if w in chain]
     for number, (rows, others) in enumerate(ends):
         for more, those in ends[number:]:
-            i, j = joined(rows, more, n)
+            i, j = joined_rows(rows, more, n)
             if np.any(np.abs(others[i] - those[j]) > 1):
                 return False
     return True
@@ -483,7 +512,7 @@ def rows_log_partition(half: np.ndarray, white: np.ndarray) -> float:
     return float(0.5 * (white * white).sum() + 0.5 * np.log(2 * np.pi) * white.size + log_halves)
 
 
-def scattered(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+def scattered_blocks(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
     """Sums over the values (pair, …) that go to the same row: (row, …)."""
     if len(rows) == n and np.array_equal(rows, np.arange(n)):
         return values
@@ -495,7 +524,7 @@ def scattered(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
     return result.reshape((n, *shape[1:]))
 
 
-def joined(one: np.ndarray, two: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def joined_rows(one: np.ndarray, two: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """All positions (i, j) with one[i] == two[j], where both hold numbers below n."""
     if len(one) == len(two) == n and np.array_equal(one, np.arange(n)) and np.array_equal(two, one):
         return one, two
@@ -507,19 +536,19 @@ def joined(one: np.ndarray, two: np.ndarray, n: int) -> tuple[np.ndarray, np.nda
     return left, np.argsort(two, kind="stable")[begin[one][left] + inside]
 
 
-def span(rows: np.ndarray) -> np.ndarray | slice:
+def row_span(rows: np.ndarray) -> np.ndarray | slice:
     """Row numbers, as a slice where they follow each other."""
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and np.all(rows[1:] > rows[:-1]):
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows
 
 
-def chosen(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def chosen_blocks(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """values[rows], where one value may stand for all rows."""
     return values if len(values) == 1 else values[rows]
 
 
-def products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+def block_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     """Products of matrices (row, entry, entry); where they are many and small, by arithmetic on whole rows."""
     n, i, j, k = max(len(one), len(two)), *one.shape[1:], two.shape[2]
     if j == 1:

@@ -12,17 +12,18 @@ from emdsl.runtime.carried.gaussian_eliminations import (
     Coupling,
     Moments,
     Step,
+    block_products,
     chain_group,
-    chosen,
+    chosen_blocks,
+    dense_moments,
     eliminated_chain,
     eliminated_part,
     eliminated_rows,
     few_new_links,
     independent_rows,
-    products,
     rooted_system,
     rows_log_partition,
-    scattered,
+    scattered_blocks,
     turned_blocks,
 )
 
@@ -58,7 +59,7 @@ def conditioned_system(
     settled = [np.all(g, axis=1) for g in given]
     constant, left_linear, left_diagonal = 0.0, [], []
     for h, block, g, x in zip(linear, diagonal, given, values, strict=True):
-        pull = products(block, x[:, :, None])[:, :, 0] if np.any(g) else np.zeros(h.shape)
+        pull = block_products(block, x[:, :, None])[:, :, 0] if np.any(g) else np.zeros(h.shape)
         constant += float(((h - 0.5 * pull) * x).sum())
         left_linear.append(h - pull)
         if np.any(g):
@@ -69,13 +70,13 @@ def conditioned_system(
         where = np.arange(len(one))
         if np.any(given[v]) or np.any(given[w]):
             mine, theirs = values[v][one], values[w][two]
-            pull = products(blocks, theirs[:, :, None])[:, :, 0]
+            pull = block_products(blocks, theirs[:, :, None])[:, :, 0]
             constant -= float((mine * pull).sum())
-            left_linear[v] = left_linear[v] - scattered(pull, one, len(linear[v]))
-            pull = products(turned_blocks(blocks), mine[:, :, None])[:, :, 0]
-            left_linear[w] = left_linear[w] - scattered(pull, two, len(linear[w]))
+            left_linear[v] = left_linear[v] - scattered_blocks(pull, one, len(linear[v]))
+            pull = block_products(turned_blocks(blocks), mine[:, :, None])[:, :, 0]
+            left_linear[w] = left_linear[w] - scattered_blocks(pull, two, len(linear[w]))
             where = np.flatnonzero(~settled[v][one] & ~settled[w][two])
-            one, two, blocks = one[where], two[where], chosen(blocks, where)
+            one, two, blocks = one[where], two[where], chosen_blocks(blocks, where)
             unknown = ~given[v][one][:, :, None] & ~given[w][two][:, None, :]
             blocks = blocks if np.all(unknown) else np.where(unknown, blocks, 0.0)
         left.append((v, w, one, two, blocks))
@@ -151,7 +152,7 @@ def merged_couplings(
         else:
             keys, where = np.unique(np.concatenate([key for _, key, _ in members]), return_inverse=True)
             whole = [np.broadcast_to(block, (len(key), *block.shape[1:])) for _, key, block in members]
-            blocks = scattered(np.concatenate(whole), where, len(keys))
+            blocks = scattered_blocks(np.concatenate(whole), where, len(keys))
             positions = list(np.split(where, np.cumsum([len(key) for _, key, _ in members])[:-1]))
         for (number, _, _), at in zip(members, positions, strict=True):
             places[number] = (len(links), at, turns[number])
@@ -178,21 +179,21 @@ def eliminated_system(linear: list[np.ndarray], diagonal: list[np.ndarray], link
     loose = sorted((v for v in active if v not in within), key=lambda v: -linear[v].size)
     for v in loose:
         if few_new_links(v, linear, links, chain):
-            return finished(eliminated_rows(v, linear, diagonal, links))
+            return finished_step(eliminated_rows(v, linear, diagonal, links))
     if chain:
-        return finished(eliminated_chain(chain, linear, diagonal, links))
+        return finished_step(eliminated_chain(chain, linear, diagonal, links))
     for v in sorted(within, key=lambda v: -linear[v].size):
         apart = independent_rows(v, linear, links)
         if total > 400 and len(apart) > len(linear[v]) // 16:
             step = eliminated_part(v, apart, linear, diagonal, links)
             if step is not None:
-                return finished(step)
+                return finished_step(step)
     if loose and total > 400:
         return rooted_system(loose[0], linear, diagonal, links)
     return rooted_system(None, linear, diagonal, links) if total > 4000 else dense_system(linear, diagonal, links)
 
 
-def finished(step: Step) -> Moments:
+def finished_step(step: Step) -> Moments:
     """The moments of a whole system, from one step of elimination and what it left."""
     linear, diagonal, couplings, finish = step
     return finish(solved_system(linear, diagonal, couplings))
@@ -203,10 +204,10 @@ def separate_system(linear: list[np.ndarray], diagonal: list[np.ndarray], links:
     means, spreads, log_partition = [], [], 0.0
     for h, block in zip(linear, diagonal, strict=True):
         half = inverse_halves(block[: len(h)])
-        white = products(half, h[:, :, None])
+        white = block_products(half, h[:, :, None])
         log_partition += rows_log_partition(half, white[:, :, 0])
-        means.append(products(turned_blocks(half), white)[:, :, 0])
-        spreads.append(np.broadcast_to(products(turned_blocks(half), half), (*h.shape, h.shape[1])))
+        means.append(block_products(turned_blocks(half), white)[:, :, 0])
+        spreads.append(np.broadcast_to(block_products(turned_blocks(half), half), (*h.shape, h.shape[1])))
     return means, spreads, [np.zeros((0, *block.shape[1:])) for *_, block in links], log_partition
 
 
@@ -223,11 +224,9 @@ def dense_system(linear: list[np.ndarray], diagonal: list[np.ndarray], couplings
     for (one, two), coupling in zip(places, couplings, strict=True):
         np.add.at(precision, (one, two), coupling[4])
         np.add.at(precision, (two, one), coupling[4])
-    half = np.linalg.inv(np.linalg.cholesky(precision))
-    spread = half.T @ half
-    white = half @ np.concatenate([np.zeros(0), *(np.ravel(h) for h in linear)])
-    mean = half.T @ white
-    log_volume = 0.5 * total * np.log(2 * np.pi) + np.log(np.diagonal(half)).sum()
+    pull = np.concatenate([np.zeros(0), *(np.ravel(h) for h in linear)])
+    mean, spread, log_half = dense_moments(precision, pull)
+    log_partition = float(0.5 * pull @ mean + 0.5 * total * np.log(2 * np.pi) + log_half)
     means = [mean[at] for at in entries]
     spreads = [spread[at[:, :, None], at[:, None, :]] for at in entries]
-    return means, spreads, [spread[one, two] for one, two in places], float(0.5 * white @ white + log_volume)
+    return means, spreads, [spread[one, two] for one, two in places], log_partition
