@@ -32,6 +32,7 @@ from emdsl.algebra.terms import (
     add,
     atom,
     contract,
+    like_terms,
     multiply,
     number,
     sum_over,
@@ -42,6 +43,10 @@ ELEMENTWISE = (
     "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "logistic", "logit", "Phi", "lgamma",
     "log_bessel_i0",
 )  # fmt: skip
+
+
+#: States of a discrete latent at the most whose cases are written out.
+CASES = 16
 
 
 @dataclass(frozen=True)
@@ -267,7 +272,7 @@ class Expansion(Operations):
                     return add(one, two.scaled(sign))
                 except NotPolynomial:
                     pass  # the factors have no logarithm one by one; the product may
-            return self.elementwise(function, self.expand(arguments[0]), node)
+            return self.by_cases(function, self.expand(arguments[0]), node)
         match function, arguments:
             case "sum", (value,):
                 expanded = self.expand(value)
@@ -308,6 +313,47 @@ class Expansion(Operations):
         if all(self.known(item) for item in values):
             return self.derive(function, values, node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
+        """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
+        gates = [index for index in self.gates.values() if _is_number(index, value)]
+        if not gates:
+            table = self._known_discrete(value)
+            return self._by_known_cases(function, table, value, node) if table else self.elementwise(function, value, node)
+        gate = gates[0]
+        count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
+        if count is None or count > CASES:
+            raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+        result = Polynomial((), value.axes)
+        for state in range(int(count)):
+            case = self.by_cases(function, at_state(value, gate, state), node)
+            chosen = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (gate, Fixed(state))),)),))
+            result = add(result, multiply(Polynomial(case.terms, value.axes), chosen, self.source))
+        return result
+
+    def _known_discrete(self, value: Polynomial) -> Atom | None:
+        """A known discrete variable that stands as a number beside something unknown."""
+        if self.known(value):
+            return None
+        for term in value.terms:
+            for item in term.atoms:
+                symbol = self.scope.symbols.get(item.variable)
+                if symbol is not None and symbol.known and symbol.categories is not None and item.statistic == IDENTITY:
+                    return item
+        return None
+
+    def _by_known_cases(self, function: str, table: Atom, value: Polynomial, node: Expression) -> Polynomial:
+        """Σ_k [a_n = k] f(value at k)."""
+        size = self.scope.symbols[table.variable].categories
+        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
+        if count is None or count > CASES:
+            raise NotPolynomial(f"`{function}` of `{table.variable}` as a number, which has more than {CASES} values", node.span)
+        result = Polynomial((), value.axes)
+        for state in range(int(count)):
+            case = self.by_cases(function, at_value(value, table, state), node)
+            chosen = Polynomial((Term(1.0, (Atom(table.variable, HOT, (*table.references, Fixed(state))),)),))
+            result = add(result, multiply(Polynomial(case.terms, value.axes), chosen, self.source))
+        return result
 
     def _literal(self, node: Expression) -> Expression:
         """The expression with argument names and unplated lets looked through, to find array literals."""
@@ -357,3 +403,28 @@ class Expansion(Operations):
             case Name(name):
                 return self.source.fresh(name, name[:1].lower())
         raise NotPolynomial("a size must be a name or a number", node.span)
+
+
+def _is_number(gate: Index, value: Polynomial) -> bool:
+    """Whether a gate's state stands as a number in a polynomial."""
+    return any(item.statistic == NUMBER and item.references == (gate,) for term in value.terms for item in term.atoms)
+
+
+def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
+    """The polynomial where the latent of a gate has one of its states."""
+    terms = []
+    for term in value.terms:
+        atoms = tuple(item for item in term.atoms if not (item.statistic == NUMBER and item.references == (gate,)))
+        power = len(term.atoms) - len(atoms)
+        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound).substitute({gate: Fixed(state)}))
+    return Polynomial(like_terms(terms), value.axes)
+
+
+def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:
+    """The polynomial where a known discrete variable has one of its values."""
+    terms = []
+    for term in value.terms:
+        atoms = tuple(item for item in term.atoms if item != table)
+        power = len(term.atoms) - len(atoms)
+        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound))
+    return Polynomial(like_terms(terms), value.axes)

@@ -33,11 +33,16 @@ from emdsl.algebra.terms import (
     Term,
     add,
     atom,
+    like_terms,
     multiply,
     number,
     sum_over,
 )
 from emdsl.errors import Span
+
+
+#: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
+IMPOSSIBLE = 1e300
 
 
 class NotPolynomial(Exception):
@@ -116,9 +121,10 @@ class Operations:
         raise NotPolynomial("this power of a sum of unknowns has no closed form here", node.span)
 
     def log(self, value: Polynomial, node: Expression) -> Polynomial:
+        value = Polynomial(like_terms(value.terms), value.axes)
         constant = self._uniform(value)
-        if constant is not None and constant > 0:
-            return Polynomial(number(math.log(constant)).terms, value.axes)
+        if constant is not None and constant >= 0:
+            return Polynomial(number(math.log(constant) if constant else -IMPOSSIBLE).terms, value.axes)
         if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
             term = value.terms[0]
             logs = [_log_of(item) for item in term.atoms]
@@ -129,7 +135,8 @@ class Operations:
         if complement is not None:
             return Polynomial((Term(1.0, (complement,)),), value.axes)
         if self.known(value):
-            return self.derive("log", (value,), node)
+            kinds = {symbol.kind for t in value.terms for a in t.atoms if (symbol := self.scope.symbols.get(a.variable))}
+            return self.derive("log_probability" if kinds & {"unit", "simplex"} else "log", (value,), node)
         split = self._split_log(value)
         if split is not None:
             return split

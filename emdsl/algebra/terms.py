@@ -152,6 +152,17 @@ def product(left: Term, right: Term, source: IndexSource) -> Term:
     return Term(left.coefficient * right.coefficient, left.atoms + right.atoms, left.bound + right.bound)
 
 
+def like_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Terms with the same atoms merged, zeros dropped."""
+    merged: dict[tuple[object, ...], Term] = {}
+    for term in terms:
+        key = (tuple(sorted(map(repr, term.atoms))), term.bound)
+        if key in merged:
+            term = replace(merged[key], coefficient=merged[key].coefficient + term.coefficient)
+        merged[key] = term
+    return tuple(term for term in merged.values() if term.coefficient != 0)
+
+
 def sum_over(polynomial: Polynomial, axes: Iterable[Index]) -> Polynomial:
     """Bind `axes`: every term counts once per value of each, whether it carries the index or not."""
     bound = tuple(axes)

@@ -1,6 +1,6 @@
 """The body of one emitted function, as data: assignments in order, each quantity computed once.
 
-    body = (Assign | Remark)*
+    body = (Assign | Remark | When)*
 
 A cached quantity names what it depends on; when that is assigned anew, the quantity is forgotten and computed again.
 """
@@ -35,7 +35,15 @@ class Remark:
     code: bool = False
 
 
-Statement = Assign | Remark
+@dataclass(frozen=True)
+class When:
+    """An assignment under a condition, which is text."""
+
+    condition: str
+    assign: Assign
+
+
+Statement = Assign | Remark | When
 
 
 #: What emitted functions, their arguments and their nested functions are called.

@@ -1,14 +1,14 @@
 """The emitted module as data: functions made of statements, before any formatting.
 
 Module = title, constants, Function*
-Statement = Assign | Remark | Lines | Nested
+Statement = Assign | Remark | When | Lines | Nested
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emdsl.arrays.body import Assign, Remark
+from emdsl.arrays.body import Assign, Remark, When
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Nested:
     body: tuple[ProgrammeStatement, ...]
 
 
-ProgrammeStatement = Assign | Remark | Lines | Nested
+ProgrammeStatement = Assign | Remark | When | Lines | Nested
 
 
 @dataclass(frozen=True)

@@ -248,9 +248,25 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
         ("UPDATES", repr(_update_blocks(steps, setting))),
         ("OBJECTIVE", f'"{target}"'),
         ("WEIGHTED", repr(_weighted(bound, setting))),
+        *_network_constants(setting.networks),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
+
+
+def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str], ...]:
+    """SHARED: the discrete latents that `e_step` takes shares of, as a start.
+
+    RESUMED: the entry of the data by which coordinate ascent goes on from its last state; only where there is any.
+    """
+    found: list[tuple[str, str]] = []
+    blocks = [one for network in networks for one in network.blocks if one.block.kind == "finite"]
+    shared = tuple(name for one in blocks for name in one.block.variables if not name.startswith("split "))
+    if shared:
+        found.append(("SHARED", repr(shared)))
+    if any(len(network.blocks) > 1 for network in networks):
+        found.append(("RESUMED", '"state"'))
+    return tuple(found)
 
 
 def _with_choices(joint: LogJoint) -> LogJoint:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, Reference, indices_in, substitute
-from emdsl.algebra.symbols import parent_table
+from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in, substitute
+from emdsl.algebra.symbols import parent_table, position_table
 from emdsl.algebra.terms import IDENTITY, Atom
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
@@ -304,6 +304,7 @@ class FiniteInference:
             given = self.body.define(_fresh(self.body, f"conditional {name}"), chosen, axes)
             chosen = Contraction(1.0, (*prior, Operand(given, axes)), axes)
         joint.array = self.body.define(_fresh(self.body, f"probabilities {name}"), chosen, axes, f"p of {_named(joint.step)}")
+        self._start(joint.array.name, self._shares(joint), axes)
 
     def _chain_backward(self, joint: Joint) -> None:
         step = joint.step
@@ -329,6 +330,7 @@ class FiniteInference:
         shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
         array = self.body.define(_fresh(self.body, f"probabilities {name}"), shaped, axes, f"p of {_named(step)}")
         to_rows: dict[Index, Reference] = self._series_references(step)
+        own_array = array
         if prior:
             at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
             value = Contraction(1.0, (*at_rows, Operand(array, axes)), axes)
@@ -339,6 +341,7 @@ class FiniteInference:
         pair_sizes = [self.moments.length(index.size) for index in pair_axes]
         shaped = f"{pairs_name}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else pairs_name
         pairs = self.body.define(_fresh(self.body, f"transitions of {name}"), shaped, pair_axes)
+        own_pairs = pairs
         if varying and prior:
             at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
             pairs = self.body.define(
@@ -347,6 +350,45 @@ class FiniteInference:
                 pair_axes,
             )
         joint.steps_summed = pairs
+        shares = self._shares(joint)
+        if prior:
+            self._start(array.name, shares, axes)
+        else:
+            self._start(own_array.name, shares, axes)
+        later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
+        at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in later[1:])
+        operands = [*shares, *self._lagged_shares(joint), *later[:1], *at_rows]
+        self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
+
+    def later(self, time: Index) -> Operand:
+        """1 for rows that are not the first of their series."""
+        if time.letter in self.scope.ragged:
+            code = f"at_least({self.body.names.of(position_table(time.letter))}, 1)"
+        else:
+            code = f"at_least(np.arange({self.moments.length(time.size)}), 1)"
+        return Operand(Named(code, (time,)), (time,))
+
+    def _share(self, name: str, references: tuple[Reference, ...], state: Index) -> Operand:
+        """The responsibilities that a start gives to a variable."""
+        symbol = self.scope.symbols[name]
+        axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
+        return self.moments.plain(Operand(Named(f'start["{name}"]', axes), (*references, state)))
+
+    def _shares(self, joint: Joint) -> list[Operand]:
+        step, states = joint.step, joint.states
+        own = [self._share(name, references, states[name, references]) for name, references in step.neighbours]
+        return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
+
+    def _lagged_shares(self, joint: Joint) -> list[Operand]:
+        time = joint.step.time
+        assert joint.previous is not None and time is not None
+        lagged = tuple(Shift(row, 1) if row == time else row for row in joint.step.rows)
+        return [self._share(name, lagged, joint.previous[name]) for name in joint.step.variables]
+
+    def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
+        """With a start, its responsibilities in place of the posterior, as if variables were independent."""
+        value = Contraction(1.0, tuple(operands), axes)
+        self.body.when("start is not None", target, value)
 
     def _is_varying(self, joint: Joint) -> bool:
         rows = set(joint.step.rows)

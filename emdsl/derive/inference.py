@@ -230,41 +230,9 @@ class _Writer:
     def _single(self, one: BlockTerms) -> None:
         if one.block.kind == "conjugate":
             self._initial_conjugate(one)
-        start = self.terms.start_of(one)
         self._infer(one)
-        if start:
-            self.body.before.append(Nested("if start is not None:", self._started(one)))  # type: ignore[arg-type]
         if one.block.kind == "conjugate":
             self.partitions.append(self._bound_of_conjugate())
-
-    def _started(self, one: BlockTerms) -> tuple[ProgrammeStatement, ...]:
-        """Expectations of discrete variables from the responsibilities of a start, as if they were independent."""
-        statements: list[ProgrammeStatement] = []
-        for monomial, _ in one.monomials.listed():
-            moment = self.moments.found[id(monomial)]
-            if any(name in one.block.children for name in monomial.variables):
-                continue
-            value = self._product_of_shares(monomial, moment)
-            statements.append(Assign(moment.array.name, value))
-        return tuple(statements)
-
-    def _product_of_shares(self, monomial: Monomial, moment: Moment) -> Array:
-        operands = []
-        for item, axis in zip(monomial.atoms, monomial.axes, strict=True):
-            symbol = self.setting.scope.symbols[item.variable]
-            places = item.references[: len(symbol.plates)]
-            own = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
-            state = self.moments.source.copy_of(axis)
-            shares = Named(f'start["{item.variable}"]', (*own, state))
-            operands.append(self.moments.plain(Operand(shares, (*places, axis))))
-        extra: list[Operand] = []
-        if not moment.rows:
-            for item in monomial.atoms:
-                for reference in item.references:
-                    if isinstance(reference, Shift):
-                        mask = self.setting.later_mask(reference.index, self.moments)
-                        extra.append(mask)
-        return Contraction(1.0, (*operands, *extra), moment.array.axes)
 
     # ---------------------------------------------------------------- several blocks
 

@@ -15,7 +15,7 @@ from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference
-from emdsl.algebra.operations import Derived, NotPolynomial, Split
+from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import Scope, Symbol, first_table, parent_table, position_table
 from emdsl.algebra.terms import (
     DELTA,
@@ -365,10 +365,6 @@ def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Ex
     if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):
         raise not_compiled("`PointMass` at something unknown", law.span)
     return expansion.derive("differs", (one, two), value).scaled(-IMPOSSIBLE)
-
-
-#: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
-IMPOSSIBLE = 1e300
 
 
 def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Expression]:

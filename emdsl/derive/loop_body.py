@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import bare
-from emdsl.arrays.body import Assign, Body, Names, Remark, Statement
+from emdsl.arrays.body import Assign, Body, Names, Remark, Statement, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total
 
 
@@ -58,6 +58,10 @@ class LoopBody(Body):
         if self.looping:
             self.vary(*names)
         return names
+
+    def when(self, condition: str, target: str, value: Array) -> None:
+        """Another value for a quantity under a condition."""
+        self.statements.append(When(condition, Assign(target, value)))
 
     def code(self, line: str) -> None:
         """A line that is no assignment of a new name."""

@@ -51,10 +51,6 @@ class NetworkTerms:
     local_terms: tuple[Term, ...]
     forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
 
-    def start_of(self, one: BlockTerms) -> bool:
-        """Whether a start may share out the states of a block."""
-        return one.block.kind == "finite" and not all(name.startswith("split ") for name in one.block.variables)
-
 
 class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.symbols import Scope, position_table
+from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
-from emdsl.arrays.expressions import Named, Operand
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import CoupledStatistic, Monomials
 from emdsl.derive.field import WEIGHTS, FieldMoments
@@ -135,14 +134,6 @@ class Setting:
             parents = [parent for letter in letters for parent in self.scope.ragged.get(letter, ())]
             found[f"groups of {name}"] = tuple(parent for parent in parents if parent in self.weighted)
         return found
-
-    def later_mask(self, time: Index, moments: FieldMoments) -> Operand:
-        """1 for rows that are not the first of their series."""
-        if time.letter in self.scope.ragged:
-            code = f"at_least({self.names.of(position_table(time.letter))}, 1)"
-        else:
-            code = f"at_least(np.arange({moments.length(time.size)}), 1)"
-        return Operand(Named(code, (time,)), (time,))
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from emdsl.arrays.body import Assign, Remark
+from emdsl.arrays.body import Assign, Remark, When
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
 from emdsl.emit.arithmetic import SizeText, text
 from emdsl.emit.breaking import INDENT, fitted
@@ -69,6 +69,8 @@ def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
             return lines + _fit(f"{target} = {code}" if target else code)
         case Remark(line, code):
             return _fit(line) if code else [f"# {line}"]
+        case When(condition, assign):
+            return [f"if {condition}:", *(INDENT + line for line in _statement(assign, size_text))]
         case Lines(code):
             return [line for item in code for line in _fit(item)]
         case Nested(header, body):
@@ -114,6 +116,11 @@ def _use(statement: ProgrammeStatement, size_text: SizeText, used: set[str], ass
                 assigned.add(target)
             else:
                 used |= identifiers(target) - assigned
+        case Remark(line, True):
+            used |= identifiers(line) - assigned
+        case When(condition, assign):
+            used |= identifiers(condition) - assigned
+            _use(assign, size_text, used, assigned)
         case Lines(code):
             for line in code:
                 used |= identifiers(line) - assigned
