@@ -14,11 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    dawid_skene,
     factor_analysis,
+    hidden_markov,
     latent_classes,
+    linear_dynamics,
     mixture_diagonal,
     mixture_full,
     mixture_variational,
+    random_intercepts,
+    topics,
 )
 from benchmarks.contest import Contest, hold
 
@@ -29,6 +34,11 @@ CONTESTS: tuple[tuple[str, Callable[[], Contest]], ...] = (
     *mixture_variational.CONTESTS,
     *latent_classes.CONTESTS,
     *factor_analysis.CONTESTS,
+    *dawid_skene.CONTESTS,
+    *topics.CONTESTS,
+    *random_intercepts.CONTESTS,
+    *hidden_markov.CONTESTS,
+    *linear_dynamics.CONTESTS,
 )
 
 

@@ -167,7 +167,7 @@ class Bound:
                     f"weights on plate `{letter}` are not compiled yet for this model: some latent or parameter is "
                     f"shared by entries of different weight; repeat the entries instead"
                 )
-        start, latents = split_init(self.bound_model, init or {})
+        start, latents = split_init(self.bound_model, init or {}, bound_data)
         with progress_bar(progress, 1 if init else n_init, max_iter) as report:
             outcome = run(
                 source.program.module, bound_data, n_init=n_init, random_state=random_state, max_iter=max_iter, tol=tol,

@@ -51,7 +51,7 @@ OWN_NAMES = (
     "np", "data", "params", "statistics", "rng", "rows", "out", "group", "write", "expect", "start", "natural",
     "logits", "values", "hard", "initialise", "e_step", "m_step", "objective", "prepare", "fit", "posterior",
     "estimates", "from_estimates", "reference_points", "max_iter", "tol", "log_likelihood", "PARAMETERS", "SUPPORTS",
-    "UPDATES", "OBJECTIVE", "WEIGHTED",
+    "UPDATES", "OBJECTIVE", "WEIGHTED", "SHARED", "RESUMED",
 )  # fmt: skip
 
 

@@ -170,6 +170,8 @@ class _Binding:
             known, origin = self.lengths.setdefault(letter, (found, f"`{name}`"))
             if known != found:
                 raise DataError(f"the lengths of plate `{letter}` differ between `{name}` and {origin}")
+        if plates and plates[0].letter not in letters and not plates[0].parents:
+            self.sizes.learn(plates[0].size, len(value), name, 0, 1)  # type: ignore[arg-type]
         self._learn(name, array, plates, kind)
         return array
 
@@ -186,6 +188,10 @@ class _Binding:
                 child = next(p for p in plates if plate.letter in p.parents)
                 if child.parents == (plate.letter,):
                     self.sizes.learn(plate.size, len(self.lengths[child.letter][0]), name, 0, 1)
+                elif child.parents[0] != plate.letter:  # the first parent is as long as the list that was given
+                    first = self.sizes.value(next(p.size for p in plates if p.letter == child.parents[0]))
+                    if len(child.parents) == 2 and first:
+                        self.sizes.learn(plate.size, len(self.lengths[child.letter][0]) // first, name, 0, 1)
 
     def _sizes_of_axes(self) -> set[str]:
         """Sizes that an array of the result shows as an axis, unless the user bound them."""
@@ -198,19 +204,25 @@ class _Binding:
         assert plate is not None
         counts = np.asarray(lengths, dtype=np.int64)
         groups = np.repeat(np.arange(len(counts)), counts)
-        shape = tuple(self._group_count(parent, len(counts), plate) for parent in plate.parents)
+        outer = tuple(p for letter in plate.parents if (p := self.model.plate(letter)) is not None)
+        parents = merged_letters(outer)  # a ragged parent has swallowed its own
+        shape = tuple(self._group_count(parent, len(counts), len(parents)) for parent in parents)
         tables = {
             f"offsets.{letter}": starts,
             f"position.{letter}": np.arange(starts[-1]) - starts[groups],
             f"first.{letter}": starts[:-1].reshape(shape),
         }
         places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
-        tables |= {f"parent.{letter}.{parent}": place for parent, place in zip(plate.parents, places, strict=True)}
+        tables |= {f"parent.{letter}.{parent}": place for parent, place in zip(parents, places, strict=True)}
+        for parent in ragged_plates(outer):
+            owners = np.repeat(np.arange(len(self.lengths[parent.letter][0])), self.lengths[parent.letter][0])
+            rows = tables[f"parent.{letter}.{parent.letter}"]
+            tables |= {f"parent.{letter}.{other}": owners[rows] for other in parent.parents}
         return tables | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
 
-    def _group_count(self, parent: str, total: int, plate: Plate) -> int:
+    def _group_count(self, parent: str, total: int, parents: int) -> int:
         """The number of entries of a parent plate."""
-        if len(plate.parents) == 1:
+        if parents == 1:
             return total
         other = self.model.plate(parent)
         assert other is not None
@@ -228,12 +240,12 @@ class _Binding:
         }
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
-        if variable.missing and array.ndim > 1 and np.isnan(array).all(axis=0).any():
-            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=0))[0])
-            raise DataError(f"`{name}` has no value at all at [:, {place}]; leave that column out")
-        if variable.missing and array.ndim > 1 and np.isnan(array).all(axis=0).any():
-            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=0))[0])
-            raise DataError(f"`{name}` has no value at all at [:, {place}]; leave that column out")
+        # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
+        letters = merged_letters(self._plates(variable))
+        rows = tuple(range(len(letters) if any(plate.ordered for plate in self._plates(variable)) else 1))
+        if variable.missing and array.ndim > len(rows) and np.isnan(array).all(axis=rows).any():
+            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=rows))[0])
+            raise DataError(f"`{name}` has no value at all at [{':, ' * len(rows)}{place}]; leave that column out")
         laws = families(variable)
         check_support(name, array, kind, laws)
         if variable.role is Role.OBSERVED and not kind.event_shape:

@@ -8,7 +8,7 @@ A plate that is ragged over several letters (`plate j in J[d, i]`) has one offse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,60 @@ def _concatenate(
 def offsets(lengths: Sequence[int]) -> Array:
     """0, T[0], T[0] + T[1], …"""
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]).astype(np.int64)
+
+
+def split(array: Array, plates: Sequence[Plate], data: Mapping[str, Any]) -> Any:
+    """The inverse of `concatenate`: nested lists of arrays; the array itself where no plate is ragged.
+
+    `array` has the merged axes of the plates first. `data` are bound: its offsets tell the lengths, and its sizes how
+    many groups stand in a row where a plate has several parents.
+    """
+    ragged = ragged_plates(plates)
+    lengths = {plate.letter: np.diff(data[f"offsets.{plate.letter}"]).tolist() for plate in ragged}
+    counts = {}
+    for plate in ragged:
+        for place, parent in enumerate(plate.parents):
+            if len(plate.parents) > 1 and not lengths.keys() & set(plate.parents):
+                counts[parent] = int(data[f"first.{plate.letter}"].shape[place])
+    return _split(array, tuple(plates), lengths, counts)
+
+
+def _split(array: Array, plates: tuple[Plate, ...], lengths: Mapping[str, list[int]], counts: Mapping[str, int]) -> Any:
+    if not ragged_plates(plates):
+        return array
+    first, below = plates[0], tuple(_without_parent(plate, plates[0].letter) for plate in plates[1:])
+    owned = [plate for plate in plates if first.letter in plate.parents]
+    if not owned:
+        return [_split(piece, below, lengths, counts) for piece in array]
+    count = counts.get(first.letter) or _group_total(first, owned, lengths)
+    shares = _divided(owned, count, lengths)
+    last = next(letter for letter in reversed(merged_letters(below)) if letter in shares)
+    axis = merged_letters(below).index(last)
+    stops = np.cumsum([sum(groups) for groups in shares[last]])
+    pieces = np.split(array, stops[:-1], axis=axis)
+    return [
+        _split(piece, below, {**lengths, **{letter: found[number] for letter, found in shares.items()}}, counts)
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _group_total(first: Plate, owned: Sequence[Plate], lengths: Mapping[str, list[int]]) -> int:
+    """How many entries the first plate has."""
+    if first.letter in lengths:
+        return lengths[first.letter][0]
+    return len(lengths[next(plate.letter for plate in owned if len(plate.parents) == 1)])
+
+
+def _divided(owned: Sequence[Plate], count: int, lengths: Mapping[str, list[int]]) -> dict[str, list[list[int]]]:
+    """The lengths of each owned plate, one list for each entry of the first plate."""
+    shares: dict[str, list[list[int]]] = {}
+    for plate in sorted(owned, key=lambda plate: len(plate.parents)):
+        found = lengths[plate.letter]
+        inner = next((parent for parent in plate.parents if parent in shares), None)
+        groups = [sum(part) for part in shares[inner]] if inner else [len(found) // count] * count
+        stops = np.cumsum(groups)
+        shares[plate.letter] = [found[stop - size : stop] for stop, size in zip(stops, groups, strict=True)]
+    return shares
 
 
 def _without_parent(plate: Plate, letter: str) -> Plate:

@@ -220,19 +220,19 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
     functions: list[Function] = [initialise_function(codes, [one.name for one in shares], setting)]
     functions += [code.function for code in codes]
-    functions += [*shares, *(one.function for one in inferences)]
+    functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]
     functions += [reference] if reference is not None else []
     functions += [
         e_step_function(codes, inferences, setting),
         m_step_function(steps, setting),
         objective_function(setting),
-        prepare_function(codes, setting),
+        prepare_function(codes, inferences, setting),
         Function(
             "fit",
             "data, params, max_iter=1000, tol=1e-8",
             "Iterate from `params`: (params, history), the history holding the objective after each M-step.",
             (),
-            "iterate(prepare(data, params), params, max_iter, tol, e_step, m_step, objective)",
+            f"iterate({_prepared(setting.networks)}, params, max_iter, tol, e_step, m_step, objective)",
         ),
         posterior_function(codes, inferences, setting),
         estimates_function(setting),
@@ -269,6 +269,12 @@ def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str
     return tuple(found)
 
 
+def _prepared(networks: Sequence[NetworkTerms]) -> str:
+    """The data for a loop; coordinate ascent goes on in it from its last state."""
+    resumed = any(len(network.blocks) > 1 for network in networks)
+    return '{**prepare(data, params), "state": {}}' if resumed else "prepare(data, params)"
+
+
 def _with_choices(joint: LogJoint) -> LogJoint:
     """The choices among the products of a sum as variables."""
     scope = Scope({**joint.scope.symbols, **choice_symbols(joint.splits)}, joint.scope.numbers, joint.scope.ragged)
@@ -298,8 +304,11 @@ def _check_factorisation(
 
 def _weighted(bound: BoundModel, setting: Setting) -> tuple[str, ...]:
     """Plates whose weights the module honours: those that hold whole rows, or entries that rows gather."""
-    refused: set[str] = set()
+    refused = {letter for network in setting.networks for letter in network.unweighted(setting.scope)}
+    coupled = {term for network in setting.networks for term in network.collapsed}
     for name, term in setting.collapsed.terms:
+        if term in coupled:
+            continue
         plates = {letter for _, letter in setting.scope.symbols[name].plates}
         for item in term.atoms:
             statistic = setting.collapsed.statistic(item.variable)

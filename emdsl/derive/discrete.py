@@ -44,6 +44,8 @@ class Joint:
     """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
     previous: Mapping[str, Index] | None = None
     messages: str = ""
+    shares: Named | None = None
+    """Given the neighbours, the probabilities of the step's own variable."""
 
 
 class FiniteInference:
@@ -142,12 +144,27 @@ class FiniteInference:
         label = " ".join(("log joint", name))
         comment = f"log weight of {_named(step)}"
         log_joint = self.body.define(_fresh(self.body, label), value, axes, comment)
-        reduce = "np.max" if self.hard else "log_sum_exp"
-        message = Apply(reduce, (log_joint, "axis=-1") if self.hard else (log_joint,), axes[:-1])
-        kept = self.body.define(_fresh(self.body, f"log sum {name}"), message, axes[:-1])
-        joint = Joint(step, states, log_joint=log_joint, message=kept)
+        if self.hard:
+            kept = self.body.define(
+                _fresh(self.body, f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
+            )
+            joint = Joint(step, states, log_joint=log_joint, message=kept)
+        else:
+            summed, shares = (self._unused(f"{what} {name}") for what in ("log sum", "conditional" if step.neighbours else "probabilities"))
+            self.body.several((summed, shares), f"log_shares({log_joint.name})")
+            message = Named(self.body.names.of(summed), axes[:-1])
+            joint = Joint(step, states, log_joint=log_joint, message=message)
+            joint.shares = Named(self.body.names.of(shares), axes)
         self._pass_on(joint, step.rows, outer)
         return joint
+
+    def _unused(self, label: str) -> str:
+        """A quantity's name that no call has taken before."""
+        taken = {joint.shares.name for joint in self.joints if joint.shares is not None}
+        number, candidate = 2, label
+        while self.body.names.of(candidate) in taken or self.body.known(candidate) is not None:
+            candidate, number = f"{label} {number}", number + 1
+        return candidate
 
     def _pass_on(self, joint: Joint, rows: tuple[Index, ...], outer: tuple[Index, ...]) -> None:
         """The message summed over the rows that its neighbours do not have; to a single neighbour, in its own rows."""
@@ -293,11 +310,7 @@ class FiniteInference:
     def _backward(self, joint: Joint) -> None:
         assert joint.log_joint is not None and joint.message is not None
         axes = joint.log_joint.axes
-        chosen: Array
-        if self.hard:
-            chosen = Apply("best", (joint.log_joint,), axes)
-        else:
-            chosen = Apply("np.exp", (Apply("-", (joint.log_joint, f"{joint.message.name}[..., None]"), axes),), axes)
+        chosen: Array = Apply("best", (joint.log_joint,), axes) if joint.shares is None else joint.shares
         name = joint.step.variables[0]
         prior = self._probability_of_neighbours(joint)
         if prior:

@@ -49,6 +49,8 @@ class FieldMoments(VariationalMoments):
     ) -> None:
         super().__init__(*arguments, forms=forms)
         self.missing, self.gated_axes, self.blocks = missing, gated_axes, tuple(blocks)
+        self.matrices: dict[str, str] = {}
+        """Names of sparse matrices of the data, by what they hold."""
         self.found: dict[int, Moment] = {}
         """Moments by the identity of their monomial."""
 
@@ -141,7 +143,8 @@ class FieldMoments(VariationalMoments):
             case "power", exponent:
                 return self.body.define(f"{name}_power_{exponent:g}", Apply("**", (value, exponent), axes), axes)
             case "log", _:
-                return self.body.define(f"log_{name}", Apply("np.log", (value,), axes), axes)
+                whole = self.scope.symbols[name].kind in ("index", "count")  # zero is possible there
+                return self.body.define(f"log_{name}", Apply("log_probability" if whole else "np.log", (value,), axes), axes)
             case "log1m", _:
                 inner = Apply("np.log1p", (Apply("negative", (value,), axes),), axes)
                 return self.body.define(f"log1m_{name}", inner, axes)
@@ -197,6 +200,9 @@ class FieldMoments(VariationalMoments):
         for reference, is_taken in zip(references, taken, strict=True):
             codes.append(self.index_code(reference, entries) if is_taken else ":")
         places = [place for place, is_taken in enumerate(taken) if is_taken]
+        if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
+            axes = (*entries, references[0])
+            return Operand(Named(f"np.take({code}.T, {codes[1]}, axis=0)", _as_indices(axes)), axes)
         adjacent = places == list(range(places[0], places[-1] + 1))
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
@@ -367,20 +373,134 @@ class FieldMoments(VariationalMoments):
                 simple = resolve_deltas(Polynomial((term,), axes)).terms
                 parts += [self._contracted(one, axes) for one in simple]
             return total(tuple(parts), axes)
-        parts = []
+        placed: list[Array] = []
+        rest: list[Array] = []
         for term, references in members:
             own = tuple(
                 dict.fromkeys(i for r in references if not isinstance(r, Index) for i in indices_in(r))
             )
             renamed = term.substitute(dict(zip(own, entries, strict=True)))
             bound = tuple(index for index in renamed.bound if index not in entries)
-            simple = resolve_deltas(Polynomial((replace(renamed, bound=bound),), entries + plain)).terms
-            parts += [self._contracted(one, entries + plain) for one in simple]
-        summed = total(tuple(parts), entries + plain)
-        carried = carried_axes(summed)
-        kept = tuple(axis for axis in plain if axis in carried)
-        whole = self.covered(with_axes(summed, entries + kept), entries)
-        return self._scattered(whole, entries, kept, targets, axes, hint)
+            for one in resolve_deltas(Polynomial((replace(renamed, bound=bound),), entries + plain)).terms:
+                product = self._sparse_product(one, entries, plain, targets, axes)
+                if product is not None:
+                    placed.append(product)
+                else:
+                    rest.append(self._contracted(one, entries + plain))
+        for apart, inside in self._apart(rest, entries, plain):
+            summed = total(tuple(inside), entries + plain)
+            carried = carried_axes(summed)
+            kept = tuple(axis for axis in plain if axis in carried)
+            whole = self.covered(with_axes(summed, entries + kept), entries)
+            value = self._scattered(whole, entries, kept, targets, axes, hint)
+            placed.append(Contraction(1.0, (*apart, Operand(value, value.axes)), axes) if apart else value)
+        if len(placed) == 1:
+            return placed[0]
+        carried = frozenset(axis for part in placed for axis in carried_axes(part))
+        return total(tuple(with_axes(part, axes) for part in placed), _order(axes, tuple(carried)))
+
+    def _apart(
+        self, parts: Sequence[Array], entries: tuple[Index, ...], plain: tuple[Index, ...]
+    ) -> list[tuple[tuple[Operand, ...], list[Array]]]:
+        """Factors that the entries do not enter, and what they multiply."""
+        groups: dict[tuple[Operand, ...], list[Array]] = {}
+        for part in parts:
+            apart: tuple[Operand, ...] = ()
+            if isinstance(part, Contraction):
+                others = [o for o in part.operands if set(o.references) & set(entries)]
+                within = {r for o in others for r in o.references}
+                apart = tuple(o for o in part.operands if o not in others and not within - set(entries) & set(o.references))
+                bound = {r for o in apart for r in o.references} - set(plain)
+                if bound or not others or within - set(entries) - set(plain):
+                    apart = ()
+                part = replace(part, operands=tuple(o for o in part.operands if o not in apart))
+            groups.setdefault(apart, []).append(part)
+        return list(groups.items())
+
+    def _sparse_product(
+        self,
+        term: Term,
+        entries: tuple[Index, ...],
+        plain: tuple[Index, ...],
+        targets: tuple[Reference, ...],
+        axes: tuple[Index, ...],
+    ) -> Array | None:
+        """Σ over entries of data times one array read at the entries: a sparse matrix of the data times the array.
+
+            Σ_a [item_a = i] w_a f[rater_a, y_a, k]  =  M f,   M[i, (r, y)] = Σ_a [item_a = i] [rater_a = r] [y_a = y] w_a
+        """
+        placed = [(axis, reference) for axis, reference in zip(axes, targets, strict=True) if reference != axis]
+        if any(item.variable == STRUCTURE for item in term.atoms):
+            return None
+        known = [item for item in term.atoms if self._is_constant(item)]
+        factor, others = self.operands([item for item in term.atoms if item not in known])
+        operands = [self.data_operand(item) for item in known] + others
+        touched = [o for o in operands if any(set(indices_in(r)) & set(entries) for r in o.references)]
+        data = [o for o in touched[: len(known)] if o not in others]
+        tables = [o for o in touched if o not in data]
+        carried = {r for o in operands for reference in o.references for r in indices_in(reference)}
+        references = [r for o in data for r in o.references] + [r for _, r in placed]
+        simple = all(isinstance(r, Gather | Index) for r in references)
+        if len(tables) != 1 or not simple or not {i for r in references for i in indices_in(r)} <= set(entries):
+            return None
+        if any(index not in carried and index not in plain for index in term.bound):
+            return None
+        (table,) = tables
+        factors = tuple(self.plain(o) for o in operands if o not in touched)
+        sources = [r for r in table.references if set(indices_in(r)) & set(entries)]
+        rest = tuple(r for r in table.references if r not in sources)
+        bound = {i for r in rest for i in indices_in(r)} - set(plain)
+        if not all(isinstance(r, Gather | Index) for r in table.references) or len(set(rest)) < len(rest) or bound:
+            return None
+        if not isinstance(table.array, Named) or any(set(o.references) - set(plain) for o in factors):
+            return None
+        own = tuple(table.array.axes[place] for place, r in enumerate(table.references) if r in sources)
+        order = (*own, *(table.array.axes[place] for place, r in enumerate(table.references) if r not in sources))
+        listed = with_axes(table.array, order)
+        matrix = self._matrix(entries, [r for _, r in placed], [a for a, _ in placed], sources, own, data)
+        sizes = ", ".join(self.length(axis.size) for axis, _ in placed)
+        result = (*(axis for axis, _ in placed), *_as_indices(rest))
+        arguments = (matrix, listed, f"({sizes},)", *([str(len(own))] if len(own) > 1 else []))
+        value = Apply("matrix_times", arguments, result)
+        return Contraction(term.coefficient * factor, (*factors, Operand(value, result)), axes)
+
+    def _is_constant(self, item: Atom) -> bool:
+        """Whether data alone determine an atom."""
+        if item.variable.startswith(WEIGHTS):
+            return True
+        if item.variable in self.derived:
+            parts = [part for a in self.derived[item.variable].arguments for term in a.terms for part in term.atoms]
+            return all(self._is_constant(part) for part in parts)
+        symbol = self.scope.symbols.get(item.variable)
+        return item.variable not in self.centred and symbol is not None and symbol.known
+
+    def _matrix(
+        self,
+        entries: tuple[Index, ...],
+        targets: Sequence[Reference],
+        target_axes: Sequence[Index],
+        sources: Sequence[Reference],
+        source_axes: Sequence[Index],
+        data: Sequence[Operand],
+    ) -> str:
+        """The sparse matrix of the data, (target, source), made once; the other way round it is turned."""
+        sides = []
+        for references, own in ((targets, target_axes), (sources, source_axes)):
+            codes = [self.index_code(reference, entries) for reference in references]
+            sizes = [self.length(axis.size) for axis in own]
+            sides.append((f"({', '.join(codes)},)", f"({', '.join(sizes)},)", "_".join(_word(r) for r in references)))
+        values = Contraction(1.0, tuple(self.plain(o) for o in data), entries)
+        key = repr([(code, sizes) for code, sizes, _ in sides] + [[repr(o) for o in values.operands]])
+        turned = repr([(code, sizes) for code, sizes, _ in sides[::-1]] + [[repr(o) for o in values.operands]])
+        if turned in self.matrices and key not in self.matrices:
+            made = self.body.define(f"turned {self.matrices[turned]}", f"{self.matrices[turned]}.T", ())
+            self.matrices[key] = made.name
+        if key not in self.matrices:
+            (one, one_sizes, name), (two, two_sizes, other) = sides
+            arguments = (one, one_sizes, two, two_sizes, *([self.covered(values, entries)] if data else []))
+            made = self.body.define(f"{name} by {other} {len(self.matrices) or ''}", Apply("incidence", arguments, ()), ())
+            self.matrices[key] = made.name
+        return self.matrices[key]
 
     def covered(self, value: Array, axes: Sequence[Index]) -> Array:
         """The array repeated along those of `axes` that it does not carry."""
@@ -471,3 +591,8 @@ def _size_of(reference: Reference, moments: FieldMoments) -> str:
         case Gather(table, _):
             return moments.length(moments.scope.symbols[table].categories or 0)
     raise CompilerBug("a weight at a fixed row")
+
+
+def _word(reference: Reference) -> str:
+    """A reference in a name."""
+    return reference.table if isinstance(reference, Gather) else getattr(reference, "letter", "entry")

@@ -18,6 +18,7 @@ from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
+from emdsl.derive.constant import prepared_key as constants_key
 from emdsl.derive.inference import InferenceCode
 from emdsl.derive.statistics import SufficientStatistic, vanishes
 from emdsl.derive.variational import VariationalMoments
@@ -101,11 +102,13 @@ def prepared_key(code: SweepCode) -> str:
     return f"sums.{'.'.join(code.sweep.plates) or 'data'}"
 
 
-def prepare_function(codes: Sequence[SweepCode], setting: Setting) -> Function:
+def prepare_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting) -> Function:
     """`prepare(data, params)`: the data with everything that no iteration changes."""
     entries = [
         f'"{prepared_key(code)}": sum_features(*{code.name}(data, params))' for code in codes if is_fixed(code, setting)
     ]
+    constants = [(one.terms.network.name, one.constants) for one in inferences if one.constants is not None]
+    entries += [f'"{constants_key(name)}": {function.name}(data, params)' for name, function in constants]
     return Function(
         "prepare",
         "data, params",

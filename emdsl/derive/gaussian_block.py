@@ -80,8 +80,41 @@ class GaussianInference:
                 rows = tuple(row for row in monomial.rows if row in natural.axes)
                 wanted = (*(monomial.rows if rows else ()), *monomial.axes)
                 whole = self._covered(natural, wanted, f"quadratic {name}")
-                return f"precision_of({self._shaped(name, whole, 2)})"
+                own = f"precision_of({self._shaped(name, whole, 2)})"
+                return " + ".join((own, *(self._met(other, naturals) for other in self._self_pairs(name))))
         raise not_compiled(f"the law of `{name}` has no precision", None)
+
+    def _self_pairs(self, name: str) -> list[Monomial]:
+        """Products of a variable with itself at two rows that may be the same."""
+        return [
+            one
+            for one in self.monomials
+            if one.variables == (name, name) and not self._is_diagonal(one) and self._lagged_rows(one) is None
+        ]
+
+    def _rows_of(self, monomial: Monomial) -> tuple[str, str]:
+        """Flat rows of both factors, for every row of the monomial."""
+        names = []
+        for place, item in enumerate(monomial.atoms):
+            label = f"rows {place} of {' '.join(monomial.variables)} {self.monomials.index(monomial)}"
+            code = self._row_index(monomial, item.variable, item.references)
+            names.append(self.body.define(label, code, ()).name)
+        return names[0], names[1]
+
+    def _all_blocks(self, monomial: Monomial, naturals: Naturals) -> str:
+        natural = naturals.get(id(monomial))
+        assert natural is not None
+        one, two = monomial.variables
+        widths = [" * ".join(self.sizes(name)[1]) or "1" for name in (one, two)]
+        whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two}")
+        return f"{whole}.reshape(-1, {widths[0]}, {widths[1]})"
+
+    def _met(self, monomial: Monomial, naturals: Naturals) -> str:
+        """The share of the precision of single rows in products of two rows: where both are the same."""
+        one, two = self._rows_of(monomial)
+        plates, _ = self.sizes(monomial.variables[0])
+        count = " * ".join(plates) or "1"
+        return f"precision_of(met_rows({self._all_blocks(monomial, naturals)}, {one}, {two}, {count}))"
 
     def _covered(self, natural: Named, axes: tuple[Index, ...], label: str) -> str:
         if natural.axes == axes:
@@ -91,6 +124,11 @@ class GaussianInference:
 
     def _coupling(self, monomial: Monomial, naturals: Naturals, position: Mapping[str, int]) -> str:
         one, two = monomial.atoms
+        if monomial in self._self_pairs(one.variable):
+            first, second = self._rows_of(monomial)
+            place, apart = position[one.variable], f"{first} != {second}"
+            blocks = f"-{self._all_blocks(monomial, naturals)}[{apart}]"
+            return f"({place}, {place}, {first}[{apart}], {second}[{apart}], {blocks})"
         natural = naturals.get(id(monomial))
         rows_text = [self._row_index(monomial, item.variable, item.references) for item in (one, two)]
         widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
@@ -138,7 +176,10 @@ class GaussianInference:
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
         codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
-        return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"
+        if len(monomial.rows) == 1:
+            return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"
+        shape = ", ".join(self.moments.length(row.size) for row in monomial.rows)
+        return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},), ({shape}))"
 
     def _moment(
         self,
@@ -163,6 +204,13 @@ class GaussianInference:
             code = f"second_moment({means}[{places[0]}], {spreads}[{places[0]}]).reshape({shape or '()'})"
         else:
             number = list(unpack).index(monomial)
+            if monomial in self._self_pairs(monomial.variables[0]):
+                first, second = self._rows_of(monomial)
+                crossed = f"pair_covariances({spreads}[{places[0]}], {crosses}[{number}], {first}, {second})"
+                mean = f"{means}[{places[0]}]"
+                code = f"cross_moment({mean}[{first}], {mean}[{second}], {crossed}).reshape({shape or '()'})"
+                self.moments.found[id(monomial)] = Moment(self.body.define(quantity, code, monomial.all_axes))
+                return
             one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)
             products = f"cross_moment({means}[{places[0]}][{one}], {means}[{places[1]}][{two}], {crosses}[{number}])"
             lagged = self._lagged_rows(monomial)

@@ -16,7 +16,8 @@ from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
-from emdsl.derive.coupled import Monomial
+from emdsl.derive.constant import Constants, used_in
+from emdsl.derive.coupled import CoupledStatistic, Monomial
 from emdsl.derive.discrete import FiniteInference, Stored
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.gaussian_block import GaussianInference
@@ -25,11 +26,12 @@ from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.products import with_products
 from emdsl.derive.setting import Setting
 from emdsl.structure.elimination import Place, Table
 
-#: Sweeps over the blocks of a network at the most: from scratch, and going on from the last E-step.
-COLD_SWEEPS, WARM_SWEEPS = 200, 10
+#: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
+COLD_SWEEPS, WARM_SWEEPS = 200, 3
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
 
@@ -41,6 +43,8 @@ class InferenceCode:
     terms: NetworkTerms
     name: str
     function: Function
+    constants: Function | None
+    """What data alone determine, under its key in prepared data."""
 
 
 def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
@@ -86,10 +90,13 @@ class _Writer:
         result = f"{{{', '.join(listed)}}}, {{{', '.join(self.entries)}}}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
         doc = f"Expected statistics, posterior and {'log likelihood' if self.single else 'bound'} of {what or 'the data'}."
-        function = Function(
-            name, "data, params, start=None", doc, tuple(statements), result, self.setting.sources(params=True, data=True)
-        )
-        return InferenceCode(self.terms, name, function)
+        constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
+        statements = with_products(constants.arranged(statements), result)
+        sources = self.setting.sources(params=True, data=True)
+        fixed = constants.function(used_in(statements, result), sources)
+        sources = (*constants.sources(fixed), *sources)
+        function = Function(name, "data, params, start=None", doc, tuple(statements), result, sources)
+        return InferenceCode(self.terms, name, function, fixed)
 
     # ---------------------------------------------------------------- naturals
 
@@ -157,7 +164,7 @@ class _Writer:
             self.partitions.append(Named(partition))
         else:
             self._finite(one, monomials, naturals)
-        if not self.single:
+        if not self.single and one is not self._last:
             self._entropy(one, monomials, naturals)
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
@@ -236,6 +243,11 @@ class _Writer:
 
     # ---------------------------------------------------------------- several blocks
 
+    @property
+    def _last(self) -> BlockTerms:
+        """The block that is updated last: its log partition is what its terms and its entropy come to."""
+        return max(self.terms.blocks, key=lambda one: (one.block.kind == "finite", self.terms.blocks.index(one)))
+
     def _several(self) -> list[ProgrammeStatement]:
         """Coordinate ascent over the blocks."""
         body = self.body
@@ -266,7 +278,7 @@ class _Writer:
         before = [Assign("last", f"np.array({watched})")]
         test = f"if np.max(np.abs({watched} - last)) <= {SETTLED} * np.max(np.abs({watched})):"
         loop = Nested(
-            f"for _ in range({WARM_SWEEPS} if {self.kept[0]!r} in state else {COLD_SWEEPS}):",
+            f'for _ in range({WARM_SWEEPS} if "state" in data else {COLD_SWEEPS}):',
             (*before, *body.inside, Nested(test, (Lines(("break",)),))),
         )
         statements: list[ProgrammeStatement] = [*body.before, loop]
@@ -328,7 +340,7 @@ class _Writer:
     def _statistics(self) -> list[str]:
         """Σ E[latents] · data, each under its name."""
         listed = []
-        for statistic in self.terms.statistics:
+        for statistic in self._needed():
             term = self._of_sums(statistic.term)
             value = self.moments.placed([(term, statistic.axes)], self._named_axes(statistic.axes), statistic.name)
             identifier = self.setting.names.of(f"statistic {statistic.name}")
@@ -339,6 +351,17 @@ class _Writer:
             self.body.statements.append(Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}"))
             listed.append(f'"{statistic.name}": {identifier}')
         return listed
+
+    def _needed(self) -> list[CoupledStatistic]:
+        """The statistics that parameters are updated from or the bound is computed from."""
+        names = {statistic.name for statistic in self.terms.statistics}
+        last = frozenset(() if self.single else self._last.block.all)
+        found = []
+        for statistic in self.terms.statistics:
+            terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
+            if any(term.variables() - names for term in terms) or not statistic.term.variables() & last:
+                found.append(statistic)
+        return found
 
     def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
         if axes not in self._axes:
@@ -376,7 +399,9 @@ class _Writer:
         for statistic in self.terms.statistics:
             axes = self._named_axes(statistic.axes)
             self.moments.arrays = {**self.moments.arrays, statistic.name: axes}
-        terms = [term for term in self.terms.collapsed if not self.setting.vanishes(term)]
+        last = frozenset(() if self.single or self._last.block.kind == "conjugate" else self._last.block.all)
+        own = {statistic.name for statistic in self.terms.statistics if statistic.term.variables() & last}
+        terms = [t for t in self.terms.collapsed if not self.setting.vanishes(t) and not t.variables() & own]
         merged = self.setting.merged(Polynomial(tuple(terms)))
         value = lower(merged, self.moments)
         parts = [*([value] if value is not None else []), *self.partitions, *self.entropies]
@@ -412,8 +437,13 @@ class _Writer:
         pair = self._found([Atom(name, IDENTITY, axes), Atom(name, IDENTITY, (*plates, *again))], one)
         if pair is None or len(symbol.event) > 1:
             return [f'"{name}": {{"mean": {single}}}']
-        outer = f"{single}[..., :, None] * {single}[..., None, :]" if symbol.event else f"{single}**2"
-        return [f'"{name}": {{"mean": {single}, "{"cov" if symbol.event else "var"}": {pair} - {outer}}}']
+        sizes = [self.moments.length(axis.size) for axis in (*axes, *again)]
+        place = one.block.all.index(name)
+        spread = f"{self.setting.names.of('covariances of ' + ' '.join(one.block.all))}[{place}]"
+        spread = f"{spread}.reshape({', '.join(sizes)})" if sizes else f"{spread}[0, 0, 0]"
+        if name in one.block.children:
+            spread = f"{pair} - " + (f"{single}[..., :, None] * {single}[..., None, :]" if symbol.event else f"{single}**2")
+        return [f'"{name}": {{"mean": {single}, "{"cov" if symbol.event else "var"}": {spread}}}']
 
     def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
         monomial, _ = one.monomials.of(atoms)

@@ -191,11 +191,27 @@ def _factor(
     bound_terms = resolve_deltas(
         Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
     ).terms
+    bound_terms = tuple(_with_whole_simplexes(term, scope) for term in bound_terms)
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
     quadratics = tuple(_whole(term, expansion.quadratics, definition.law) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
+
+
+def _with_whole_simplexes(term: Term, scope: Scope) -> Term:
+    """Σ_k π_k = 1, where nothing else depends on k."""
+    for item in term.atoms:
+        symbol = scope.symbols.get(item.variable)
+        if symbol is None or symbol.kind != "simplex" or item.statistic != IDENTITY or not item.references:
+            continue
+        last = item.references[-1]
+        others = [other for other in term.atoms if other is not item]
+        alone = isinstance(last, Index) and last in term.bound and last not in item.references[:-1]
+        if alone and not any(last in other.indices for other in others):
+            bound = tuple(index for index in term.bound if index != last)
+            return _with_whole_simplexes(Term(term.coefficient, tuple(others), bound), scope)
+    return term
 
 
 def _letters_of(

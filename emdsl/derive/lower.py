@@ -83,6 +83,6 @@ def structural_operand(item: Atom, moments: Moments) -> Operand:
 
 
 def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
-    code = f"np.eye({moments.length(index.size)})[{position.position}]"
+    code = f"unit_vector({moments.length(index.size)}, {position.position})"
     references: tuple[Reference, ...] = (index,)
     return Operand(Named(code, (index,)), references)

@@ -51,6 +51,23 @@ class NetworkTerms:
     local_terms: tuple[Term, ...]
     forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
 
+    def unweighted(self, scope: Scope) -> set[str]:
+        """Plates whose rows cannot have weights: those of real and conjugate latents, and those that entries gather."""
+        letters: set[str] = set()
+        for one in self.blocks:
+            if one.block.kind != "finite":
+                letters |= {letter for name in one.block.all for letter in scope.symbols[name].letters}
+        for term in self.local_terms:
+            for item in term.atoms:
+                if item.variable in self.network.variables and any(_is_gathered(r) for r in item.references):
+                    letters |= set(scope.symbols[item.variable].letters)
+        return letters
+
+
+def _is_gathered(reference: Reference) -> bool:
+    """Whether an index array of the user leads to a row, and not the one of a ragged plate."""
+    return isinstance(reference, Gather) and not reference.table.startswith(("parent.", "first."))
+
 
 class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
@@ -179,6 +196,8 @@ class NetworkCollector:
         statistics, collapsed, sources = [], [], []
         for factor, term in own:
             moved, statistic = coupled_terms(term, network, self._known, lambda inner, axes: "")
+            if len(blocks) == 1 and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
+                continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:
                 statistics.append(statistic)

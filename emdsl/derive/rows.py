@@ -68,7 +68,8 @@ class RowMoments:
             case "power", exponent:
                 return Operand(Apply("**", (value, exponent), axes), references)
             case "log", _:
-                return Operand(Apply("np.log", (value,), axes), references)
+                whole = self.scope.symbols[item.variable].kind in ("index", "count")  # zero is possible there
+                return Operand(Apply("log_probability" if whole else "np.log", (value,), axes), references)
             case "log1m", _:
                 return Operand(Apply("np.log1p", (Apply("negative", (value,), axes),), axes), references)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{item.variable}`")

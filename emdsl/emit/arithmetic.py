@@ -12,7 +12,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, 
 from emdsl.errors import CompilerBug
 
 #: Binding strength of an operator; function calls and names bind tightest.
-STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "negative": 3, "**": 4}
+STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "@": 1.9, "negative": 3, "**": 4}
 TIGHTEST = 9
 
 SizeText = Callable[[str | int], str]
@@ -36,11 +36,11 @@ def _written(array: Array | float | str, size_text: SizeText) -> tuple[str, int]
         case Total(parts):
             return _sum(parts, size_text)
         case Apply(function, arguments):
-            if function in ("+", "-", "*", "/", "**"):
+            if function in ("+", "-", "*", "/", "@", "**"):
                 left, right = arguments
                 strength = STRENGTH[function]
                 one = _within(left, strength, size_text)
-                two = _within(right, strength + (function in ("-", "/")), size_text)
+                two = _within(right, strength + (function in ("-", "/", "@")), size_text)
                 return f"{one} {function} {two}" if function != "**" else f"{one}**{two}", strength
             if function == "negative":
                 return f"-{_within(arguments[0], STRENGTH['negative'], size_text)}", STRENGTH["negative"]
@@ -100,12 +100,12 @@ def _product(operands: list[Operand], axes: tuple[Index, ...], size_text: SizeTe
     if not summed and distinct and in_order:
         return " * ".join(_broadcast(code, indices, axes) for code, indices in prepared)
     if len(prepared) == 1 and not summed and distinct and len(output) == 2 and output == axes:
-        return f"{prepared[0][0]}.T"
+        return f"{_enclosed(prepared[0][0])}.T"
     if len(prepared) == 1 and distinct and _subsequence(output, prepared[0][1]):
         code, indices = prepared[0]
         places = [str(place) for place, index in enumerate(indices) if index in summed]
         axis = "" if len(places) == len(indices) else places[0] if len(places) == 1 else f"({', '.join(places)})"
-        return _broadcast(f"{code}.sum({f'axis={axis}' if axis else ''})", output, axes)
+        return _broadcast(f"{_enclosed(code)}.sum({f'axis={axis}' if axis else ''})", output, axes)
     letters = _letters([index for _, indices in prepared for index in indices])
     inputs = ",".join("".join(letters[index] for index in indices) for _, indices in prepared)
     result = "".join(letters[index] for index in output)
@@ -140,7 +140,12 @@ def _broadcast(code: str, indices: tuple[Index, ...], axes: tuple[Index, ...]) -
         return code
     first = axes.index(indices[0])
     places = [":" if axis in indices else "None" for axis in axes[first:]]
-    return f"{code}[{', '.join(places)}]"
+    return f"{_enclosed(code)}[{', '.join(places)}]"
+
+
+def _enclosed(code: str) -> str:
+    """A power in brackets, before something that binds tighter stands after it."""
+    return f"({code})" if "**" in code and not code.startswith(("(", "np.")) else code
 
 
 def _letters(indices: list[Index]) -> dict[Index, str]:

@@ -9,16 +9,16 @@ reference points are written: μ̃ = μ − μ̊.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.operations import Derived
+from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.log_joint import QuadraticTerm
-from emdsl.explain.symbols import Letters, magnitude, name_text, raised, with_indices
+from emdsl.explain.symbols import Letters, auxiliary, magnitude, name_text, raised, with_indices
 
 #: Functions of known quantities.
 FUNCTIONS = {
@@ -27,6 +27,12 @@ FUNCTIONS = {
     "log_bessel_i0": r"\log I_0", "log_multigamma": r"\log\Gamma_{D}",
 }  # fmt: skip
 
+#: Of a ragged plate: the group that a row lies in, its place there, and the first row of a group.
+TABLES: Mapping[str, Callable[[str], str]] = {
+    "parent": lambda plates: plates.partition(".")[2],
+    "position": lambda plate: r"\mathrm{place}",
+    "first": lambda plate: f"{plate}_{{0}}",
+}
 
 #: Sums of up to this many characters stand on one line.
 SHORT = 100
@@ -37,7 +43,8 @@ class Notation:
     """What the formulas of one derivation share.
 
     `statistics`: the head of each sufficient statistic's symbol. `expected`: variables whose statistics are written as
-    expectations ⟨·⟩.
+    expectations ⟨·⟩; those of one of the `factors` of q stand within one bracket. `splits`: the sums of products whose
+    logarithms occur.
     """
 
     scope: Scope
@@ -45,6 +52,8 @@ class Notation:
     centred: Mapping[str, Centred]
     statistics: Mapping[str, str]
     expected: frozenset[str] = frozenset()
+    factors: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
     def expecting(self, names: Iterable[str]) -> Notation:
         return replace(self, expected=frozenset(names))
@@ -155,8 +164,9 @@ class Notation:
         )
         plain = self._powers([item for item in outside if not _is_log(item)], letters)
         logs = self._powers([item for item in outside if _is_log(item)], letters)
-        if inside:
-            within = self._powers(sorted(inside, key=_is_log), letters)
+        for factor in dict.fromkeys(self.factors.get(item.variable, "") for item in inside):
+            own = [item for item in inside if self.factors.get(item.variable, "") == factor]
+            within = self._powers(sorted(own, key=_is_log), letters)
             plain.append(rf"\left\langle {' '.join(within)} \right\rangle")
         return plain + logs
 
@@ -177,11 +187,15 @@ class Notation:
         references = [self.reference(reference, letters) for reference in item.references]
         if item.variable == STRUCTURE:
             return references[0] if item.statistic == NUMBER else f"[{references[0]} = {references[1]}]"
+        if kind == "split":
+            return self._logarithm_of_sum(item, letters)
+        if item.variable.startswith("position."):
+            return self.reference(Gather(item.variable, item.references), letters)
         if item.variable in self.centred:
             return raised(self.centred_quantity(self.centred[item.variable], item.references, letters), exponent)
         if item.variable in self.derived:
             return raised(self._function(self.derived[item.variable], item.references, letters), exponent)
-        head = self.statistics.get(item.variable) or name_text(item.variable)
+        head = self.head(item.variable)
         match kind:
             case "power":
                 return raised(with_indices(head, references), exponent)
@@ -207,14 +221,37 @@ class Notation:
             case Index():
                 return letters.of(reference)
             case Gather(table, references):
-                return with_indices(name_text(table), [self.reference(inner, letters) for inner in references])
+                inner = [self.reference(one, letters) for one in references]
+                about, _, rest = table.partition(".")
+                if rest and table not in self.statistics:
+                    return f"{TABLES[about](rest)}({', '.join(inner)})"
+                return with_indices(name_text(table), inner)
             case Shift(index, lag):
                 return f"{letters.of(index)}-{lag}"
             case Fixed(position):
                 return str(position)
 
     def size(self, size: str | int) -> str:
+        if isinstance(size, str) and size.startswith("rows of "):
+            return auxiliary("N", size.removeprefix("rows of "))
         return str(size) if isinstance(size, int) else name_text(size)
+
+    def head(self, variable: str) -> str:
+        """The symbol of a variable or statistic, without indices."""
+        if variable in self.splits:
+            return self.of_split("c", variable)
+        return self.statistics.get(variable) or name_text(variable)
+
+    def _logarithm_of_sum(self, item: Atom, letters: Letters) -> str:
+        r"""`\log \sum_{j} \mathsf{m}_{nj}`"""
+        choice = self.splits[item.variable].choice
+        own = letters.knowing((choice,))
+        indices = [self.reference(reference, own) for reference in item.references]
+        return rf"\log \sum_{{{own.of(choice)}}} {with_indices(self.of_split("m", item.variable), [*indices, own.of(choice)])}"
+
+    def of_split(self, letter: str, split: str) -> str:
+        """The symbol of something that belongs to a sum of products: numbered where there are several."""
+        return auxiliary(letter, f"({list(self.splits).index(split) + 1})" if len(self.splits) > 1 else "")
 
     def _is_size(self, item: Atom) -> bool:
         """Whether an atom is a size or a constant, that goes first."""
@@ -269,6 +306,8 @@ class Notation:
             return rf"\sqrt{{{texts[0]}}}"
         if item.function == "differs" and len(texts) == 2:
             return rf"[{texts[0]} \ne {texts[1]}]"
+        if item.function == "at_least" and len(texts) == 2:
+            return rf"[{texts[0]} \ge {texts[1]}]"
         if item.function == "abs":
             return rf"\left|{texts[0]}\right|"
         name = FUNCTIONS.get(item.function) or rf"\operatorname{{{item.function.replace('_', ' ')}}}"

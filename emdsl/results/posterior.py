@@ -1,11 +1,12 @@
 """What is known of a latent after the data: probabilities of its states, or its mean and (co)variance.
 
-Arrays have the plates of the variable first: probabilities (n, k), mean (n, l), cov (n, l, l), var (n, l).
+Arrays have the plates of the variable first: probabilities (n, k), mean (n, l), cov (n, l, l), var (n, l). Over ragged
+plates there are lists of arrays instead, nested as the data are: probabilities[s] is (t, k).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +21,25 @@ class MissingStatistic(DataError, AttributeError):
     """A statistic that a posterior does not have; `hasattr` sees it as absent."""
 
 
+def flat(array: Array) -> Any:
+    """Arrays as they are: no plate is ragged."""
+    return array
+
+
 @dataclass(frozen=True)
 class Posterior:
-    """The expected statistics of one variable; converts to an array: its probabilities, or else its mean."""
+    """The expected statistics of one variable.
+
+    `numpy.asarray` gives its probabilities, or else its mean, with the groups of ragged plates one after the other;
+    indexing reads the same, group by group. `nest` brings an array of that layout into that of the user's data.
+    """
 
     name: str
     statistics: Mapping[str, Array]
+    nest: Callable[[Array], Any] = flat
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self.statistics["probabilities"] if self.discrete else self.mean
+        array = self._get("probabilities") if self.discrete else self._mean
         return np.array(array, dtype=dtype) if copy else np.asarray(array, dtype=dtype)
 
     @property
@@ -36,45 +47,69 @@ class Posterior:
         """Shape of the array that it converts to."""
         return np.shape(np.asarray(self))
 
+    def __len__(self) -> int:
+        return len(self.nest(np.asarray(self)))
+
+    def __getitem__(self, position: Any) -> Any:
+        return self.nest(np.asarray(self))[position]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.nest(np.asarray(self)))
+
     @property
     def discrete(self) -> bool:
         """Whether the variable has finitely many states."""
         return "probabilities" in self.statistics
 
     @property
-    def probabilities(self) -> Array:
+    def probabilities(self) -> Any:
         """The probability of each state, category last."""
-        return self._get("probabilities")
+        return self.nest(self._get("probabilities"))
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Any:
         """The mean; of a discrete variable, that of its number."""
+        return self.nest(self._mean)
+
+    @property
+    def var(self) -> Any:
+        """The variance, entry by entry."""
+        return self.nest(self._var)
+
+    @property
+    def cov(self) -> Any:
+        """The covariance matrix of each vector."""
+        return self.nest(self._get("cov"))
+
+    @property
+    def mode(self) -> Any:
+        """The most probable state or value, entry by entry."""
+        return self.nest(self.most_probable)
+
+    @property
+    def most_probable(self) -> Array:
+        """The mode, with the groups of ragged plates one after the other."""
+        if self.discrete:
+            return np.asarray(np.argmax(self.statistics["probabilities"], axis=-1))
+        return self.statistics.get("mode", self._mean)
+
+    @property
+    def _mean(self) -> Array:
         if self.discrete and "mean" not in self.statistics:
-            return np.asarray(self.probabilities @ np.arange(self.probabilities.shape[-1]))
+            probabilities = self.statistics["probabilities"]
+            return np.asarray(probabilities @ np.arange(probabilities.shape[-1]))
         return self._get("mean")
 
     @property
-    def var(self) -> Array:
-        """The variance, entry by entry."""
+    def _var(self) -> Array:
         if "var" in self.statistics:
             return self.statistics["var"]
         if self.discrete:
-            return np.asarray(self.probabilities @ np.arange(self.probabilities.shape[-1]) ** 2 - self.mean**2)
+            probabilities = self.statistics["probabilities"]
+            return np.asarray(probabilities @ np.arange(probabilities.shape[-1]) ** 2 - self._mean**2)
         if "cov" not in self.statistics:
             return self._get("var")
-        return np.asarray(np.diagonal(self.cov, axis1=-2, axis2=-1))
-
-    @property
-    def cov(self) -> Array:
-        """The covariance matrix of each vector."""
-        return self._get("cov")
-
-    @property
-    def mode(self) -> Array:
-        """The most probable state or value."""
-        if self.discrete:
-            return np.asarray(np.argmax(self.probabilities, axis=-1))
-        return self.statistics.get("mode", self.mean)
+        return np.asarray(np.diagonal(self.statistics["cov"], axis1=-2, axis2=-1))
 
     def __repr__(self) -> str:
         described = ", ".join(f"{key} {np.shape(value)}" for key, value in self.statistics.items())

@@ -7,10 +7,12 @@ runs over the components, of parameters and of posteriors, is permuted by the sa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from emdsl.data.ragged import merged_letters
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Order, Role
 from emdsl.results.axes import axis_sizes, plate_of
@@ -19,22 +21,57 @@ Array = np.ndarray[Any, Any]
 Params = dict[str, Array]
 
 
+@dataclass(frozen=True)
+class Relabelling:
+    """For each `order` statement its letter, the size of its plate, and the components in their new order."""
+
+    bound: BoundModel
+    steps: tuple[tuple[str, str | int, Array], ...]
+
+    def params(self, params: Mapping[str, Array]) -> Params:
+        """Parameters of the emitted module, or estimates, with the components sorted."""
+        result = dict(params)
+        for letter, size, order in self.steps:
+            result = {key: _permuted(self.bound, key, value, letter, size, order) for key, value in result.items()}
+        return result
+
+    def posterior(self, name: str, statistics: Mapping[str, Array]) -> Params:
+        """What is known of a latent, with the components sorted: its states, and the plates that run over them."""
+        result = dict(statistics)
+        variable = self.bound.checked.model.variable(name)
+        assert variable is not None
+        plates = tuple(plate_of(self.bound, letter) for letter in variable.plates)
+        letters = merged_letters(plates)
+        kind = self.bound.checked.types[name]
+        for letter, size, order in self.steps:
+            axes = [axis for axis, own in enumerate(letters) if plate_of(self.bound, own).size == size]
+            axes = axes if isinstance(size, str) else [axis for axis in axes if letters[axis] == letter]
+            for key, value in result.items():
+                states = key == "probabilities" and kind.kind == "index" and _same(kind.dims[0], size)
+                for axis in (*axes, *((value.ndim - 1,) if states else ())):
+                    result[key] = np.take(result[key], order, axis=axis)
+        return result
+
+
+def relabelling(bound: BoundModel, estimates: Mapping[str, Array], data: Mapping[str, Any]) -> Relabelling:
+    """The order that the model asks for.
+
+    Nothing is moved where the data, a `fix` or a law tell the components apart: there they are not exchangeable.
+    """
+    found = Relabelling(bound, ())
+    for order in bound.checked.model.orders:
+        size = plate_of(bound, order.letter).size
+        if _exchangeable(bound, size, data):
+            moved = _order(bound, order, found.params(estimates)[order.name])
+            found = Relabelling(bound, (*found.steps, (order.letter, size, moved)))
+    return found
+
+
 def relabelled(
     bound: BoundModel, params: Mapping[str, Array], estimates: Mapping[str, Array], data: Mapping[str, Any]
 ) -> Params:
-    """`params`, of the emitted module, with the components of each `order` statement sorted.
-
-    Nothing is moved where the data or a `fix` tell the components apart: there they are not exchangeable.
-    """
-    result, current = dict(params), dict(estimates)
-    for order in bound.checked.model.orders:
-        size = plate_of(bound, order.letter).size
-        if not _exchangeable(bound, size, data):
-            continue
-        permutation = _order(bound, order, current[order.name])
-        result = {key: _permuted(bound, key, value, order.letter, size, permutation) for key, value in result.items()}
-        current = {key: _permuted(bound, key, value, order.letter, size, permutation) for key, value in current.items()}
-    return result
+    """`params`, of the emitted module, with the components of each `order` statement sorted."""
+    return relabelling(bound, estimates, data).params(params)
 
 
 def _order(bound: BoundModel, order: Order, value: Array) -> Array:

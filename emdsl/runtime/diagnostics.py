@@ -35,8 +35,11 @@ def finite(params: Mapping[str, Array]) -> bool:
 def moved(old: Mapping[str, Array], new: Mapping[str, Array]) -> float:
     """The longest way that a parameter went, relative to the scale of its array."""
     return max(
-        float(np.max(np.abs(new[name] - old[name]), initial=0.0) / (1 + np.max(np.abs(old[name]), initial=0.0)))
-        for name in new
+        (
+            float(np.max(np.abs(new[name] - old[name]), initial=0.0) / (1 + np.max(np.abs(old[name]), initial=0.0)))
+            for name in new
+        ),
+        default=0.0,
     )
 
 
@@ -48,11 +51,26 @@ def ahead(rate: float) -> float:
     return rate / (1 - rate) if rate < 1 else np.inf
 
 
+def resuming(module: Any, data: Mapping[str, Any], memory: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data with a copy of what coordinate ascent goes on from; the data as they are where E-steps are exact.
+
+    The E-step writes into that copy, so that whoever holds `memory` keeps what it had.
+    """
+    key = getattr(module, "RESUMED", None)
+    return data if key is None else {**data, key: dict(memory)}
+
+
+def memory_of(module: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What coordinate ascent goes on from, out of the data of an E-step: after it, what it left."""
+    found: Mapping[str, Any] = data.get(getattr(module, "RESUMED", None) or "", {})
+    return found
+
+
 def objective_at(module: Any, data: Mapping[str, Any], params: Params) -> float:
     """The objective, or -inf at a degenerate point."""
     try:
         with np.errstate(all="ignore"):
-            _, log_likelihood = module.e_step(data, params)
+            _, log_likelihood = module.e_step(resuming(module, data, memory_of(module, data)), params)
             value = float(module.objective(log_likelihood, params))
     except faults(module):
         return -np.inf

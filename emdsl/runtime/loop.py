@@ -22,7 +22,7 @@ import numpy as np
 
 from emdsl.errors import DataError, FitError
 from emdsl.runtime.coordinates import Array, Params
-from emdsl.runtime.diagnostics import ahead, collapsed, faults, finite, lowering_block, moved
+from emdsl.runtime.diagnostics import ahead, collapsed, faults, finite, lowering_block, memory_of, moved, resuming
 from emdsl.runtime.squarem import STEP_FACTOR, extrapolate
 from emdsl.runtime.starts import LatentStart, start, streams
 
@@ -47,7 +47,7 @@ class Outcome:
     `params` are those of the emitted module (posteriors' own under vb). `history` has the objective after each M-step,
     or that of the start where there was none.
     `restarts` has the last objective of each start, nan for one that degenerated; `continued` says which of them ran on
-    to the end.
+    to the end. `memory`: where coordinate ascent over latents stood; empty where E-steps are exact.
     """
 
     params: Params
@@ -59,6 +59,7 @@ class Outcome:
     restarts: tuple[float, ...]
     continued: tuple[bool, ...]
     warnings: tuple[str, ...]
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Degenerate(Exception):
@@ -67,12 +68,13 @@ class _Degenerate(Exception):
 
 @dataclass(frozen=True)
 class _State:
-    """Parameters with what their E-step gave."""
+    """Parameters with what their E-step gave; `memory`: what the next one goes on from, never changed."""
 
     params: Params
     statistics: Mapping[str, Array]
     log_likelihood: float
     objective: float
+    memory: Mapping[str, Any]
 
 
 @dataclass
@@ -109,29 +111,32 @@ class _Problem:
     prepared: dict[str, Any] = field(default_factory=dict)
 
     def start(
-        self, seed: np.random.SeedSequence, init: Mapping[str, Any], latents: Mapping[str, LatentStart]
-    ) -> Params:
-        """The parameters that a run starts from."""
+        self, number: int, seed: np.random.SeedSequence, init: Mapping[str, Any], latents: Mapping[str, LatentStart]
+    ) -> _State:
+        """The state that a run starts from."""
+        data = resuming(self.module, self.data, {"seed": number})
         try:
-            return start(self.module, self.data, seed, init, latents)
+            params = start(self.module, data, seed, init, latents)
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error
+        return self.state(params, memory_of(self.module, data))
 
-    def state(self, params: Params) -> _State:
-        """The E-step at `params`."""
+    def state(self, params: Params, memory: Mapping[str, Any]) -> _State:
+        """The E-step at `params`, going on from `memory`."""
         if not finite(params):
             bad = next(name for name, value in params.items() if not np.isfinite(value).all())
             raise _Degenerate(f"`{bad}` is not finite")
         try:
             if not self.prepared:
                 self.prepared.update(self.module.prepare(self.data, params))
-            statistics, log_likelihood = self.module.e_step(self.prepared, params)
+            data = resuming(self.module, self.prepared, memory)
+            statistics, log_likelihood = self.module.e_step(data, params)
             objective = float(self.module.objective(log_likelihood, params))
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error
         if not np.isfinite(objective):
             raise _Degenerate(f"the {self.module.OBJECTIVE} is {objective}")
-        return _State(params, statistics, float(log_likelihood), objective)
+        return _State(params, statistics, float(log_likelihood), objective, memory_of(self.module, data))
 
     def updated(self, state: _State) -> _State:
         """The M-step and the E-step after it; raises FitError when the objective fell."""
@@ -139,7 +144,7 @@ class _Problem:
             params = self.module.m_step(state.statistics, state.params)
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error
-        new = self.state(params)
+        new = self.state(params, state.memory)
         tolerance = ROUNDING * (1 + abs(state.objective))
         drop = state.objective - new.objective
         if drop <= tolerance:
@@ -151,15 +156,22 @@ class _Problem:
 
     def _refuse_drop(self, old: _State, new: _State, tolerance: float) -> None:
         """A drop beside a collapsed component is the floor at work; any other is a fault."""
-        name = collapsed(self.module, self.data, old.params) or collapsed(self.module, self.data, new.params)
+        name = self.collapsed(old) or self.collapsed(new)
         if name is not None:
             raise _Degenerate(f"a component of `{name}` collapsed")
-        found = lowering_block(self.module, self.data, old.params, new.params, tolerance)
+        found = lowering_block(self.module, self._data_at(old), old.params, new.params, tolerance)
         block, before, after = found if found else ("the M-step", old.objective, new.objective)
         raise FitError(
             f"the update of `{block}` lowered the {self.module.OBJECTIVE} from {before:.12g} to {after:.12g}; "
             "an exact step cannot do that, so please report the model"
         )
+
+    def collapsed(self, state: _State) -> str | None:
+        """Name of a parameter that has collapsed."""
+        return collapsed(self.module, self._data_at(state), state.params)
+
+    def _data_at(self, state: _State) -> Mapping[str, Any]:
+        return resuming(self.module, self.data, state.memory)
 
     def advance(self, run: _Run, limit: int) -> None:
         """Steps until convergence or `limit` M-steps in all."""
@@ -189,7 +201,7 @@ class _Problem:
         params, step = found
         try:
             with np.errstate(all="ignore"):
-                ahead = self.state(params)
+                ahead = self.state(params, third.memory)
         except _Degenerate:
             ahead = None
         if ahead is not None and ahead.objective >= third.objective:
@@ -240,7 +252,7 @@ def run(
     runs: list[_Run] = []
     for number, seed in enumerate(seeds):
         try:
-            one = _Run(number, problem.state(problem.start(seed, init or {}, latents or {})))
+            one = _Run(number, problem.start(number, seed, init or {}, latents or {}))
             problem.advance(one, min(max_iter, SHORT_RUN))
             runs.append(one)
         except _Degenerate as reason:
@@ -272,7 +284,7 @@ def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_col
         except _Degenerate as reason:
             reasons.append(str(reason))
             continue
-        name = collapsed(problem.module, problem.data, one.state.params)
+        name = problem.collapsed(one.state)
         if name is not None:
             reasons.append(f"a component of `{name}` collapsed, where the {problem.module.OBJECTIVE} has no maximum")
         if name is None or keep_collapsed:
@@ -297,7 +309,7 @@ def _outcome(
     history = np.array(best.history or [state.objective])
     return Outcome(
         state.params, state.objective, state.log_likelihood, history, best.converged, len(best.history),
-        tuple(restarts), tuple(continued), tuple(warnings),
+        tuple(restarts), tuple(continued), tuple(warnings), state.memory,
     )  # fmt: skip
 
 

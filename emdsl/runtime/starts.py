@@ -1,7 +1,8 @@
 """Where runs start: independent streams of random numbers, and starting values of the user.
 
-Starting values of latents become parameters by one M-step: Σ_k E(data, z = k, rows weighted by the probability of k)
-adds up to the statistics that those probabilities give, since statistics are sums over rows.
+Starting values of latents become parameters by one M-step. Latents of networks (`SHARED` in the module) are handed to
+the E-step as they are. For others, Σ_k E(data, z = k, rows weighted by the probability of k) adds up to the statistics
+that those probabilities give, since statistics are sums over rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from emdsl.errors import DataError
 from emdsl.runtime.coordinates import Array, Params
+from emdsl.runtime.diagnostics import memory_of, resuming
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def start(
 ) -> Params:
     """A random start, moved to the values in `init` and `latents`. Raises DataError for a value that does not fit."""
     params: Params = module.initialise(data, np.random.default_rng(seed))
+    if latents or init:
+        _forget(module, data)
     if latents:
         params = module.m_step(_statistics(module, data, params, latents), params)
     if init:
@@ -57,6 +61,15 @@ def start(
         given = {name: _checked(name, value, estimates) for name, value in init.items()}
         params = module.from_estimates(estimates | given, params)
     return params
+
+
+def _forget(module: Any, data: Mapping[str, Any]) -> None:
+    """Coordinate ascent starts anew from the user's values, not from where the random start has led it."""
+    memory: Any = memory_of(module, data)
+    if memory:
+        seed = memory["seed"]
+        memory.clear()
+        memory["seed"] = seed
 
 
 def _checked(name: str, value: Any, estimates: Mapping[str, Array]) -> Array:
@@ -75,13 +88,16 @@ def _statistics(
     module: Any, data: Mapping[str, Any], params: Params, latents: Mapping[str, LatentStart]
 ) -> dict[str, Array]:
     """Statistics of the data completed by `latents`."""
-    soft = next((name for name, latent in latents.items() if latent.discrete and latent.plate), None)
+    networked = getattr(module, "SHARED", ())
+    shared = {name: latent.value for name, latent in latents.items() if latent.discrete and name in networked}
+    soft = next((n for n, latent in latents.items() if latent.discrete and latent.plate and n not in shared), None)
     completed = dict(data)
     for name, latent in latents.items():
-        if name != soft:
+        if name != soft and name not in shared:
             completed[name] = np.argmax(latent.value, axis=-1).astype(float) if latent.discrete else latent.value
     if soft is None:
-        statistics: dict[str, Array] = module.e_step(completed, params)[0]
+        start = (_shares(module, completed, params, shared),) if shared else ()
+        statistics: dict[str, Array] = module.e_step(completed, params, *start)[0]
         return statistics
     probabilities, key = latents[soft].value, f"weights.{latents[soft].plate}"
     weights = completed.get(key, np.ones(len(probabilities)))
@@ -91,3 +107,19 @@ def _statistics(
         part = module.e_step(completed | rows, params)[0]
         total = {name: total[name] + value if total else value for name, value in part.items()}
     return total
+
+
+def _shares(module: Any, data: Mapping[str, Any], params: Params, shared: Mapping[str, Array]) -> dict[str, Array]:
+    """The shares of the user, and those of the other discrete latents of networks given the most probable of these."""
+
+    def known(data: Mapping[str, Any]) -> dict[str, Array]:
+        found = module.posterior(resuming(module, data, memory_of(module, data)), params)
+        return {name: found[name]["probabilities"] for name in module.SHARED}
+
+    result = known(data)
+    for name, value in shared.items():
+        if value.shape != result[name].shape:
+            raise DataError(f"init of `{name}` has shape {value.shape}, but its probabilities have {result[name].shape}")
+    if set(shared) < set(module.SHARED):
+        result = known({**data, **{name: np.argmax(value, axis=-1).astype(float) for name, value in shared.items()}})
+    return result | dict(shared)

@@ -17,7 +17,7 @@ from emdsl.compile import compile_model
 from emdsl.language.text import parse
 from emdsl.model.bound import CheckedModel
 from emdsl.model.check import bind, check
-from emdsl.model.statements import Model, Role
+from emdsl.model.statements import Model, Plate, Role
 from tests.oracles import charts
 from tests.oracles.interpreter import Scene, log_prior
 from tests.oracles.marginal import Exact, log_likelihood
@@ -81,7 +81,24 @@ def check_posterior(
         common = set(expected) & set(found[name])
         assert common, f"posterior of {name} has {sorted(found[name])}, expected {sorted(expected)}"
         for key in common:
-            assert_allclose(found[name][key], expected[key], rtol=tol, atol=tol, err_msg=f"{key} of {name}")
+            flat = flattened(expected[key])
+            assert_allclose(found[name][key], flat, rtol=tol, atol=tol, err_msg=f"{key} of {name}")
+
+
+def flattened(value: Any) -> Any:
+    """A list of arrays, one for each row of the parents of a ragged plate, as the one array of the emitted module."""
+    return np.concatenate([flattened(part) for part in value]) if isinstance(value, list) else value
+
+
+def additive(model: Model) -> bool:
+    """Whether blocks of the outermost data plate stand alone: all that is random lies in it, and no parameter does."""
+    random = [v for v in model.variables if v.role in (Role.OBSERVED, Role.LATENT)]
+    leads = {variable.plates[:1] for variable in random}
+    if len(leads) != 1 or leads == {()}:
+        return False
+    plate = model.plate(outermost(model))
+    assert plate is not None
+    return not plate.ordered and all(v.role is not Role.PARAM or plate.letter not in v.plates for v in model.variables)
 
 
 def outermost(model: Model) -> str:
@@ -93,29 +110,53 @@ def outermost(model: Model) -> str:
 def row_count(model: Model, data: Values) -> int:
     """How many rows the outermost data plate has."""
     letter = outermost(model)
+    for plate in model.plates:
+        if plate.parents == (letter,) and f"offsets.{plate.letter}" in data:
+            return len(data[f"offsets.{plate.letter}"]) - 1
     return next(len(data[v.name]) for v in model.variables if v.name in data and v.plates[:1] == (letter,))
 
 
 def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
     """The data of some rows of the outermost data plate."""
     letter = outermost(model)
-    block = {}
+    block: dict[str, Any] = {}
+    inside: dict[str, Any] = {letter: np.asarray(chosen)}  # the rows of each letter that belong to the chosen ones
+    for plate in model.plates:
+        if plate.parents == (letter,) and f"offsets.{plate.letter}" in data:
+            ends, counts = data[f"offsets.{plate.letter}"], np.diff(data[f"offsets.{plate.letter}"])[chosen]
+            inside[plate.letter] = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in chosen])
+            block |= ragged_tables(plate, counts)
     for name, value in data.items():
+        if name in block:
+            continue
         variable = model.variable(name)
-        plated = name == f"weights.{letter}" or (variable is not None and letter in variable.plates)
-        axis = variable.plates.index(letter) if variable is not None and plated else 0
-        block[name] = np.ascontiguousarray(np.take(value, chosen, axis=axis)) if plated else value
+        letters = (name[8:],) if name.startswith("weights.") else variable.plates if variable is not None else ()
+        own = next((p for p in reversed(letters) if p in inside), None)
+        if own is None:
+            block[name] = value
+            continue
+        axis = 0 if own != letter else letters.index(letter)
+        block[name] = np.ascontiguousarray(np.take(value, inside[own], axis=axis))
     return block
+
+
+def ragged_tables(plate: Plate, lengths: Any) -> dict[str, Any]:
+    """What the data hold of a ragged plate with one parent: where rows start, lie, and belong."""
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    parent = np.repeat(np.arange(len(lengths)), lengths)
+    return {
+        f"offsets.{plate.letter}": starts, f"position.{plate.letter}": np.arange(starts[-1]) - starts[parent],
+        f"first.{plate.letter}": starts[:-1], f"parent.{plate.letter}.{plate.parents[0]}": parent,
+        str(plate.size): np.asarray(lengths),
+    }  # fmt: skip
 
 
 def check_additivity(module: Any, model: Model, data: Values, params: Values, tol: float = 1e-9) -> None:
     """Statistics and log likelihoods of two blocks of rows add up to those of the whole.
 
-    Where a parameter has an entry for each row there are no blocks.
+    Where a parameter has an entry for each row, or rows share a latent, there are no blocks.
     """
-    observed = (variable for variable in model.variables if variable.role is Role.OBSERVED and variable.plates)
-    lead = next(observed).plates[0]
-    if any(lead in variable.plates for variable in model.variables if variable.role is Role.PARAM):
+    if not additive(model):
         return
     count = row_count(model, data)
     whole, log_whole = module.e_step(data, params)
@@ -267,6 +308,24 @@ def check_bound(
     assert top <= highest + tol * (1 + abs(highest)), f"bound {top} above the log evidence {highest}"
     if exact:
         assert_allclose(top, highest, rtol=1e-7, atol=1e-7, err_msg="exact bound against the log evidence")
+
+
+def check_field(module: Any, model: Model, constants: Values, data: Values, params: Values, tol: float = 1e-8) -> None:
+    """Where the posterior is only approximated: the objective stays below the log evidence, and never falls."""
+
+    def below(values: Values) -> None:
+        estimates = module.estimates(values)
+        highest = log_likelihood(model, constants, data, estimates) + log_prior(model, constants, {**data, **estimates})
+        bound = float(module.objective(module.e_step(data, values)[1], values))
+        assert np.isfinite(bound) and bound <= highest + tol * (1 + abs(highest)), f"bound {bound} above {highest}"
+
+    for _ in range(3):
+        below(params)
+        params = module.m_step(module.e_step(data, params)[0], params)
+    below(check_monotone(module, data, params))
+    fitted, history = module.fit(data, params, 500, 1e-10)
+    assert (np.diff(history) >= -1e-9 * (1 + np.abs(history[:-1]))).all(), "the bound fell"
+    below(fitted)
 
 
 def check_hard(module: Any, model: Model, constants: Values, data: Values, params: Values, tol: float = 1e-9) -> None:

@@ -115,7 +115,7 @@ def _reach(at: Callable[[float], float], sign: float, top: float) -> float:
 
 def _grid(f: Function, start: Vector, reach: float = 4.4) -> tuple[float, Points]:
     mode, root = _mode(f, start)
-    axis = np.linspace(-reach, reach, 37 if len(start) == 2 else 25)
+    axis = np.linspace(-reach, reach, 49 if len(start) == 2 else 25)
     log_step = len(start) * np.log(axis[1] - axis[0]) + np.linalg.slogdet(root)[1]
     log_weights, points = [], []
     for v in itertools.product(axis, repeat=len(start)):

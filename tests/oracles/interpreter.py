@@ -4,11 +4,12 @@
 
 One `Factor` is one term of that sum. A `Scene` is a model with values for its names; it evaluates expressions and
 factors, and says which entries a factor reads, so that exact marginals can be taken (`tests.oracles.marginal`).
-Values are arrays, plates first; a variable on a ragged plate is a list of arrays.
+Values are arrays, plates first; a variable on a ragged plate is a list of arrays, or flat beside "offsets.<letter>".
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -89,9 +90,11 @@ class Scene:
         self.dists = {dist.name: dist for dist in model.distributions}
         self.values = {name: _own(value) for name, value in values.items() if name in self.variables}
         self.weights = {name[8:]: np.asarray(w, float) for name, w in values.items() if name.startswith("weights.")}
-        self.constants.update(
-            {n: v for n, v in values.items() if n not in self.variables and not n.startswith("weights.")}
-        )
+        self.offsets = {name[8:]: np.asarray(o) for name, o in values.items() if name.startswith("offsets.")}
+        self.constants.update({n: v for n, v in values.items() if n not in self.variables and "." not in n})
+        for name, value in self.values.items():
+            if isinstance(value, np.ndarray):
+                self.values[name] = self._nested(value, self.variables[name].plates)
         self.sizes = self._infer_sizes()
         self.index_sizes = self._infer_index_sizes()
         self.sizes |= self.index_sizes
@@ -128,9 +131,21 @@ class Scene:
                 sizes[size.name] = int(np.nanmax(flat)) + 1
         return sizes
 
+    def _nested(self, value: np.ndarray[Any, Any], plates: tuple[str, ...]) -> Any:
+        """A flat value as lists of arrays, one for each row of the parents; a plain one as it is."""
+        ragged = next((p for p in plates if p in self.offsets), None)
+        if ragged is None:
+            return value
+        (parent,), offsets = self.plates[ragged].parents, self.offsets[ragged]
+        if plates.index(parent) or plates.index(ragged) != 1 or any(p in self.offsets for p in plates[2:]):
+            raise NotImplementedError(f"a ragged plate inside {plates}")
+        return [value[low:high] for low, high in itertools.pairwise(offsets)]
+
     def length(self, letter: str, scope: Scope) -> int:
         """How many values `letter` takes, given the letters that it is ragged over."""
         plate = self.plates[letter]
+        if letter in self.offsets:
+            return int(np.diff(self.offsets[letter])[scope[plate.parents[0]]])
         if not plate.parents:
             return plate.size if isinstance(plate.size, int) else int(self._size(plate.size))
         if isinstance(plate.size, str) and plate.size in self.constants:

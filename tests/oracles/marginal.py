@@ -9,8 +9,7 @@ The result is kept as pieces, weighted points, so that every posterior expectati
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,21 +121,8 @@ class Exact:
         plain = tuple(f for f in factors if not self.reads[f] & continuous)
         mixed = tuple(f for f in factors if self.reads[f] & continuous)
         share = {f: self.scene.weight(f) / weight if weight else 1.0 for f in factors}
-        cache: dict[tuple[Factor, tuple[int, ...]], float] = {}
-        place = {site: i for i, site in enumerate(discrete)}
         found: list[tuple[float, dict[Site, Any], list[Piece]]] = []
-        for states in itertools.product(*domains):
-            values: dict[Site, Any] = dict(zip(discrete, states, strict=True))
-            for (name, index), state in values.items():
-                store(self.scene.values[name], index, state)
-            log_p = 0.0
-            for f in plain:
-                key = (f, tuple(states[place[s]] for s in sorted(self.reads[f])))
-                if key not in cache:
-                    cache[key] = share[f] * self.scene.log_density(f)
-                log_p += cache[key]
-            if log_p == -np.inf:
-                continue
+        for values, log_p in self._enumerate(discrete, domains, plain, share):
             inner: list[Piece] = []
             reads = {f: factor_reads(self.scene, f, by_name(continuous)) for f in mixed}
             for own, group in _components(reads):
@@ -154,6 +140,45 @@ class Exact:
             if log_p > log_z - 60
         ]
         return log_z, max(log_p for log_p, _, _ in found), pieces
+
+    def _enumerate(
+        self,
+        discrete: list[Site],
+        domains: list[range],
+        factors: tuple[Factor, ...],
+        share: Mapping[Factor, float],
+    ) -> Iterator[tuple[dict[Site, Any], float]]:
+        """The joint states that are possible, stored in the scene, each with the log of the product of its factors.
+
+        A factor is evaluated as soon as the last site that it reads has its state, and remembered.
+        """
+        place = {site: i for i, site in enumerate(discrete)}
+        ending: dict[int, list[Factor]] = {}
+        for factor in factors:
+            ending.setdefault(max(place[s] for s in self.reads[factor]), []).append(factor)
+        reads = {f: tuple(sorted(place[s] for s in self.reads[f])) for f in factors}
+        cache: dict[tuple[Factor, tuple[int, ...]], float] = {}
+        states = [0] * len(discrete)
+
+        def below(depth: int, log_p: float) -> Iterator[tuple[dict[Site, Any], float]]:
+            if depth == len(discrete):
+                for (name, index), state in zip(discrete, states, strict=True):
+                    store(self.scene.values[name], index, state)
+                yield dict(zip(discrete, states, strict=True)), log_p
+                return
+            for state in domains[depth]:
+                states[depth], total = state, log_p
+                for factor in ending.get(depth, ()):
+                    key = (factor, tuple(states[i] for i in reads[factor]))
+                    if key not in cache:
+                        for i in reads[factor]:
+                            store(self.scene.values[discrete[i][0]], discrete[i][1], states[i])
+                        cache[key] = share[factor] * self.scene.log_density(factor)
+                    total += cache[key]
+                if total > -np.inf:
+                    yield from below(depth + 1, total)
+
+        yield from below(0, 0.0)
 
     def _integral(
         self,
@@ -198,7 +223,8 @@ class Exact:
     def _posterior_of(self, name: str) -> dict[str, Any]:
         variable = self.scene.variables[name]
         indices = [tuple(scope[p] for p in variable.plates) for scope in self.scene.indices(variable.plates)]
-        if any(f in laws.DISCRETE for f in families(variable.definitions[-1].law)):
+        discrete = any(f in laws.DISCRETE for d in variable.definitions for f in families(d.law))
+        if discrete or any(n == name and isinstance(k, Discrete) for (n, _), k in self.kinds.items()):
             counts = [len(k.states) for (n, _), k in self.kinds.items() if n == name and isinstance(k, Discrete)]
             if not counts:
                 law = variable.definitions[-1].law

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ def find_unknown(scene: Scene, integrate_over: tuple[str, ...] = ()) -> dict[Sit
     scopes = {site: dict(definitions[site].scope) for site in sites}
     for site in sites:
         names = families(law_of[site])
-        discrete = any(f in laws.DISCRETE for f in names)
+        discrete = any(f in laws.DISCRETE for f in names) or names == ("PointMass",)
         value = np.array(entry(scene.values[site[0]], site[1]))
         if "Dirichlet" in names:
             fill = 1.0 / value.size
@@ -101,7 +101,10 @@ def find_unknown(scene: Scene, integrate_over: tuple[str, ...] = ()) -> dict[Sit
             fill = 0.0 if discrete or not any(f in laws.INTERVALS for f in names) else 0.5
         value[np.isnan(value)] = fill
         store(scene.values[site[0]], site[1], value)
+    certain = _settle(scene, sites, definitions)
     for site in sites:
+        if site in certain:
+            continue
         law, scope = law_of[site], scopes[site]
         entries = tuple(tuple(int(i) for i in hole) for hole in holes[site])
         names = families(law)
@@ -109,7 +112,7 @@ def find_unknown(scene: Scene, integrate_over: tuple[str, ...] = ()) -> dict[Sit
             if len(entries) != np.size(entry(scene.values[site[0]], site[1])):
                 raise NotImplementedError("a Multinomial with some counts missing")
             kinds[site] = Discrete(range(0))
-        elif any(f in laws.DISCRETE for f in names):
+        elif any(f in laws.DISCRETE for f in names) or names == ("PointMass",):
             kinds[site] = Discrete(range(_states(scene, kinds, site, law, scope)))
         elif names == ("Dirichlet",):
             kinds[site] = Continuous(entries, simplex=True)
@@ -118,10 +121,24 @@ def find_unknown(scene: Scene, integrate_over: tuple[str, ...] = ()) -> dict[Sit
     return kinds
 
 
+def _settle(scene: Scene, sites: Iterable[Site], definitions: Mapping[Site, Factor]) -> set[Site]:
+    """The point masses whose value depends on nothing unknown, now stored."""
+    unknown, settled = by_name(sites), set()
+    for name, index in sites:
+        factor = definitions[name, index]
+        law = factor.definition.law
+        if law.family == "PointMass" and factor_reads(scene, factor, unknown) == {(name, index)}:
+            store(scene.values[name], index, scene.arguments(law, dict(factor.scope))["value"])
+            settled.add((name, index))
+    return settled
+
+
 def _states(scene: Scene, kinds: Kinds, site: Site, law: Law, scope: dict[str, Any]) -> int:
     """How many states: the most over the states of the discrete parents that were described before."""
     read = factor_reads(scene, Factor(site[0], site[1], Definition((), law), tuple(scope.items())), by_name(kinds))
     parents = [p for p in read if isinstance(kinds[p], Discrete)]
+    if law.family == "PointMass" and len(parents) < len(read):
+        raise NotImplementedError("a function of an unknown real value")
     most = 0
     for states in itertools.product(*(kinds[p].states for p in parents)):  # type: ignore[union-attr]
         for parent, state in zip(parents, states, strict=True):

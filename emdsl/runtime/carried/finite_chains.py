@@ -33,15 +33,15 @@ def chain_forward(
     transition = transition if transition.ndim == 3 + by_row else transition[None]
     offsets, batch = np.asarray(offsets), max(len(evidence), len(transition))
     filled = np.flatnonzero(np.diff(offsets) > 0)
-    smallest, zeros = transition_range(transition, offsets[filled], by_row)
+    reach = transition_range(transition, offsets[filled], by_row)
     # Entries between e^-700 and an impossible one are no longer exact once exponentiated.
-    todo = [(filled, "max" if hard else "scaled" if smallest > -700.0 else "log")]
+    todo = [(filled, "max" if hard else "scaled" if reach[0] > -700.0 else "log")]
     parts, log_partition = [], np.zeros((batch, len(offsets) - 1))
     while todo:
         series, space = todo.pop()
         if series.size:
-            starts, stops = offsets[series], offsets[series + 1]
-            part = ChainPart(evidence, transition, by_row, starts, stops, space, smallest, zeros)
+            bounds = np.stack([offsets[series], offsets[series + 1]])
+            part = ChainPart(evidence, transition, by_row, bounds, space, reach)
             total = part.forward()
             if part.lost.any():
                 todo += [(series[~part.lost], "scaled"), (series[part.lost], "log")]
@@ -68,7 +68,7 @@ def chain_backward(messages: dict[str, Any], weights: np.ndarray | None = None) 
 
 
 def filtered(messages: dict[str, Any]) -> np.ndarray:
-    """P(state | evidence up to its row), (…, row, state); after a hard pass, best paths to each state compete."""
+    """P(state | evidence up to its row), (…, row, state); after a hard pass, the last state of the best path so far."""
     result = np.empty(messages["shape"])
     for _, part in messages["parts"]:
         for step in range(part.steps):
@@ -104,18 +104,11 @@ class ChainPart:
     """
 
     def __init__(
-        self,
-        evidence: np.ndarray,
-        transition: np.ndarray,
-        by_row: bool,
-        starts: np.ndarray,
-        stops: np.ndarray,
-        space: str,
-        smallest: float,
-        zeros: bool,
+        self, evidence: np.ndarray, transition: np.ndarray, by_row: bool, bounds: np.ndarray, space: str, reach: Any
     ) -> None:
         self.evidence, self.transition, self.by_row, self.space = evidence, transition, by_row, space
-        self.starts, self.stops, self.smallest, self.zeros = starts, stops, smallest, zeros
+        self.starts, self.stops = bounds
+        smallest, zeros = self.smallest, self.zeros = reach
         self.batch, self.states = max(len(evidence), len(transition)), evidence.shape[2]
         # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
         self.delicate = space == "scaled" and (zeros or smallest < -69.0)
@@ -124,12 +117,14 @@ class ChainPart:
         self.limit = self.scale * np.exp(0.0 if zeros else min(max(-716.0 - smallest, -300.0), 0.0))
         self.floor = np.exp(min(-690.0 - smallest, 0.0))
         self.sound = space == "scaled" and not zeros and smallest > -350.0  # whatever the evidence
-        self.few = self.states <= (32 if self.sound else 10)  # a start from each is cheaper than a step at a time
+        # A start from every state is cheaper than a step at a time for up to so many states.
+        self.few = self.states <= (32 if self.sound else 24 if space == "max" else 12)
         if not by_row:
-            top = transition.max(axis=(1, 2), keepdims=True)
-            self.top, self.matrix = top[:, :, 0], np.exp(transition - top)
+            self.transition = np.maximum(transition, -1e300)
+            top = self.transition.max(axis=(1, 2), keepdims=True)
+            self.top, self.matrix = top[:, :, 0], np.exp(self.transition - top)
             self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
-        self.lost = np.zeros(len(starts), dtype=bool)
+        self.lost = np.zeros(len(self.starts), dtype=bool)
 
     def forward(self) -> np.ndarray:
         """Messages of all rows; returns the log partitions (batch, series)."""
@@ -143,7 +138,10 @@ class ChainPart:
                 break
             if way == "guess" and forgets:
                 before = reached
-            elif way != "transfer" and self.few:
+            elif self.few and self.space == "scaled" and not self.sound:
+                self.lost[:] = True  # logarithms can start from every state
+                break
+            elif self.few and way != "transfer":
                 before = self.transfer(ends)
             else:
                 self.cut(0)
@@ -151,8 +149,7 @@ class ChainPart:
             ends, total = self.sweep_forward(before)
         self.before, self.ends = before, ends
         result = np.zeros((self.batch, len(self.starts)))
-        for row, values in zip(result, total):
-            row += np.bincount(self.owner, values, len(row))
+        np.add.at(result.T, self.owner, total.T)
         return result
 
     def block(self, lag: int) -> int:
@@ -171,9 +168,9 @@ class ChainPart:
         firsts = self.starts[owner] + ((lengths[owner] - span) * (np.arange(tries) / tries)).astype(int)
         message = self.single_states(tries)[..., : kinds * tries]
         for step in range(1, span):
-            message, _ = self.advance_tiled(message, firsts + step, self.space)
+            message, _ = self.advance_tiled(message, firsts + step)
             if step % 8 == 0:
-                whole = self.normalised(message)[0].reshape(self.batch, self.states, kinds, tries)
+                whole = message.reshape(self.batch, self.states, kinds, tries)
                 if self.agree(whole, whole[:, :, :1]):
                     lag = step * 5 // 4 + 8
                     return (0 if 2 * self.block(lag) > longest else lag), True
@@ -219,26 +216,20 @@ class ChainPart:
         flat = self.packed[self.places[step] * width : self.places[step + 1] * width]
         return flat.reshape(self.batch, self.states, -1)
 
-    def inner_at(self, step: int) -> np.ndarray | slice:
-        """The inner lanes that still run."""
-        return as_slice(self.inner[: np.searchsorted(self.inner, self.counts[step])])
-
     def potential(self, step: int, lanes: np.ndarray | slice | None = None) -> np.ndarray | None:
         """Transitions (batch or 1, previous, next, lane) into one step, the first one of inner lanes only."""
         if not self.by_row:
             return None
         return self.potentials[step][..., lanes] if step and lanes is not None else self.potentials[step]
 
-    def load(
-        self, rows: np.ndarray | slice, space: str, out: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def load(self, rows: np.ndarray | slice, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Evidence of these rows, (batch or 1, state, row), and the logarithm of what it was divided by."""
         values = self.evidence[:, rows].swapaxes(1, 2)
         out = np.empty(values.shape) if out is None else out
         np.maximum(values, -1e300, out=out)
-        top = out.max(axis=1) - (self.lift if space == "scaled" else 0.0)
+        top = out.max(axis=1) - (self.lift if self.space == "scaled" else 0.0)
         out -= top[:, None]
-        if space != "scaled":
+        if self.space != "scaled":
             return out, top
         under = (out < -700.0) & (out > -1e290) if self.zeros else None
         np.exp(out, out=out)
@@ -246,13 +237,12 @@ class ChainPart:
             out[under] = 5e-324  # told apart from an impossible state
         return out, top
 
-    def load_transition(self, rows: np.ndarray, space: str) -> tuple[np.ndarray, np.ndarray]:
+    def load_transition(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Transitions into these rows, (batch or 1, previous, next, row), and the logarithms of what divided them."""
-        values = np.moveaxis(self.transition[:, rows], 1, -1)
-        if space != "scaled":
-            return np.maximum(values, -1e300), np.zeros((1, len(rows)))
+        values = np.maximum(np.moveaxis(self.transition[:, rows], 1, -1), -1e300)
         top = values.max(axis=(1, 2))
-        return np.exp(values - top[:, None, None]), top
+        values -= top[:, None, None]
+        return np.exp(values) if self.space == "scaled" else values, top
 
     def load_all(self) -> None:
         """Evidence and transitions of all rows, packed; logarithms of what was taken out, by lane."""
@@ -263,11 +253,11 @@ class ChainPart:
             taken = np.zeros((self.batch, len(self.firsts)))
             for step in range(first, last):
                 n, packed = self.counts[step], self.at(step)
-                taken[:, :n] += self.load(self.rows(step), self.space, packed[: len(self.evidence)])[1]
+                taken[:, :n] += self.load(self.rows(step), packed[: len(self.evidence)])[1]
                 packed[len(self.evidence) :] = packed[:1]
                 if self.by_row:
                     lanes = np.arange(n) if step else self.inner
-                    self.potentials[step], top = self.load_transition(self.firsts[lanes] + step, self.space)
+                    self.potentials[step], top = self.load_transition(self.firsts[lanes] + step)
                     taken[:, lanes] += top
             return taken
 
@@ -279,44 +269,38 @@ class ChainPart:
             self.taken += self.top * (self.lengths - 1.0)
             self.taken[:, self.inner] += self.top
 
-    def propagate(self, message: np.ndarray, potential: np.ndarray | None, space: str) -> np.ndarray:
+    def propagate(self, message: np.ndarray, potential: np.ndarray | None) -> np.ndarray:
         """Aᵀ message, or its like for logarithms."""
-        if space == "scaled":
+        if self.space == "scaled":
             if potential is None:
                 return np.matmul(self.turned, message)
             return np.einsum("cijn,cin->cjn", potential, message)
         joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
         top = joint.max(axis=1)
-        if space == "log":
+        if self.space == "log":
             joint -= top[:, None]
             top += np.log(np.exp(joint, out=joint).sum(axis=1))
         return top
 
-    def absorb(self, message: np.ndarray, space: str) -> np.ndarray:
-        """Scale a message, in place; the logarithm of what it was divided by, (batch, lane)."""
-        if space == "scaled":
+    def absorb(self, message: np.ndarray) -> np.ndarray:
+        """Give the message mass one (times the scale), in place; the logarithm of what it had, (batch, lane)."""
+        if self.space == "scaled":
             total = np.maximum(message.sum(axis=1), 1e-150)  # where less, the lane is lost anyway
             message *= (self.scale / total)[:, None]
             return np.log(total / self.scale)
         top = message.max(axis=1)
+        if self.space == "log":
+            top += np.log(np.exp(message - top[:, None]).sum(axis=1))
         message -= top[:, None]
         np.maximum(message, -1e300, out=message)
         return top
 
-    def normalised(self, message: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A copy of the message with mass one (times the scale), and the logarithm of its mass."""
-        message = message.copy()
-        mass = self.absorb(message, self.space)
-        if self.space == "log":
-            rest = np.log(np.exp(message).sum(axis=1))
-            message -= rest[:, None]
-            mass = mass + rest
-        return message, mass
-
     def probabilities(self, message: np.ndarray) -> np.ndarray:
-        """A message as probabilities, (batch, state, lane)."""
+        """A message as probabilities, (batch, state, lane); that of best paths is sure of the best."""
+        if self.space == "max":
+            return (message.argmax(axis=1)[:, None] == np.arange(self.states)[:, None]).astype(float)
         weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
-        return weight / weight.sum(axis=1)[:, None]
+        return weight / np.maximum(weight.sum(axis=1), 1e-300)[:, None]
 
     def agree(self, one: np.ndarray, two: np.ndarray, tolerance: float = 1e-13) -> bool:
         """Each entry to rounding, however small: later evidence may favour it by any factor."""
@@ -325,14 +309,14 @@ class ChainPart:
             return bool(np.all(np.abs(one - two) <= tolerance * np.abs(two) + least))
         return bool(np.all(np.abs(one - two) <= tolerance * (10.0 + 0.1 * np.abs(two))))
 
-    def advance_tiled(self, message: np.ndarray, rows: np.ndarray, space: str) -> tuple[np.ndarray, np.ndarray]:
+    def advance_tiled(self, message: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One step of several messages in each lane, (batch, state, start · lane), into these rows."""
         times = message.shape[2] // len(rows)
-        potential = np.tile(self.load_transition(rows, space)[0], times) if self.by_row else None
-        evidence = np.tile(self.load(rows, space)[0], times)
-        message = self.propagate(message, potential, space)
-        message = message * evidence if space == "scaled" else message + evidence
-        return message, self.absorb(message, space)
+        potential = np.tile(self.load_transition(rows)[0], times) if self.by_row else None
+        evidence = np.tile(self.load(rows)[0], times)
+        message = self.propagate(message, potential)
+        message = message * evidence if self.space == "scaled" else message + evidence
+        return message, self.absorb(message)
 
     def warm_up(self) -> np.ndarray:
         """Messages before the first rows of inner lanes, from a guess `lag` rows earlier in the lane before."""
@@ -342,10 +326,11 @@ class ChainPart:
         message = self.at(self.piece - self.lag)[..., lanes].copy()
         combine = np.multiply if self.space == "scaled" else np.add
         for step in range(self.piece - self.lag + 1, self.piece):
-            self.absorb(message, self.space)
-            message = self.propagate(message, self.potential(step, lanes), self.space)
+            self.absorb(message)
+            message = self.propagate(message, self.potential(step, lanes))
             combine(message, self.at(step)[..., lanes], out=message)
-        return self.normalised(message)[0]
+        self.absorb(message)
+        return message
 
     def sweep_forward(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evidence becomes messages, given those before inner lanes; ends of lanes, log masses (batch, lane)."""
@@ -359,48 +344,43 @@ class ChainPart:
         for step in range(self.steps):
             n, later = self.counts[step], self.counts[step + 1]
             if step:
-                predicted = self.propagate(message[..., :n], self.potential(step), self.space)
+                predicted = self.propagate(message[..., :n], self.potential(step))
             else:
                 predicted = np.full(ends.shape, self.scale if scaled else 0.0)
                 if self.inner.size:
-                    predicted[..., self.inner] = self.propagate(before, self.potential(0), self.space)
+                    predicted[..., self.inner] = self.propagate(before, self.potential(0))
             message = self.at(step)
             alive = (message > 0) & (predicted > 0) if self.delicate and self.zeros else None
             combine(message, predicted, out=message)
             if self.delicate:
                 lost[:, :n] |= message.sum(axis=1) < self.limit
             if step % every == 0:
-                total[:, :n] += self.absorb(message, self.space)
+                total[:, :n] += self.absorb(message)
             if alive is not None:
                 lost[:, :n] |= np.any(alive & (message < self.floor), axis=1)
             ends[..., later:n] = message[..., later:]
         self.lost[:] = False
         self.lost[self.owner[lost.any(axis=0)]] = True
-        ends, mass = self.normalised(ends)
-        return ends, total + mass
+        total += self.absorb(ends)
+        return ends, total
 
     def transfer(self, ends: np.ndarray) -> np.ndarray:
         """As `warm_up`, exactly: inner lanes are run from every state, and their starts follow one after another."""
-        scaled, states = self.space == "scaled", self.states
-        space = self.space if self.sound or not scaled else "log"
-        firsts = self.firsts[self.inner]
-        shape = (self.batch, states, states, -1)
-        message = self.single_states(len(firsts))
-        if space != self.space:
-            message = np.where(message > 0, 0.0, -1e300)
+        scaled, states, firsts = self.space == "scaled", self.states, self.firsts[self.inner]
+        message, shape = self.single_states(len(firsts)), (self.batch, states, states, -1)
         final = np.empty((self.batch, states, states, len(firsts)))
         total = np.zeros(final[:, 0].shape)
         for step in range(self.steps):
             n = int(np.searchsorted(self.inner, self.counts[step]))
             message = message.reshape(shape)[..., :n].reshape(self.batch, states, -1)
             if n:
-                message, mass = self.advance_tiled(message, firsts[:n] + step, space)
+                message, mass = self.advance_tiled(message, firsts[:n] + step)
                 total[..., :n] += mass.reshape(self.batch, states, n)
                 final[..., :n] = message.reshape(shape)
-        if space == "scaled":
+        if scaled:
             final = np.log(np.maximum(final, 1e-300))
         final += (total - total.max(axis=1)[:, None])[:, None]
-        add = np.maximum.reduce if space == "max" else np.logaddexp.reduce
+        add = np.maximum.reduce if self.space == "max" else np.logaddexp.reduce
         after = np.log(np.maximum(ends, 1e-300)) if scaled else ends.copy()
         before = np.empty((self.batch, states, len(firsts)))
         for lane in self.chronological:
@@ -411,12 +391,9 @@ class ChainPart:
 
     def backward(self, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None) -> None:
         """Fill the marginals of this part's rows, and add its pairs; weights (batch or 1, series)."""
-        if self.space == "max":
-            self.best_path(marginals, pairs, weights)
-            return
         shares = None if weights is None else weights[:, self.owner]
         after = self.probabilities(self.ends)
-        after[..., self.previous] = self.look_back()
+        after[..., self.previous] = self.run_back(self.lag, 1)[:, :, 0]
         for attempt in range(3):
             own = pairs if self.by_row else np.zeros(pairs.shape)
             reached = self.sweep_backward(after, marginals, own, shares)
@@ -425,24 +402,21 @@ class ChainPart:
                 break
             after[..., self.previous] = reached
             if attempt == 1:
-                self.follow_back(after)
+                ways = self.run_back(self.steps, self.states)
+                for lane in self.chronological[::-1]:
+                    reached = np.einsum("cij,cj->ci", ways[..., lane], after[..., self.inner[lane]])
+                    after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
         if not self.by_row:
             pairs += own * self.matrix if self.space == "scaled" else own
 
     def retreat(
-        self,
-        posterior: np.ndarray,
-        message: np.ndarray,
-        potential: np.ndarray | None,
-        pairs: np.ndarray | None = None,
-        rows: np.ndarray | slice | None = None,
-        weights: np.ndarray | None = None,
+        self, posterior: np.ndarray, message: np.ndarray, potential: np.ndarray | None, into: tuple[Any, ...] = ()
     ) -> np.ndarray:
-        """Posterior of the rows before, whose message is given; adds pairs: all but the factor A of scaled shared ones.
+        """Posterior of the rows before, whose message is given; posteriors may be several, (batch, state, end · lane).
 
-        Posteriors may be several for each lane, (batch, state, start · lane).
+        into: pairs to add to, rows, weights; scaled shared ones lack the factor A.
         """
-        times = posterior.shape[2] // max(message.shape[2], 1)
+        times = posterior.shape[2] // message.shape[2]
         if self.space == "scaled" and potential is None:
             predicted = np.matmul(self.turned, message)
             if self.zeros:
@@ -452,25 +426,23 @@ class ChainPart:
             ratio = np.divide(posterior, predicted, out=predicted)
             result = np.matmul(self.matrix, ratio)
             result *= message
-            if pairs is not None:
-                if weights is not None:
-                    ratio *= weights[:, None]
-                pairs += np.matmul(message, ratio.swapaxes(1, 2))
+            if into:
+                if into[2] is not None:
+                    ratio *= into[2][:, None]
+                into[0][...] += np.matmul(message, ratio.swapaxes(1, 2))
             return result
         if self.space == "scaled":
             joint = message[:, :, None] * potential
+            joint /= np.maximum(joint.sum(axis=1), 1e-300)[:, None]
         else:
             joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
-            joint -= joint.max(axis=1)[:, None]
-            np.exp(joint, out=joint)
-        joint /= np.maximum(joint.sum(axis=1), 1e-300)[:, None]
-        if times > 1:
-            joint = np.tile(joint, times)
+            joint = self.probabilities(joint.reshape(*joint.shape[:2], -1)).reshape(joint.shape)
+        joint = np.tile(joint, times) if times > 1 else joint
         joint *= posterior[:, None]
-        if pairs is not None and self.by_row:
-            pairs[:, rows] = np.moveaxis(joint, -1, 1)
-        elif pairs is not None:
-            pairs += joint.sum(axis=3) if weights is None else (joint * weights[:, None, None]).sum(axis=3)
+        if into and self.by_row:
+            into[0][:, into[1]] = np.moveaxis(joint, -1, 1)
+        elif into:
+            into[0][...] += (joint if into[2] is None else joint * into[2][:, None, None]).sum(axis=3)
         return joint.sum(axis=2)
 
     def sweep_backward(
@@ -487,85 +459,28 @@ class ChainPart:
             rows = self.rows(step)
             marginals[:, rows] = posterior.swapaxes(1, 2)
             if step:
-                shares = None if weights is None else weights[:, :n]
-                message = self.at(step - 1)[..., :n]
-                posterior = self.retreat(posterior, message, self.potential(step), pairs, rows, shares)
+                into = pairs, rows, None if weights is None else weights[:, :n]
+                posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step), into)
         if not self.inner.size:
             return posterior[..., :0]
-        rows, shares = self.firsts[self.inner], None if weights is None else weights[:, self.inner]
-        return self.retreat(posterior[..., self.inner], self.before, self.potential(0), pairs, rows, shares)
+        into = pairs, self.firsts[self.inner], None if weights is None else weights[:, self.inner]
+        return self.retreat(posterior[..., self.inner], self.before, self.potential(0), into)
 
-    def retreat_inner(self, posterior: np.ndarray, step: int) -> np.ndarray:
-        """`retreat` from one step of the inner lanes that still run."""
-        lanes = self.inner_at(step)
-        message = self.at(step - 1)[..., lanes] if step else self.before
-        return self.retreat(posterior, message, self.potential(step, lanes))
+    def run_back(self, steps: int, ends: int) -> np.ndarray:
+        """Posterior before inner lanes, (batch, state, end, lane).
 
-    def look_back(self) -> np.ndarray:
-        """Posterior before inner lanes, as far as the first `lag` rows of these tell."""
-        posterior = np.empty((self.batch, self.states, 0))
-        if self.inner.size:
-            for step in range(min(self.lag, self.steps) - 1, -1, -1):
-                fresh = self.at(step)[..., self.inner_at(step)][..., posterior.shape[2] :]
-                if fresh.shape[2]:
-                    posterior = np.concatenate([posterior, self.probabilities(fresh)], axis=2)
-                posterior = self.retreat_inner(posterior, step)
-            posterior /= posterior.sum(axis=1)[:, None]
+        One end: as far as the first `steps` rows tell. As many as states: given the state of each lane's last row.
+        """
+        posterior = np.empty((self.batch, self.states, ends, 0))
+        for step in range(min(steps, self.steps) - 1, -1, -1):
+            lanes = as_slice(self.inner[: np.searchsorted(self.inner, self.counts[step])])
+            here = self.at(step)[..., lanes]
+            if here.shape[2]:
+                fresh = self.probabilities(here[..., posterior.shape[3] :])[:, :, None]
+                if ends > 1:
+                    fresh = np.broadcast_to(np.eye(ends)[:, :, None], (self.batch, ends, ends, fresh.shape[3]))
+                known = np.concatenate([posterior, fresh], axis=3).reshape(self.batch, self.states, -1)
+                message = self.at(step - 1)[..., lanes] if step else self.before
+                known = self.retreat(known, message, self.potential(step, lanes))
+                posterior = known.reshape(self.batch, self.states, ends, -1)
         return posterior
-
-    def follow_back(self, after: np.ndarray) -> None:
-        """The posterior of each lane's last row, exactly: lanes run back from every state, then one after another."""
-        shape = (self.batch, self.states, self.states, -1)
-        sure = np.tile(np.eye(self.states)[None, :, :, None], (self.batch, 1, 1, 1))
-        posterior = sure[..., :0]
-        for step in range(self.steps - 1, -1, -1):
-            n = int(np.searchsorted(self.inner, self.counts[step]))
-            if n:
-                posterior = np.concatenate([posterior, np.repeat(sure, n - posterior.shape[3], axis=3)], axis=3)
-                posterior = self.retreat_inner(posterior.reshape(*shape[:2], -1), step).reshape(shape)
-        for lane in self.chronological[::-1]:
-            reached = np.einsum("cij,cj->ci", posterior[..., lane], after[..., self.inner[lane]])
-            after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
-
-    def best_path(self, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None) -> None:
-        """The best path, from maps of the state in which a lane ends to its state at every step."""
-        choice = self.ends.argmax(axis=1)
-        last = np.tile(np.arange(self.states)[:, None], len(choice[0])) if self.inner.size else choice[:, None]
-        last = np.broadcast_to(last, (self.batch, *last.shape[-2:]))
-        maps, states = [], last[..., :0]
-        for step in range(self.steps - 1, -1, -1):
-            n, later = self.counts[step], self.counts[step + 1]
-            states = np.concatenate([states, last[..., later:n]], axis=2)
-            maps.append(states)
-            if step:
-                states = self.best_previous(self.at(step - 1)[..., :n], self.potential(step), states)
-        if self.inner.size:
-            states = self.best_previous(self.before, self.potential(0), states[..., self.inner])
-            for lane in self.chronological[::-1]:
-                end = choice[:, self.inner[lane], None]
-                choice[:, self.previous[lane]] = np.take_along_axis(states[..., lane], end, axis=1)[:, 0]
-        else:
-            choice[:] = 0
-        path = np.zeros(marginals.shape[:2], dtype=int)
-        for step, states in enumerate(reversed(maps)):
-            path[:, self.rows(step)] = np.take_along_axis(states, choice[:, None, : states.shape[2]], axis=1)[:, 0]
-        lengths, size = self.stops - self.starts, self.states
-        rows = np.repeat(self.starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-        moved = np.delete(rows, np.cumsum(lengths) - lengths)
-        for c in range(self.batch):
-            marginals[c, rows] = path[c, rows, None] == np.arange(size)
-            if self.by_row:
-                pairs[c, moved, path[c, moved - 1], path[c, moved]] = 1.0
-            else:
-                shares = None if weights is None else np.repeat(weights[c % len(weights)], lengths - 1)
-                joint = path[c, moved - 1] * size + path[c, moved]
-                pairs[c] += np.bincount(joint, shares, size * size).reshape(size, size)
-
-    def best_previous(self, message: np.ndarray, potential: np.ndarray | None, states: np.ndarray) -> np.ndarray:
-        """The best state before each of these states, (batch, hypothesis, lane); of equal ones the smallest."""
-        joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
-        top, best = joint[:, 0].copy(), np.zeros(joint[:, 0].shape, dtype=int)
-        for state in range(1, self.states):
-            best[joint[:, state] > top] = state
-            np.maximum(top, joint[:, state], out=top)
-        return np.take_along_axis(best, states, axis=1)

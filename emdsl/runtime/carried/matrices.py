@@ -118,3 +118,10 @@ def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
             "use fewer components, tie it over the plate, or give it a prior"
         )
     return value
+
+
+def unit_vector(size: int, place: int) -> np.ndarray:
+    """1 at one place, zeros elsewhere."""
+    result = np.zeros(size)
+    result[place] = 1.0
+    return result

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from scipy import sparse
 
@@ -21,6 +24,85 @@ def scatter_add(values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[
         return np.bincount(entries, weights=columns[:, 0], minlength=count).reshape(*sizes, *rest)
     ones, starts = np.ones(entries.size), np.arange(entries.size + 1)
     return (sparse.csc_matrix((ones, entries, starts), shape=(count, entries.size)) @ columns).reshape(*sizes, *rest)
+
+
+def incidence(
+    targets: tuple[np.ndarray, ...],
+    sizes: tuple[int, ...],
+    sources: tuple[np.ndarray, ...],
+    extents: tuple[int, ...],
+    values: np.ndarray | None = None,
+) -> sparse.csr_matrix | sparse.csc_matrix:
+    """The sparse matrix (target, source) of values (entry…), ones if None, summed over entries that agree in both.
+
+    targets, sources: for each axis of either side whole numbers over the entries, which broadcast.
+    """
+    rows, columns = (np.ravel_multi_index(np.broadcast_arrays(*i), n) for i, n in ((targets, sizes), (sources, extents)))
+    shape = (int(np.prod(sizes)), int(np.prod(extents)))
+    numbers = np.ones(rows.shape) if values is None else np.broadcast_to(values, rows.shape)
+    form = sparse.csr_matrix if shape[0] >= shape[1] else sparse.csc_matrix
+    return form((numbers.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
+
+
+def matrix_times(
+    matrix: sparse.csr_matrix | sparse.csc_matrix, values: np.ndarray, sizes: tuple[int, ...], axes: int = 1
+) -> np.ndarray:
+    """A matrix (target, source) times values (source…, rest…), whose first axes are the sources: (target…, rest…)."""
+    return (matrix @ values.reshape(matrix.shape[1], -1)).reshape(*sizes, *values.shape[axes:])
+
+
+def log_shares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log Σ exp along the last axis, and exp of the values over that sum."""
+    states = values.shape[-1]
+    turned = np.ascontiguousarray(values.reshape(-1, states).T) if states < 16 else values.reshape(-1, states)
+    axis = 0 if states < 16 else 1
+    top = turned.max(axis=axis, keepdims=True)
+    shares = np.exp(turned - top)
+    total = shares.sum(axis=axis, keepdims=True)
+    shares /= total
+    top += np.log(total)
+    return top.reshape(values.shape[:-1]), (shares.T if states < 16 else shares).reshape(values.shape)
+
+
+def gathered_shares(
+    tables: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `log_shares`, of Σ table[index] over tables (row, state) that are read at whole numbers (entry,).
+
+    Products of exponentials, in blocks of entries on threads; with logarithms where those vanish.
+    """
+    if labels is not None:
+        return log_shares(ruled_out(sum(table[index] for table, index in tables), labels))
+    tops = [table.max(axis=1) for table, _ in tables]
+    weights = [np.exp(table - top[:, None]) for (table, _), top in zip(tables, tops)]
+    count, states = len(tables[0][1]), weights[0].shape[1]
+    shares, total = np.empty((count, states)), np.empty(count)
+    block = max(2**15 // states, 1)
+
+    def write(first: int) -> None:
+        rows = slice(first, first + block)
+        part = np.take(weights[0], tables[0][1][rows], axis=0, out=shares[rows], mode="clip")
+        for weight, (_, index) in zip(weights[1:], tables[1:]):
+            part *= weight.take(index[rows], axis=0)
+        total[rows] = part.sum(axis=1)
+        part *= (1.0 / np.maximum(total[rows], 1e-300))[:, None]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(write, range(0, count, block)))
+    log_sum = np.log(np.maximum(total, 1e-300))
+    for top, (_, index) in zip(tops, tables):
+        log_sum += top[index]
+    lost = np.flatnonzero(total < 1e-200)
+    if lost.size:
+        log_sum[lost], shares[lost] = log_shares(sum(table[index[lost]] for table, index in tables))
+    return log_sum, shares
+
+
+def added_at(values: np.ndarray, added: np.ndarray, axis: int, place: int) -> np.ndarray:
+    """The values, with something added in place at one position of an axis."""
+    values = np.asarray(values, dtype=float)
+    np.moveaxis(values, axis, 0)[place] += added
+    return values
 
 
 def lagged(values: np.ndarray, lag: int, axis: int) -> np.ndarray:
@@ -74,9 +156,12 @@ def later_rows(offsets: np.ndarray) -> np.ndarray:
     return np.flatnonzero(later)
 
 
-def flat_rows(index: tuple[np.ndarray, ...], sizes: tuple[int, ...]) -> np.ndarray:
-    """Positions (entry,) in an array of these sizes, from whole numbers for each of its axes."""
-    return np.ravel_multi_index(np.broadcast_arrays(*index), sizes).ravel()
+def flat_rows(
+    index: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Positions (entry,) in an array of these sizes, from whole numbers for each of its axes; `shape` of the entries."""
+    flat = np.ravel_multi_index(np.broadcast_arrays(*index), sizes)
+    return (flat if shape is None else np.broadcast_to(flat, shape)).ravel()
 
 
 def second_moment(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -139,3 +224,18 @@ def gaussian_given_states(
             mean[:, rows[:, None], free] = centre
             spread[:, rows[:, None, None], free[:, None], free] = covariance
     return mean, spread + mean[..., :, None] * mean[..., None, :], partition
+
+
+def met_rows(blocks: np.ndarray, one: np.ndarray, two: np.ndarray, count: int) -> np.ndarray:
+    """Blocks (pair, d, d) summed onto rows (count, d, d) where both rows of a pair are the same."""
+    result = np.zeros((count, *blocks.shape[1:]))
+    same = np.flatnonzero(one == two)
+    np.add.at(result, one[same], np.broadcast_to(blocks, (len(one), *blocks.shape[1:]))[same])
+    return result
+
+
+def pair_covariances(own: np.ndarray, crosses: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Covariances (pair, d, d): crosses (pair of different rows, d, d), and the rows' own where both are the same."""
+    result = own[one]
+    result[one != two] = crosses
+    return result

@@ -1,0 +1,235 @@
+"""What data alone determine in a function over a network: a function of its own, called once before all iterations.
+
+    fixed_z(data, params)  →  {"x_squared": …}          in `infer_z`:  x_squared = fixed["x_squared"]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from emdsl.algebra.indices import Index
+from emdsl.arrays.body import Assign, Remark, When
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.schedule import Schedule
+from emdsl.derive.setting import Setting
+
+#: Identifiers in code: neither within strings, nor attributes, nor names of called functions.
+IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w*\()")
+
+
+def prepared_key(network: str) -> str:
+    """Where the constants of a network stand in prepared data."""
+    return f"fixed.{network}"
+
+
+class Constants:
+    """Arranges the statements of one function, and takes out what data alone determine."""
+
+    def __init__(self, network: str, latents: Sequence[str], setting: Setting) -> None:
+        self.network, self.setting = network, setting
+        names, symbols = setting.names, setting.scope.symbols
+        self.data = {names.of(name) for name in symbols if setting.is_data(name)}
+        sizes = {size for symbol in symbols.values() for size, _ in symbol.axes if isinstance(size, str)}
+        sizes |= {symbol.categories for symbol in symbols.values() if isinstance(symbol.categories, str)}
+        self.known = self.data | {names.of(size) for size in sizes} | {"data", "np", "float", "int"}
+        many = {size for name in latents if name in symbols for size, _ in symbols[name].plates}
+        many |= {symbol.plates[0][0] for name, symbol in symbols.items() if setting.is_data(name) and symbol.plates}
+        self.rows = many - {size for name in setting.parameters for size, _ in symbols[name].axes}
+        self.many = {names.of(size) for size in self.rows if isinstance(size, str)}
+        symmetric = frozenset(names.of(f"{kind}{name}") for name in setting.symmetric for kind in ("", "inverse_"))
+        categories = {symbols[name].categories for name in latents if name in symbols}
+        self.schedule = Schedule(self.is_row, lambda index: index.size in categories, self.is_fixed, symmetric)
+        self.taken: list[Assign] = []
+        self.values: dict[str, str] = {}
+
+    def is_row(self, index: Index) -> bool:
+        return index.size in self.rows
+
+    # ---------------------------------------------------------------- what is fixed
+
+    def is_fixed(self, value: Array | float | str) -> bool:
+        """Whether data and sizes alone determine a value."""
+        return identifiers_of(value) <= self.known and not _reads_state(value)
+
+    def _worthwhile(self, value: Array | str) -> bool:
+        words = identifiers_of(value)
+        return bool(words & (self.data | self.many | {"data"})) or bool(words & {one.target for one in self.taken})
+
+    # ---------------------------------------------------------------- statements
+
+    def arranged(self, statements: Sequence[ProgrammeStatement], outermost: bool = True) -> list[ProgrammeStatement]:
+        """The statements that are left."""
+        result: list[ProgrammeStatement] = []
+        for statement in statements:
+            match statement:
+                case Assign(target, value, comment):
+                    new = self.schedule.arranged(value) if not isinstance(value, str) else value
+                    movable = outermost and re.fullmatch(r"\w+", target) and _assigned(statements, target) == 1
+                    if movable and self.is_fixed(new) and self._worthwhile(new):
+                        self.known.add(target)
+                        self.taken.append(Assign(target, new, comment))
+                        continue
+                    if isinstance(new, Named) and new.name == target:
+                        continue
+                    if not isinstance(new, str):
+                        new = self._without_constants(new)
+                    result.append(Assign(target, new, comment))
+                case When(condition, assign):
+                    value = assign.value
+                    new = self.schedule.arranged(value) if not isinstance(value, str) else value
+                    result.append(When(condition, replace(assign, value=new)))
+                case Nested(header, body):
+                    result.append(Nested(header, tuple(self.arranged(body, outermost=False))))
+                case _:
+                    result.append(statement)
+        return result
+
+    def _without_constants(self, value: Array) -> Array:
+        """The value with its largest constant parts by name."""
+        if not _is_plain(value) and self.is_fixed(value) and self._worthwhile(value):
+            return self._constant(value)
+        match value:
+            case Contraction():
+                operands = tuple(
+                    replace(one, array=one.array if isinstance(one.array, Named) else self._without_constants(one.array))
+                    for one in value.operands
+                )
+                return replace(value, operands=operands)
+            case Total(parts, axes):
+                return Total(tuple(self._without_constants(part) for part in parts), axes)
+            case Apply(function, arguments, axes):
+                changed = (a if isinstance(a, float | int | str) else self._without_constants(a) for a in arguments)
+                return Apply(function, tuple(changed), axes)
+        return value
+
+    def _constant(self, value: Array) -> Array:
+        if isinstance(value, Contraction) and value.coefficient != 1.0:
+            plain = self._constant(replace(value, coefficient=1.0))
+            return Contraction(value.coefficient, (read(plain),), value.axes)
+        axes = _own_axes(value)
+        key = repr(value)
+        if key not in self.values:
+            target = self.setting.names.fresh(self._hint(value))
+            whole = value if not isinstance(value, Contraction) else replace(value, axes=axes)
+            self.values[key] = target
+            self.known.add(target)
+            self.taken.append(Assign(target, whole))
+        return Named(self.values[key], axes)
+
+    def _hint(self, value: Array) -> str:
+        if isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0:
+            return f"squared {self._hint(value.arguments[0])}" if not isinstance(value.arguments[0], float | str) else "squared"
+        words = [word for word in _ordered_identifiers(value) if word in self.data or word in {a.target for a in self.taken}]
+        return " ".join(dict.fromkeys(words[:3])) if not isinstance(value, Named) else value.name
+
+    # ---------------------------------------------------------------- results
+
+    def function(self, used: set[str], sources: tuple[tuple[str, str], ...]) -> Function | None:
+        """The function that computes what is taken out, so far as it is used."""
+        kept = [one.target for one in self.taken if one.target in used]
+        if not kept:
+            return None
+        entries = ", ".join(f'"{one}": {one}' for one in kept)
+        return Function(
+            self.setting.names.of(f"fixed {self.network}"),
+            "data, params",
+            f"What data alone determine in `{self.setting.names.of(f'infer {self.network}')}`.",
+            tuple(self.taken),
+            f"{{{entries}}}",
+            sources,
+        )
+
+    def sources(self, function: Function | None) -> tuple[tuple[str, str], ...]:
+        """Where the constants come from in the function from which they are taken."""
+        if function is None:
+            return ()
+        own, key = self.setting.names.of("fixed"), prepared_key(self.network)
+        listed = tuple((one.target, f'{own}["{one.target}"]') for one in self.taken)
+        return ((own, f'data["{key}"] if "{key}" in data else {function.name}(data, params)'), *listed)
+
+
+def _is_plain(value: Array) -> bool:
+    """A bare name, read as it is or with new axes."""
+    if isinstance(value, Contraction) and value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted:
+        (operand,) = value.operands
+        return isinstance(operand.array, Named) and set(operand.references) <= set(value.axes)
+    return isinstance(value, Named)
+
+
+def _own_axes(value: Array) -> tuple[Index, ...]:
+    """The axes that an array really has, in order."""
+    if isinstance(value, Contraction):
+        carried = {r for one in value.operands for r in one.references}
+        return tuple(axis for axis in value.axes if axis in carried)
+    return value.axes
+
+
+def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
+    """How often a name is assigned."""
+    count = 0
+    for statement in statements:
+        match statement:
+            case Assign(name):
+                count += target in re.split(r", ", name)
+            case When(_, assign):
+                count += assign.target == target
+            case Nested(_, body):
+                count += 2 * _assigned(body, target)
+    return count
+
+
+def _ordered_identifiers(value: Array | float | str) -> list[str]:
+    match value:
+        case str():
+            return [str(word) for word in IDENTIFIER.findall(re.sub(r'"[^"]*"|\'[^\']*\'', '""', value))]
+        case Named(name):
+            return _ordered_identifiers(name)
+        case Contraction(_, operands, _, counted):
+            found = [word for operand in operands for word in _ordered_identifiers(operand.array)]
+            return found + [str(size) for size in counted if isinstance(size, str)]
+        case Total(parts):
+            return [word for part in parts for word in _ordered_identifiers(part)]
+        case Apply(_, arguments):
+            return [word for argument in arguments for word in _ordered_identifiers(argument)]
+    return []
+
+
+def identifiers_of(value: Array | float | str) -> set[str]:
+    """The names that a value reads; functions that it calls are none."""
+    return set(_ordered_identifiers(value)) - {"optimize", "axis", "True", "False", "None"}
+
+
+def _reads_state(value: Array | float | str) -> bool:
+    match value:
+        case str():
+            return "data.get(" in value or "state" in value
+        case Named(name):
+            return _reads_state(name)
+        case Contraction(_, operands):
+            return any(_reads_state(operand.array) for operand in operands)
+        case Total(parts):
+            return any(_reads_state(part) for part in parts)
+        case Apply(_, arguments):
+            return any(_reads_state(argument) for argument in arguments)
+    return False
+
+
+def used_in(statements: Sequence[ProgrammeStatement], result: str) -> set[str]:
+    """The names that statements and a result read."""
+    found = identifiers_of(result)
+    for statement in statements:
+        match statement:
+            case Assign(_, value):
+                found |= identifiers_of(value)
+            case When(condition, assign):
+                found |= identifiers_of(condition) | identifiers_of(assign.value)
+            case Nested(header, body):
+                found |= identifiers_of(header) | used_in(body, "")
+            case Lines(code):
+                found |= {word for line in code for word in identifiers_of(line)}
+            case Remark(line, True):
+                found |= identifiers_of(line)
+    return found

@@ -1,0 +1,441 @@
+"""Small networks of latents, with tiny data: latents coupled within rows, through plates and index arrays, over time.
+
+`exact` says that the posterior of the latents has a closed form or a finite sum: EM is exact there, and everything is
+held against brute force. The others have a bound only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.zoo import Example
+from tests.zoo_data import factors, with_given
+from tests.zoo_networks_data import (
+    autoregression,
+    bags,
+    blood,
+    chain_labels,
+    counts_table,
+    disease,
+    drifting,
+    exposed,
+    factor_groups,
+    flips,
+    genotypes,
+    grouped_values,
+    holed,
+    joined,
+    known,
+    letters,
+    levels,
+    linkage,
+    mixing,
+    network,
+    only,
+    outliers,
+    ragged,
+    raters,
+    ratings,
+    regressions_over_time,
+    schools,
+    sentences,
+    series,
+    successes,
+    symptoms,
+    tracks,
+    trees,
+    two_levels,
+    walk,
+    words,
+)
+
+
+@dataclass(frozen=True)
+class Network(Example):
+    """`exact`: the posterior of the latents is exact."""
+
+    exact: bool = True
+
+
+START = "param start : simplex[K]  param A[k] : simplex[K]"
+CHAIN = "latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])"
+
+# fmt: off
+NETWORKS: tuple[Network, ...] = (
+    # several discrete latents in each row
+    Network("row_chain", joined(levels("x", "y"), flips("u", "v")), text="""
+        model RowChain(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param Q[k] : simplex[K]  param m[k] : real  param v0 : positive  param p[k] : unit  param q[k] : unit
+        param h[k] : real
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])  latent c[n] ~ Categorical(Q[b[n]])
+        observed x[n] ~ Normal(m[a[n]], var=v0)  observed u[n] ~ Bernoulli(p[b[n]])
+        observed v[n] ~ Bernoulli(q[c[n]])  observed y[n] ~ Normal(h[c[n]], var=1)
+    """),
+    Network("row_chain_of_four", flips("x", "y", "u", "v", n=14), text="""
+        model RowChainOfFour(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param e : unit
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])
+        latent c[n] ~ Categorical(P[b[n]])  latent d[n] ~ Categorical(P[c[n]])
+        observed x[n] ~ Bernoulli(e + (1 - 2*e) * a[n])  observed y[n] ~ Bernoulli(e + (1 - 2*e) * b[n])
+        observed u[n] ~ Bernoulli(e + (1 - 2*e) * c[n])  observed v[n] ~ Bernoulli(e + (1 - 2*e) * d[n])
+    """),
+    Network("phylogeny", trees(), text="""
+        model Phylogeny(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param Q[k] : simplex[K]
+        latent root[n] ~ Categorical(pi)  latent left[n] ~ Categorical(P[root[n]])
+        latent right[n] ~ Categorical(P[root[n]])  observed a[n] ~ Categorical(Q[left[n]])
+        observed b[n] ~ Categorical(Q[left[n]])  observed c[n] ~ Categorical(Q[right[n]])
+        observed d[n] ~ Categorical(Q[right[n]])
+    """),
+    Network("tree_of_five", joined(trees(), levels("x", n=10)), text="""
+        model TreeOfFive(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param Q[k] : simplex[K]  param m[k] : real  param v : positive
+        latent r[n] ~ Categorical(pi)  latent s[n] ~ Categorical(P[r[n]])  latent t[n] ~ Categorical(P[r[n]])
+        latent u[n] ~ Categorical(Q[s[n]])  latent w[n] ~ Categorical(Q[s[n]])
+        observed a[n] ~ Categorical(Q[u[n]])  observed b[n] ~ Categorical(Q[w[n]])
+        observed c[n] ~ Categorical(P[t[n]])  observed d[n] ~ Categorical(P[t[n]])
+        observed x[n] ~ Normal(m[t[n]], var=v)
+    """),
+    Network("branch_lengths", trees(), text="""
+        model BranchLengths()  plate n in N, j in 4  param e[j] : unit
+        latent root[n] ~ Bernoulli(0.5)  latent left[n] ~ Bernoulli(e[0] + (1 - 2*e[0]) * root[n])
+        observed a[n] ~ Bernoulli(e[1] + (1 - 2*e[1]) * left[n])
+        observed b[n] ~ Bernoulli(e[2] + (1 - 2*e[2]) * left[n])
+        observed c[n] ~ Bernoulli(e[3] + (1 - 2*e[3]) * root[n])
+        observed d[n] ~ Bernoulli(e[3] + (1 - 2*e[3]) * root[n])
+    """),
+    Network("diamond", joined(levels("x", "y"), flips("u", "w")), text="""
+        model Diamond(K = 2)  plate n in N, k in K  plate j in K, l in K  param pi : simplex[K]
+        param P[k] : simplex[K]  param Q[k] : simplex[K]  param R[j, l] : simplex[K]  param m[k] : real
+        param v : positive  param p[k] : unit
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])  latent c[n] ~ Categorical(Q[a[n]])
+        latent d[n] ~ Categorical(R[b[n], c[n]])  observed x[n] ~ Normal(m[b[n]], var=v)
+        observed y[n] ~ Normal(m[d[n]], var=v)  observed u[n] ~ Bernoulli(p[a[n]])
+        observed w[n] ~ Bernoulli(p[c[n]])
+    """),
+    Network("noisy_or", disease, text="""
+        model NoisyOr()  plate n in N  given a[n] : index[2]  given b[n] : index[2]
+        param p : unit  param q : unit  param leak : unit
+        latent u[n] ~ Bernoulli(p * a[n])  latent w[n] ~ Bernoulli(q * b[n])  latent s[n] ~ Bernoulli(leak)
+        observed y[n] ~ PointMass(1 - (1 - u[n]) * (1 - w[n]) * (1 - s[n]))
+    """),
+    Network("noisy_or_hidden", symptoms, text="""
+        model NoisyOrHidden()  plate n in N, j in J  param pa : unit  param pb : unit  param p[j] : unit
+        param q[j] : unit
+        latent a[n] ~ Bernoulli(pa)  latent b[n] ~ Bernoulli(pb)
+        latent u[n, j] ~ Bernoulli(p[j] * a[n])  latent w[n, j] ~ Bernoulli(q[j] * b[n])
+        latent s[n, j] ~ Bernoulli(0.05)
+        observed y[n, j] ~ PointMass(1 - (1 - u[n, j]) * (1 - w[n, j]) * (1 - s[n, j]))
+    """),
+    Network("row_chain_missing", holed(holed(levels("x", "y"), "x", (0,), (3,), (7,)), "y", (0,), (4,)), text="""
+        model RowChainMissing(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param m[k] : real  param h[k] : real  param v : positive
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])
+        observed x[n] missing ~ Normal(m[a[n]], var=v)  observed y[n] missing ~ Normal(h[b[n]], var=v)
+    """),
+    Network("row_chain_labels", known(levels("x", "y"), "b", {0: 0, 3: 1, 4: 0, 9: 1}), text="""
+        model RowChainLabels(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param m[k] : real  param h[k] : real  param v : positive
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])
+        observed x[n] ~ Normal(m[a[n]], var=v)  observed y[n] ~ Normal(h[b[n]], var=v)
+    """),
+    Network("row_chain_map", levels("x", "y"), bayesian=True, text="""
+        model RowChainMap(K = 2)  plate n in N, k in K  param pi : simplex[K] ~ Dirichlet(2)
+        param P[k] : simplex[K] ~ Dirichlet(1.5)  param m[k] : real ~ Normal(0, sd=6)
+        param h[k] : real ~ Normal(1, sd=5)  param tau : positive ~ Gamma(2, rate=1)
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])
+        observed x[n] ~ Normal(m[a[n]], prec=tau)  observed y[n] ~ Normal(h[b[n]], prec=tau)
+    """),
+    Network("row_pair_weighted", with_given(levels("x", "y"), **{"weights.n": np.tile([1.0, 2.0, 0.5], 4)}), text="""
+        model RowPairWeighted(K = 2)  plate n in N, k in K  param pi : simplex[K]  param P[k] : simplex[K]
+        param m[k] : real  param h[k] : real  param v : positive
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])
+        observed x[n] ~ Normal(m[a[n]], var=v)  observed y[n] ~ Normal(h[b[n]], var=v)
+    """),
+    # latents of groups and latents within them
+    Network("documents", letters(6, 4, name="w"), text="""
+        model Documents(C = 2, K = 2)  plate d in D, n in N, c in C, k in K  param rho : simplex[C]
+        param theta[c] : simplex[K]  param phi[k] : simplex[3]
+        latent g[d] ~ Categorical(rho)  latent z[d, n] ~ Categorical(theta[g[d]])
+        observed w[d, n] ~ Categorical(phi[z[d, n]])
+    """),
+    Network("documents_by_index", words, text="""
+        model DocumentsByIndex(C = 2, K = 2)  plate d in D, i in I, c in C, k in K  given doc[i] : index[D]
+        param rho : simplex[C]  param theta[c] : simplex[K]  param phi[k] : simplex[3]
+        latent g[d] ~ Categorical(rho)  latent z[i] ~ Categorical(theta[g[doc[i]]])
+        observed w[i] ~ Categorical(phi[z[i]])
+    """),
+    Network("documents_ragged", ragged(letters(5, 4, name="w"), (3, 1, 4, 2, 4), "w"), text="""
+        model DocumentsRagged(C = 2, K = 2)  plate d in D, c in C, k in K  plate n in Words[d]
+        param rho : simplex[C]  param theta[c] : simplex[K]  param phi[k] : simplex[3]
+        latent g[d] ~ Categorical(rho)  latent z[d, n] ~ Categorical(theta[g[d]])
+        observed w[d, n] ~ Categorical(phi[z[d, n]])
+    """),
+    Network("documents_weighted", with_given(letters(6, 3, name="w"), **{"weights.d": np.tile([1.0, 3.0], 3)}), text="""
+        model DocumentsWeighted(C = 2, K = 2)  plate d in D, n in N, c in C, k in K  param rho : simplex[C]
+        param theta[c] : simplex[K] ~ Dirichlet(2)  param phi[k] : simplex[3] ~ Dirichlet(1.5)
+        latent g[d] ~ Categorical(rho)  latent z[d, n] ~ Categorical(theta[g[d]])
+        observed w[d, n] ~ Categorical(phi[z[d, n]])
+    """),
+    Network("dawid_skene", raters, text="""
+        model DawidSkene(K = 2)  plate i in I, r in R, a in A, k in K  given item[a] : index[I]
+        given rater[a] : index[R]  param pi : simplex[K]  param conf[r, k] : simplex[2]
+        latent t[i] ~ Categorical(pi)  observed y[a] ~ Categorical(conf[rater[a], t[item[a]]])
+    """),
+    Network("alignment", sentences, text="""
+        model Alignment()  plate s in S, v in V  plate i in I[s]  plate j in J[s]  given e[s, i] : index[V]
+        param trans[v] : simplex[3]
+        latent a[s, j] ~ Categorical(ones(I[s]) / I[s])  observed f[s, j] ~ Categorical(trans[e[s, a[s, j]]])
+    """),
+    # deterministic maps and structured probabilities
+    Network("phenotype", with_given(letters(14, states=2), phenotype=np.array([0, 1, 1])), text="""
+        model Phenotype()  plate n in N, g in G  given phenotype[g] : index[2]  param p : unit
+        latent z[n] ~ Categorical([p*p, 2*p*(1-p), (1-p)*(1-p)])  observed y[n] ~ PointMass(phenotype[z[n]])
+    """),
+    Network("alleles", blood, text="""
+        model Alleles()  plate n in N, a in 3, b in 3  given blood[a, b] : index[4]  param q : simplex[3]
+        latent m[n] ~ Categorical(q)  latent f[n] ~ Categorical(q)  observed y[n] ~ PointMass(blood[m[n], f[n]])
+    """),
+    Network("deterministic_latent", with_given(levels("x", "y"), kind=np.array([0, 0, 1])), text="""
+        model DeterministicLatent()  plate n in N, g in 3, k in 2  given kind[g] : index[2]  param pi : simplex[3]
+        param m[k] : real  param h[g] : real  param v : positive
+        latent z[n] ~ Categorical(pi)  latent c[n] ~ PointMass(kind[z[n]])
+        observed x[n] ~ Normal(m[c[n]], var=v)  observed y[n] ~ Normal(h[z[n]], var=v)
+    """),
+    Network("populations", genotypes, text="""
+        model Populations(K = 2)  plate n in N, j in J, k in K  param pi : simplex[K]  param p[k, j] : unit
+        latent z[n] ~ Categorical(pi)
+        observed g[n, j] ~ Categorical([(1-p[z[n], j])**2, 2*p[z[n], j]*(1-p[z[n], j]), p[z[n], j]**2])
+    """),
+    Network("linkage", lambda rng: {"y": np.array([125, 18, 20, 34])}, text="""
+        model Linkage()  param t : unit
+        observed y ~ Multinomial(197, [1/2 + t/4, (1-t)/4, (1-t)/4, t/4])
+    """),
+    Network("linkage_rows", linkage, text="""
+        model LinkageRows()  plate n in N  given total[n] : count  param t : unit
+        let p = [1/2 + t/4, (1-t)/4, (1-t)/4, t/4]  observed y[n] ~ Multinomial(total[n], p)
+    """),
+    Network("abo", lambda rng: {"y": np.array([18, 6, 3, 15])}, text="""
+        model Abo()  param q : simplex[3]  observed y ~ Multinomial(42, [q[0]*q[0] + 2*q[0]*q[2],
+            q[1]*q[1] + 2*q[1]*q[2], 2*q[0]*q[1], q[2]*q[2]])
+    """),
+    Network("poisson_sum", only(mixing, "x", "y"), text="""
+        model PoissonSum()  plate n in N  given x[n] : positive  param background : positive  param slope : positive
+        observed y[n] ~ Poisson(background + slope * x[n])
+    """),
+    Network("tomography", only(mixing, "a", "y"), text="""
+        model Tomography()  plate n in N, j in J  given a[n, j] : positive  param lam[j] : positive
+        observed y[n] ~ Poisson(sum(a[n, j] * lam[j], j))
+    """),
+    # real latents
+    Network("factor_analysers", factor_groups, text="""
+        model FactorAnalysers(K = 2, L = 1)  plate n in N, k in K  param pi : simplex[K]  param W[k] : real[D, L]
+        param m[k] : real[D]  param psi : positive[D]
+        latent z[n] ~ Categorical(pi)  latent f[n] ~ MvNormal(zeros(L), cov=eye(L))
+        observed x[n] ~ MvNormal(W[z[n]] @ f[n] + m[z[n]], cov=diag(psi))
+    """),
+    Network("two_factors", factors(10, 3, 0.8), text="""
+        model TwoFactors()  plate n in N, d in D  param W[d] : real  param V[d] : real  param v : positive
+        latent f[n] ~ Normal(0, var=1)  latent g[n] ~ Normal(0.5 * f[n], var=1)
+        observed x[n, d] ~ Normal(W[d] * f[n] + V[d] * g[n], var=v)
+    """),
+    Network("intercepts", only(grouped_values(), "grp", "x", "y"), text="""
+        model Intercepts()  plate i in I, g in G  given grp[i] : index[G]  given x[i] : real  param m : real
+        param slope : real  param tau : positive  param v : positive
+        latent b[g] ~ Normal(m, var=tau)  observed y[i] ~ Normal(b[grp[i]] + slope * x[i], var=v)
+    """),
+    Network("slopes", only(grouped_values(1.0, 1), "grp", "X", "y"), text="""
+        model Slopes()  plate i in I, g in G  given grp[i] : index[G]  given X[i] : real[P]  param m : real[P]
+        param S : cov[P]  param v : positive
+        latent b[g] ~ MvNormal(m, cov=S)  observed y[i] ~ Normal(X[i] @ b[grp[i]], var=v)
+    """),
+    Network("intercept_classes", only(grouped_values(0.7), "grp", "y"), text="""
+        model InterceptClasses(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]  param pi : simplex[K]
+        param m[k] : real  param tau : positive  param v : positive
+        latent c[g] ~ Categorical(pi)  latent b[g] ~ Normal(m[c[g]], var=tau)
+        observed y[i] ~ Normal(b[grp[i]], var=v)
+    """),
+    Network("trajectory_classes", only(grouped_values(0.7), "grp", "X", "y"), text="""
+        model TrajectoryClasses(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]
+        given X[i] : real[P]  param pi : simplex[K]  param m[k] : real[P]  param v : positive
+        latent c[g] ~ Categorical(pi)  latent b[g] ~ MvNormal(m[c[g]], cov=eye(P))
+        observed y[i] ~ Normal(X[i] @ b[grp[i]], var=v)
+    """),
+    Network("schools", schools, text="""
+        model Schools()  plate h in H, c in C, i in I  given school[c] : index[H]  given room[i] : index[C]
+        param m : real  param tau : positive  param om : positive  param v : positive
+        latent s[h] ~ Normal(m, var=tau)  latent u[c] ~ Normal(s[school[c]], var=om)
+        observed y[i] ~ Normal(u[room[i]], var=v)
+    """),
+    Network("crossed", ratings, text="""
+        model Crossed()  plate u in U, j in J, i in I  given user[i] : index[U]  given item[i] : index[J]
+        param m : real  param tau : positive  param om : positive  param v : positive
+        latent a[u] ~ Normal(0, var=tau)  latent b[j] ~ Normal(0, var=om)
+        observed y[i] ~ Normal(m + a[user[i]] + b[item[i]], var=v)
+    """),
+    Network("ridge", outliers, text="""
+        model Ridge()  plate n in N  given X[n] : real[P]  param v : positive  param tau : positive
+        latent w : real[P] ~ MvNormal(0, cov=tau*eye(P))  observed y[n] ~ Normal(X[n] @ w, var=v)
+    """),
+    # positive and bounded latents
+    Network("gamma_poisson", only(exposed, "e", "y"), text="""
+        model GammaPoisson()  plate n in N  given e[n] : positive  param b : positive
+        latent u[n] ~ Gamma(2, rate=b)  observed y[n] ~ Poisson(u[n] * e[n])
+    """),
+    Network("gamma_poisson_groups", exposed, text="""
+        model GammaPoissonGroups(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]
+        given e[i] : positive  param pi : simplex[K]  param b[k] : positive
+        latent c[g] ~ Categorical(pi)  latent u[g] ~ Gamma(3, rate=b[c[g]])
+        observed y[i] ~ Poisson(u[grp[i]] * e[i])
+    """),
+    Network("beta_binomial", only(successes, "trials", "y"), text="""
+        model BetaBinomial(a = 2, b = 1.5)  plate n in N  given trials[n] : count
+        latent p[n] ~ Beta(a, b)  observed y[n] ~ Binomial(trials[n], p[n])
+    """),
+    Network("beta_binomial_mixture", successes, text="""
+        model BetaBinomialMixture(K = 2)  plate n in N, k in K  given trials[n] : count  given a[k] : positive
+        given b[k] : positive  param pi : simplex[K]
+        latent z[n] ~ Categorical(pi)  latent p[n] ~ Beta(a[z[n]], b[z[n]])
+        observed y[n] ~ Binomial(trials[n], p[n])
+    """),
+    Network("dirichlet_multinomial", bags(), text="""
+        model DirichletMultinomial()  plate n in N  given total[n] : count
+        latent p[n] : simplex[3] ~ Dirichlet([2, 1.5, 3])  observed y[n] ~ Multinomial(total[n], p[n])
+    """),
+    Network("robust_regression", outliers, text="""
+        model RobustRegression()  plate n in N  given X[n] : real[P]  param b : real[P]  param tau : positive
+        latent u[n] ~ Gamma(2, rate=2)  observed y[n] ~ Normal(X[n] @ b, prec=tau*u[n])
+    """),
+    # bounds only
+    Network("topics", letters(4, 4, name="w"), exact=False, text="""
+        model Topics(K = 2)  plate d in D, n in N, k in K  param phi[k] : simplex[3]
+        latent theta[d] : simplex[K] ~ Dirichlet(0.8)  latent z[d, n] ~ Categorical(theta[d])
+        observed w[d, n] ~ Categorical(phi[z[d, n]])
+    """),
+    Network("topics_by_index", words, exact=False, text="""
+        model TopicsByIndex(K = 2)  plate d in D, i in I, k in K  given doc[i] : index[D]
+        param phi[k] : simplex[3] ~ Dirichlet(1.2)  latent theta[d] : simplex[K] ~ Dirichlet([1, 1.5])
+        latent z[i] ~ Categorical(theta[doc[i]])  observed w[i] ~ Categorical(phi[z[i]])
+    """),
+    Network("poisson_factors", counts_table, exact=False, text="""
+        model PoissonFactors(K = 2)  plate n in N, j in J, k in K  param beta[k, j] : positive
+        latent theta[n, k] ~ Gamma(1.5, rate=0.5)  observed y[n, j] ~ Poisson(sum(theta[n, k] * beta[k, j], k))
+    """),
+    Network("blocks", only(network, "y"), exact=False, text="""
+        model Blocks(K = 2)  plate i in N, j in N  plate k in K, l in K  param pi : simplex[K]
+        param B[k, l] : unit  latent z[i] ~ Categorical(pi)  observed y[i, j] ~ Bernoulli(B[z[i], z[j]])
+    """),
+    Network("blocks_by_edges", only(network, "src", "dst", "w"), exact=False, text="""
+        model BlocksByEdges(K = 2)  plate n in N, e in E, k in K, l in K  given src[e] : index[N]
+        given dst[e] : index[N]  param pi : simplex[K]  param B[k, l] : unit
+        latent z[n] ~ Categorical(pi)  observed w[e] ~ Bernoulli(B[z[src[e]], z[dst[e]]])
+    """),
+    # chains of discrete states
+    Network("poisson_ragged", ragged(series(4, 5), (5, 2, 1, 4), "y"), text=f"""
+        model PoissonRagged(K = 2)  plate s in S, k in K  time t in T[s]  {START}
+        param rate[k] : positive  {CHAIN}  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("categorical_chain", series(3, 5, "categorical"), text=f"""
+        model CategoricalChain(K = 2)  plate s in S, k in K  time t in T  {START}
+        param theta[k] : simplex[3]  {CHAIN}  observed y[s, t] ~ Categorical(theta[z[s, t]])
+    """),
+    Network("normal_chain_missing", holed(ragged(series(3, 5, "normal"), (5, 3, 4), "y"), "y", (0, 0), (0, 2), (2, 3)),
+            text=f"""
+        model NormalChainMissing(K = 2)  plate s in S, k in K  time t in T[s]  {START}
+        param m[k] : real  param v : positive  {CHAIN}  observed y[s, t] missing ~ Normal(m[z[s, t]], var=v)
+    """),
+    Network("single_series", series(None, 8), text="""
+        model SingleSeries(K = 2)  plate k in K  time t in T  param start : simplex[K]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[0] ~ Categorical(start)  latent z[t] ~ Categorical(A[z[t-1]])
+        observed y[t] ~ Poisson(rate[z[t]])
+    """),
+    Network("left_right", series(4, 4, "normal", 3), text=f"""
+        model LeftRight(K = 3)  plate s in S, k in K  time t in T  {START}  param m[k] : real  param v : positive
+        fix A[1, 0] = 0  fix A[2, 0] = 0  fix A[2, 1] = 0  fix start = [1, 0, 0]
+        {CHAIN}  observed y[s, t] ~ Normal(m[z[s, t]], var=v)
+    """),
+    Network("starts_known", series(3, 4), text="""
+        model StartsKnown(K = 2)  plate s in S, k in K  time t in T  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ Categorical([1, 0])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
+        observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("starts_given", with_given(series(3, 4), first=np.array([0, 1, 0])), text="""
+        model StartsGiven(K = 2)  plate s in S, k in K  time t in T  given first[s] : index[K]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ PointMass(first[s])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
+        observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("chain_of_regressions", regressions_over_time, text=f"""
+        model ChainOfRegressions(K = 2)  plate s in S, k in K  time t in T  {START}  given X[s, t] : real[P]
+        param b[k] : real[P]  param v : positive  {CHAIN}  observed y[s, t] ~ Normal(X[s, t] @ b[z[s, t]], var=v)
+    """),
+    Network("chain_classes", series(4, 3), text="""
+        model ChainClasses(C = 2, K = 2)  plate s in S, c in C, k in K  time t in T  param rho : simplex[C]
+        param start : simplex[K]  param A[c, k] : simplex[K]  param rate[k] : positive
+        latent g[s] ~ Categorical(rho)  latent z[s, 0] ~ Categorical(start)
+        latent z[s, t] ~ Categorical(A[g[s], z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("chain_of_mixtures", series(2, 4, "normal", 3), text=f"""
+        model ChainOfMixtures(K = 2, M = 2)  plate s in S, k in K, m in M  time t in T  {START}
+        param mix[k] : simplex[M]  param mu[k, m] : real  param v : positive  {CHAIN}
+        latent w[s, t] ~ Categorical(mix[z[s, t]])  observed y[s, t] ~ Normal(mu[z[s, t], w[s, t]], var=v)
+    """),
+    Network("two_lags", series(3, 5), text="""
+        model TwoLags(K = 2)  plate s in S, k in K, l in K  time t in T  param start : simplex[K]
+        param next[k] : simplex[K]  param A[k, l] : simplex[K]  param rate[k] : positive
+        latent z[s, 0] ~ Categorical(start)  latent z[s, 1] ~ Categorical(next[z[s, 0]])
+        latent z[s, t] ~ Categorical(A[z[s, t-1], z[s, t-2]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("autoregressive_chain", autoregression, text=f"""
+        model AutoregressiveChain(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real
+        param a[k] : real  param v : positive  {CHAIN}  observed y[s, 0] ~ Normal(m[z[s, 0]], var=v)
+        observed y[s, t] ~ Normal(m[z[s, t]] + a[z[s, t]] * y[s, t-1], var=v)
+    """),
+    Network("chain_map", with_given(series(3, 4), **{"weights.s": np.array([1.0, 2.0, 0.5])}), bayesian=True, text=f"""
+        model ChainMap(K = 2)  plate s in S, k in K  time t in T  param start : simplex[K] ~ Dirichlet(1.5)
+        param A[k] : simplex[K] ~ Dirichlet([2, 1.5])  param rate[k] : positive ~ Gamma(2, rate=0.5)
+        {CHAIN}  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("chain_labels", chain_labels, text=f"""
+        model ChainLabels(K = 2)  plate s in S, k in K  time t in T  {START}  param rate[k] : positive
+        {CHAIN}  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    Network("two_chains", two_levels, text="""
+        model TwoChains()  plate s in S, k in 2, l in 2  time t in T  param A[k] : simplex[2]  param B[l] : simplex[2]
+        param m[k] : real  param h[l] : real  param v : positive  fix h[0] = 0
+        latent a[s, 0] ~ Categorical([0.5, 0.5])  latent a[s, t] ~ Categorical(A[a[s, t-1]])
+        latent b[s, 0] ~ Categorical([0.5, 0.5])  latent b[s, t] ~ Categorical(B[b[s, t-1]])
+        observed y[s, t] ~ Normal(m[a[s, t]] + h[b[s, t]], var=v)
+    """),
+    # chains of real states
+    Network("local_level", drifting, text="""
+        model LocalLevel()  time t in T  param m0 : real  param q : positive  param r : positive
+        latent x[0] ~ Normal(m0, var=1)  latent x[t] ~ Normal(x[t-1], var=q)  observed y[t] ~ Normal(x[t], var=r)
+    """),
+    Network("autoregressive_state", holed(walk(3, 5), "y", (0, 0), (0, 3), (2, 4)), text="""
+        model AutoregressiveState()  plate s in S  time t in T  param a : real  param q : positive
+        param r : positive  latent x[s, 0] ~ Normal(0, var=4)  latent x[s, t] ~ Normal(a * x[s, t-1], var=q)
+        observed y[s, t] missing ~ Normal(x[s, t], var=r)
+    """),
+    Network("known_start", ragged(walk(3, 4), (4, 2, 3), "y"), text="""
+        model KnownStart()  plate s in S  time t in T[s]  param a : real  param r : positive
+        latent x[s, 0] : real ~ PointMass(1)  latent x[s, t] ~ Normal(a * x[s, t-1], var=1)
+        observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    Network("vector_state", holed(tracks, "y", (0, 1, 0), (0, 2), (1, 0, 2)), text="""
+        model VectorState()  plate s in S  time t in T  given H : real[3, 2]  param F : real[2, 2]  param Q : cov[2]
+        param r : positive[3]
+        latent x[s, 0] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal(F @ x[s, t-1], cov=Q)
+        observed y[s, t] missing ~ MvNormal(H @ x[s, t], cov=diag(r))
+    """),
+    Network("switching_dynamics", walk(2, 4), exact=False, text=f"""
+        model SwitchingDynamics(K = 2)  plate s in S, k in K  time t in T  {START}  param a[k] : real
+        param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
+        latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+)
+# fmt: on
+
+BY_NAME = {example.name: example for example in NETWORKS}
+EXACT = tuple(example for example in NETWORKS if example.exact)
