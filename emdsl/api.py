@@ -155,6 +155,7 @@ class Bound:
         from emdsl.results.fit import Fit, merged
         from emdsl.results.progress import progress_bar
         from emdsl.results.starts import split_init
+        from emdsl.runtime.diagnostics import resuming
         from emdsl.runtime.loop import run
 
         source = self.source_of(method)
@@ -174,7 +175,8 @@ class Bound:
                 init=start or None, latents=latents, accelerate=accelerate, progress=report,
             )  # fmt: skip
         if method == "hard":  # the objective counts only the chosen states; the likelihood counts all of them
-            soft = self.program("em").module.e_step(bound_data, outcome.params)[1]
+            module = self.program("em").module
+            soft = module.e_step(resuming(module, bound_data, outcome.memory), outcome.params)[1]
             outcome = replace(outcome, log_likelihood=float(soft))
         return Fit(source, outcome, bound_data)
 
@@ -192,7 +194,18 @@ class Bound:
     def source_of(self, method: str) -> Any:
         from emdsl.results.fit import Source
 
-        return Source(self.bound_model, self.text, method, self.program(method))
+        return Source(self.bound_model, self.text, method, self.program(method), self._companion)
+
+    def _companion(self, method: str) -> Program:
+        """The program of another method; "open …" is that of a method with all that is observed over time missing."""
+        if not method.startswith("open "):
+            return self.program(method)
+        if method not in self._programs:
+            from emdsl.compile import compile_model
+            from emdsl.results.series import opened
+
+            self._programs[method] = compile_model(opened(self.bound_model), method.removeprefix("open "))
+        return self._programs[method]
 
     def _refuse_approximations(self, method: str) -> None:
         from emdsl.errors import ModelError

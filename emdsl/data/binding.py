@@ -17,7 +17,7 @@ import numpy as np
 
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
-from emdsl.data.ragged import concatenate, merged_letters, offsets, ragged_plates
+from emdsl.data.ragged import concatenate, merged_letters, ragged_plates, tables
 from emdsl.data.sizes import Sizes, ragged_sizes, signature, size_name, size_names, unknown_sizes
 from emdsl.data.sources import Array, columns, is_frame, to_array
 from emdsl.data.support import check_finite, check_range, check_support
@@ -199,26 +199,17 @@ class _Binding:
 
     def _tables_of_ragged(self, letter: str, lengths: Sequence[int]) -> dict[str, Array]:
         """Offsets, and for each row its group and its position there; the first row of each group, and the lengths."""
-        starts = offsets(lengths)
         plate = self.model.plate(letter)
         assert plate is not None
-        counts = np.asarray(lengths, dtype=np.int64)
-        groups = np.repeat(np.arange(len(counts)), counts)
         outer = tuple(p for letter in plate.parents if (p := self.model.plate(letter)) is not None)
         parents = merged_letters(outer)  # a ragged parent has swallowed its own
-        shape = tuple(self._group_count(parent, len(counts), len(parents)) for parent in parents)
-        tables = {
-            f"offsets.{letter}": starts,
-            f"position.{letter}": np.arange(starts[-1]) - starts[groups],
-            f"first.{letter}": starts[:-1].reshape(shape),
-        }
-        places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
-        tables |= {f"parent.{letter}.{parent}": place for parent, place in zip(parents, places, strict=True)}
+        shape = tuple(self._group_count(parent, len(lengths), len(parents)) for parent in parents)
+        found = tables(plate, parents, shape, lengths)
         for parent in ragged_plates(outer):
             owners = np.repeat(np.arange(len(self.lengths[parent.letter][0])), self.lengths[parent.letter][0])
-            rows = tables[f"parent.{letter}.{parent.letter}"]
-            tables |= {f"parent.{letter}.{other}": owners[rows] for other in parent.parents}
-        return tables | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
+            rows = found[f"parent.{letter}.{parent.letter}"]
+            found |= {f"parent.{letter}.{other}": owners[rows] for other in parent.parents}
+        return found
 
     def _group_count(self, parent: str, total: int, parents: int) -> int:
         """The number of entries of a parent plate."""

@@ -127,6 +127,23 @@ def _divided(owned: Sequence[Plate], count: int, lengths: Mapping[str, list[int]
     return shares
 
 
+def tables(plate: Plate, parents: Sequence[str], shape: tuple[int, ...], lengths: Sequence[int]) -> dict[str, Array]:
+    """Offsets, for each row its group and its position there, the first row of each group, and the lengths.
+
+    `parents` are the axes of the groups and `shape` their lengths.
+    """
+    letter, starts, counts = plate.letter, offsets(lengths), np.asarray(lengths, dtype=np.int64)
+    groups = np.repeat(np.arange(len(counts)), counts)
+    found = {
+        f"offsets.{letter}": starts,
+        f"position.{letter}": np.arange(starts[-1]) - starts[groups],
+        f"first.{letter}": starts[:-1].reshape(shape),
+    }
+    places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
+    found |= {f"parent.{letter}.{parent}": place for parent, place in zip(parents, places, strict=True)}
+    return found | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
+
+
 def _without_parent(plate: Plate, letter: str) -> Plate:
     parents = tuple(parent for parent in plate.parents if parent != letter)
     return Plate(plate.letter, plate.size, parents, plate.ordered)

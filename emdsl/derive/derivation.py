@@ -198,6 +198,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         weighted=frozenset(plate.letter for plate in model.plates if not plate.ordered),
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         given_latents=frozenset(v.name for v in latents(bound)),
+        starts=joint.starts,
     )
     module = _module(bound, method, setting, steps)
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
-from emdsl.arrays.expressions import Contraction, Named, Operand
+from emdsl.algebra.terms import Polynomial
+from emdsl.arrays.expressions import Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.log_joint import not_compiled
@@ -22,8 +23,17 @@ Naturals = Mapping[int, Named | None]
 class GaussianInference:
     """Writes the call of `gaussian_system` for one block, and unpacks what it returns."""
 
-    def __init__(self, block: NetworkBlock, monomials: Sequence[Monomial], moments: FieldMoments, body: LoopBody) -> None:
+    def __init__(
+        self,
+        block: NetworkBlock,
+        monomials: Sequence[Monomial],
+        moments: FieldMoments,
+        body: LoopBody,
+        starts: Mapping[str, Polynomial],
+    ) -> None:
+        """`starts`: values at which series of some variables start."""
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
+        self.starts = starts
         self.scope: Scope = moments.scope
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
@@ -44,7 +54,7 @@ class GaussianInference:
                 couplings.append(self._coupling(monomial, naturals, position))
                 unpack.append(monomial)
         label = " ".join(self.block.variables)
-        known = [f'data.get("{name}")' for name in self.block.variables]
+        known = [self._known(name) for name in self.block.variables]
         listed = f"[{', '.join(linear)}], [{', '.join(diagonal)}], [{', '.join(couplings)}], [{', '.join(known)}]"
         names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
         means, spreads, crosses, partition = self.body.several(
@@ -53,6 +63,22 @@ class GaussianInference:
         for monomial in self.monomials:
             self._moment(monomial, position, means, spreads, crosses, unpack)
         return partition
+
+    def _known(self, name: str) -> str:
+        """The given values of a variable, and the values at which its series start."""
+        given = f'data.get("{name}")'
+        value = self.starts.get(name)
+        if value is None:
+            return given
+        plates, event = self.sizes(name)
+        width, count = " * ".join(event) or "1", " * ".join(plates)
+        letter = self.scope.symbols[name].plates[-1][1]
+        ragged = letter in self.scope.ragged
+        first = f'data["first.{letter}"]' if ragged else f"np.arange(0, {count}, {plates[-1]})"
+        parts = tuple(self.moments.contraction(term, value.axes) for term in value.terms)
+        array = total(parts, value.axes) if parts else Contraction(0.0, (), value.axes)
+        named = self.body.define(f"start of {name}", self.moments.covered(array, value.axes), value.axes)
+        return f"known_from_start({given}, {named.name}, {first}, {count}, {width})"
 
     def _is_diagonal(self, monomial: Monomial) -> bool:
         one, two = monomial.atoms

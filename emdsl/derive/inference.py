@@ -160,7 +160,7 @@ class _Writer:
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            partition = GaussianInference(one.block, monomials, self.moments, self.body).write(naturals)
+            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(naturals)
             self.partitions.append(Named(partition))
         else:
             self._finite(one, monomials, naturals)

@@ -9,7 +9,7 @@ discrete latents that the law is indexed by.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
@@ -69,6 +69,8 @@ class LogJoint:
     derived: Mapping[str, Derived]
     splits: Mapping[str, Split]
     source: IndexSource
+    starts: Mapping[str, Polynomial] = field(default_factory=dict)
+    """Values at which real latents over time start, with the axes of their series and events."""
 
 
 def not_compiled(reason: str, span: Span | None, cure: str | None = None) -> ModelError:
@@ -159,12 +161,46 @@ def log_joint(bound: BoundModel) -> LogJoint:
     """Expand every definition of the model; what is not compiled yet is refused with its place."""
     model = bound.checked.model
     scope, source, derived, splits = scope_of(bound), IndexSource(), dict[str, Derived](), dict[str, Split]()
-    factors = [
-        _factor(variable, definition, bound, scope, source, derived, splits)
-        for variable in model.variables
-        for definition in variable.definitions
-    ]
-    return LogJoint(tuple(factors), scope, derived, splits, source)
+    factors: list[Factor] = []
+    starts: dict[str, Polynomial] = {}
+    for variable in model.variables:
+        for definition in variable.definitions:
+            if _is_start(variable, definition, bound):
+                starts[variable.name] = _start(variable, definition, scope, source, derived, splits)
+            else:
+                factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
+    return LogJoint(tuple(factors), scope, derived, splits, source, starts)
+
+
+def _is_start(variable: Variable, definition: Definition, bound: BoundModel) -> bool:
+    """Whether a definition says at which value a real latent starts."""
+    real = bound.checked.types[variable.name].kind == "real"
+    first = any(isinstance(slot, Number) and slot.value == 0 for slot in definition.slots)
+    return variable.role is Role.LATENT and real and first and definition.law.family == "PointMass"
+
+
+def _start(
+    variable: Variable,
+    definition: Definition,
+    scope: Scope,
+    source: IndexSource,
+    derived: dict[str, Derived],
+    splits: dict[str, Split],
+) -> Polynomial:
+    """The value of a start, with axes for the series and for the events."""
+    symbol = scope.symbols[variable.name]
+    letters, plates = _letters_of(variable, definition, symbol, scope, source)
+    expansion = Expansion(scope, source, derived, splits, letters)
+    ((_, value),) = definition.law.arguments
+    assert isinstance(value, Expression)
+    try:
+        expanded = expansion.expand(value)
+    except NotPolynomial as refusal:
+        raise not_compiled(refusal.reason, refusal.span or definition.law.span) from None
+    if expansion.gates:
+        raise not_compiled(f"a start of `{variable.name}` that depends on a latent", definition.span)
+    event = expanded.axes or tuple(source.fresh(size, letter) for size, letter in symbol.event)
+    return Polynomial(expanded.terms, plates + event)
 
 
 def _factor(

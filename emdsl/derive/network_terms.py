@@ -11,6 +11,7 @@ from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUC
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.coupled import CoupledStatistic, Monomials, coupled_terms, with_choices
 from emdsl.derive.field import WEIGHTS
+from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
@@ -117,7 +118,7 @@ class NetworkCollector:
                 continue
             references: list[Reference] = []
             for position, reference in enumerate(item.references):
-                if isinstance(reference, Gather):
+                if isinstance(reference, Gather) and self.scope.symbols[reference.table].categories is not None:
                     if reference not in hots:
                         categories = self.scope.symbols[reference.table].categories
                         size, letter = symbol.axes[position] if symbol else (categories or 0, "v")
@@ -194,7 +195,8 @@ class NetworkCollector:
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
         listed = tuple(self._block(block, own) for block in blocks)
         statistics, collapsed, sources = [], [], []
-        for factor, term in own:
+        starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
+        for factor, term in ((factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)):
             moved, statistic = coupled_terms(term, network, self._known, lambda inner, axes: "")
             if len(blocks) == 1 and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all

@@ -53,17 +53,24 @@ def _chain(before: Sequence[ProgrammeStatement], name: str) -> list[Assign] | No
     if isinstance(value, Total) and all(_gathered(part) for part in value.parts):
         return [own]
     ruled = re.fullmatch(r'ruled_out\((\w+), data\.get\("\w+"\)\)', value) if isinstance(value, str) else None
-    inner = ruled[1] if ruled else value.name if isinstance(value, Named) else None
+    again = _renamed(value) if not isinstance(value, str) else value
+    inner = ruled[1] if ruled else again.name if isinstance(again, Named) else None
     rest = _chain(before, inner) if inner is not None and re.fullmatch(r"\w+", inner) else None
     return None if rest is None else [own, *rest]
 
 
 def _gathered(part: Array) -> re.Match[str] | None:
     """A table (row, state) read at whole numbers (entry,)."""
-    if isinstance(part, Contraction) and part.coefficient == 1.0 and len(part.operands) == 1 and not part.counted:
-        (operand,) = part.operands
-        part = operand.array if operand.references == part.axes else part
+    part = _renamed(part)
     return GATHERED.fullmatch(part.name) if isinstance(part, Named) and len(part.axes) == 2 else None
+
+
+def _renamed(value: Array) -> Array:
+    """The array that a contraction only repeats, its axes under other names."""
+    if isinstance(value, Contraction) and value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted:
+        (operand,) = value.operands
+        return operand.array if operand.references == value.axes else value
+    return value
 
 
 def _tables(chain: Sequence[Assign]) -> tuple[str, str]:

@@ -31,7 +31,7 @@ class Setting:
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `weighted`: letters of plates whose rows may have weights. `observed`:
-    observed variables. `given_latents`: latents whose values may be given.
+    observed variables. `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
     """
 
     names: Names
@@ -51,6 +51,7 @@ class Setting:
     weighted: frozenset[str]
     observed: frozenset[str]
     given_latents: frozenset[str]
+    starts: Mapping[str, Polynomial]
 
     @property
     def ungated(self) -> frozenset[str]:

@@ -247,7 +247,7 @@ class Notation:
         choice = self.splits[item.variable].choice
         own = letters.knowing((choice,))
         indices = [self.reference(reference, own) for reference in item.references]
-        return rf"\log \sum_{{{own.of(choice)}}} {with_indices(self.of_split("m", item.variable), [*indices, own.of(choice)])}"
+        return rf"\log \sum_{{{own.of(choice)}}} {with_indices(self.of_split('m', item.variable), [*indices, own.of(choice)])}"
 
     def of_split(self, letter: str, split: str) -> str:
         """The symbol of something that belongs to a sum of products: numbered where there are several."""

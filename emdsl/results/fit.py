@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
@@ -20,8 +20,10 @@ from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.posterior import Posterior
-from emdsl.results.relabel import relabelled
+from emdsl.results.relabel import Relabelling, relabelling
+from emdsl.results.series import chained_states, nesting
 from emdsl.results.simulate import simulate
+from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +46,8 @@ class Source:
     text: str
     method: str
     program: Program
+    companion: Callable[[str], Program]
+    """The same model compiled by another method, or as "open": with what is observed over time allowed to be missing."""
 
 
 class Fit:
@@ -56,9 +60,9 @@ class Fit:
 
     def __init__(self, source: Source, outcome: Outcome, data: Mapping[str, Any] | None) -> None:
         self.source, self._data = source, data
-        module = source.program.module
-        raw = relabelled(source.bound, outcome.params, module.estimates(outcome.params), data or {})
-        self._outcome = replace(outcome, params=raw)
+        estimates = source.program.module.estimates(outcome.params)
+        self._labels, self._unlabelled = relabelling(source.bound, estimates, data or {}), outcome.params
+        self._outcome = replace(outcome, params=self._labels.params(outcome.params))
 
     # what was estimated
 
@@ -70,7 +74,10 @@ class Fit:
 
     @property
     def log_likelihood(self) -> float | None:
-        """The log likelihood at the estimates, all constants included; None under vb."""
+        """The log likelihood at the estimates, all constants included; None under vb.
+
+        Where latents are inferred by coordinate ascent it is a bound from below; `summary` says so.
+        """
         return None if self._module.OBJECTIVE == VARIATIONAL else self._outcome.log_likelihood
 
     @property
@@ -117,41 +124,65 @@ class Fit:
 
     @cached_property
     def posterior(self) -> dict[str, Posterior]:
-        """The posterior of each latent, and under vb of each parameter with a prior."""
-        return self._posterior(self._own_data("fit.predict_proba(…) with data"))
+        """The posterior of each latent, and under vb of each parameter with a prior.
 
-    def predict(self, data: object = None, **arrays: Any) -> dict[str, Array]:
-        """The most probable state, or the mode, of each latent for new data."""
-        return {name: posterior.mode for name, posterior in self._latents(data, arrays).items()}
+        Coordinate ascent over latents goes on from where the fit ended.
+        """
+        data, module = self._own_data("fit.predict_proba(…) with data"), self._module
+        found = module.posterior(self._resuming(data), self._unlabelled)
+        if self._labels.steps:
+            anew = {name: statistics for name, statistics in found.items() if name not in self.params}
+            if not self._outcome.memory:
+                anew = module.posterior(data, self._outcome.params)
+            elif len(anew) < len(found):
+                anew = module.posterior(data, self._outcome.params) | {
+                    name: self._labels.posterior(name, statistics) for name, statistics in anew.items()
+                }
+            else:
+                anew = {name: self._labels.posterior(name, statistics) for name, statistics in anew.items()}
+            found = anew
+        return self._posteriors(found, data)
 
-    def predict_proba(self, data: object = None, **arrays: Any) -> dict[str, Array]:
+    def predict(self, data: object = None, **arrays: Any) -> dict[str, Any]:
+        """The most probable state, or the mode, of each latent for new data.
+
+        States of chains over time are those of the most probable path: best together with all other states that they
+        depend on, not one by one.
+        """
+        latents, bound = self._latents(data, arrays)
+        best = {name: latent.most_probable for name, latent in latents.items()} | self._best_paths(bound)
+        return {name: latents[name].nest(states) for name, states in best.items()}
+
+    def predict_proba(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The probabilities of the states of each discrete latent for new data, category last."""
-        latents = self._latents(data, arrays)
+        latents, _ = self._latents(data, arrays)
         return {name: posterior.probabilities for name, posterior in latents.items() if posterior.discrete}
 
-    def impute(self, data: object = None, **arrays: Any) -> dict[str, Array]:
+    def impute(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
-        bound = self._bind(data, arrays)
-        posterior = self._posterior(bound)
+        posterior, bound = self._known(data, arrays)
         result = {}
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
-            observed = bound[variable.name]
+            nest, observed = nesting(self.source.bound, variable.name, bound), bound[variable.name]
             if not np.isnan(observed).any():
-                result[variable.name] = observed
+                result[variable.name] = nest(observed)
                 continue
             if variable.name not in posterior:
                 raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`")
             known = posterior[variable.name]
-            filled = known.mode if known.discrete else known.mean
-            result[variable.name] = np.where(np.isnan(observed), filled, observed)
+            filled = known.most_probable if known.discrete else np.asarray(known)
+            result[variable.name] = nest(np.where(np.isnan(observed), filled, observed))
         if not result:
             raise DataError("the model has no `missing` variable; write `observed x[n] missing ~ …`")
         return result
 
     def score(self, data: object = None, weights: object = None, **arrays: Any) -> float:
         """The log likelihood of new data at the estimates (under vb, their part of the bound)."""
+        if data is None and not arrays and weights is None:
+            own = self._resuming(self._own_data("new data"))
+            return float(self._module.e_step(own, self._unlabelled)[1])
         return float(self._module.e_step(self._bind(data, arrays, weights), self._outcome.params)[1])
 
     def sample(
@@ -263,6 +294,7 @@ class Fit:
         fit = cls.__new__(cls)
         fit.source, fit._data = source, None
         fit._outcome = Outcome(**{name: content[name] for name in names})
+        fit._labels, fit._unlabelled = Relabelling(source.bound, ()), fit._outcome.params
         return fit
 
     # inside
@@ -283,14 +315,36 @@ class Fit:
             raise DataError(f"a loaded fit has no data; use {instead}")
         return self._data
 
-    def _posterior(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
-        found = self._module.posterior(data, self._outcome.params)
-        return ByName("there is no posterior", {name: Posterior(name, item) for name, item in found.items()})
+    def _posteriors(self, found: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Posterior]:
+        bound = self.source.bound
+        listed = {name: Posterior(name, item, nesting(bound, name, data)) for name, item in found.items()}
+        return ByName("there is no posterior", listed)
 
-    def _latents(self, data: object, arrays: Mapping[str, Any]) -> dict[str, Posterior]:
+    def _resuming(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of the fit, from where its coordinate ascent ended."""
+        return resuming(self._module, data, self._outcome.memory)
+
+    def _known(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
+        """The posterior of new data, or of those of the fit, and the data."""
+        bound = self._bind(data, arrays)
+        if bound is self._data:
+            return self.posterior, bound
+        return self._posteriors(self._module.posterior(bound, self._outcome.params), bound), bound
+
+    def _latents(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
         latent = {variable.name for variable in self._model.variables if variable.role is Role.LATENT}
-        posterior = self._posterior(self._bind(data, arrays))
-        return {name: value for name, value in posterior.items() if name in latent}
+        posterior, bound = self._known(data, arrays)
+        return {name: value for name, value in posterior.items() if name in latent}, bound
+
+    def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
+        """The most probable states of discrete chains and of what meets them, all at once."""
+        module = self._module
+        chained = chained_states(self.source.bound, getattr(module, "SHARED", ()))
+        if not chained or getattr(module, "RESUMED", None):
+            return {}
+        hard = self.source.companion("hard").module
+        found = hard.posterior(data, hard.from_estimates(self.params, self._outcome.params))
+        return {name: np.argmax(found[name]["probabilities"], axis=-1) for name in chained}
 
     def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:
         """New data, bound with the sizes that the estimates have; the data of the fit when none are given."""

@@ -1,4 +1,4 @@
-"""Exact sums and best paths over finite chains: many series, long or short, concatenated row after row.
+"""Exact sums over the paths of finite chains, or the most probable ones: many series, long or short, concatenated row after row.
 
 Series are cut into lanes that run side by side, one product per step for all of them. Messages are kept scaled, not as
 logarithms, wherever that provably loses nothing:
@@ -22,7 +22,7 @@ def chain_forward(
 
     evidence: (row, state) log potentials, the initial law in each first row. transition: (previous, next), or
     (row, previous, next) into each row. Either may have a leading batch axis. offsets: (series + 1,) first rows.
-    `hard`: the best path instead of the sum. `by_row` says whether transition has a row axis, where extents do not.
+    `hard`: the most probable path instead of the sum. `by_row` says whether transition has a row axis, where extents do not.
     """
     rows = evidence.shape[-2]
     if by_row is None:
@@ -32,10 +32,10 @@ def chain_forward(
     evidence = evidence if evidence.ndim == 3 else evidence[None]
     transition = transition if transition.ndim == 3 + by_row else transition[None]
     offsets, batch = np.asarray(offsets), max(len(evidence), len(transition))
-    filled = np.flatnonzero(np.diff(offsets) > 0)
-    reach = transition_range(transition, offsets[filled], by_row)
+    occupied = np.flatnonzero(np.diff(offsets) > 0)
+    reach = transition_range(transition, offsets[occupied], by_row)
     # Entries between e^-700 and an impossible one are no longer exact once exponentiated.
-    todo = [(filled, "max" if hard else "scaled" if reach[0] > -700.0 else "log")]
+    todo = [(occupied, "max" if hard else "scaled" if reach[0] > -700.0 else "log")]
     parts, log_partition = [], np.zeros((batch, len(offsets) - 1))
     while todo:
         series, space = todo.pop()
@@ -56,19 +56,19 @@ def chain_forward(
 def chain_backward(messages: dict[str, Any], weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Posterior of every row's state, (…, row, state), and of successive states.
 
-    Pairs are (…, previous, next), summed over the rows with the weights of their series; where transitions vary by row
-    (…, row, previous, next), not weighted, zero in first rows. After a hard forward pass: of the best path.
+    Moves are (…, previous, next), summed over the rows with the weights of their series; where transitions vary by row
+    (…, row, previous, next), not weighted, zero in first rows. After a hard forward pass: of the most probable path.
     """
     batch, rows, states = messages["shape"]
     marginals = np.empty((batch, rows, states))
-    pairs = np.zeros((batch, rows, states, states) if messages["by_row"] else (batch, states, states))
+    moves = np.zeros((batch, rows, states, states) if messages["by_row"] else (batch, states, states))
     for series, part in messages["parts"]:
-        part.backward(marginals, pairs, None if weights is None else np.atleast_2d(weights)[:, series])
-    return (marginals, pairs) if messages["batched"] else (marginals[0], pairs[0])
+        part.backward(marginals, moves, None if weights is None else np.atleast_2d(weights)[:, series])
+    return (marginals, moves) if messages["batched"] else (marginals[0], moves[0])
 
 
 def filtered(messages: dict[str, Any]) -> np.ndarray:
-    """P(state | evidence up to its row), (…, row, state); after a hard pass, the last state of the best path so far."""
+    """P(state | evidence up to its row), (…, row, state); after a hard pass, where the most probable path so far ends."""
     result = np.empty(messages["shape"])
     for _, part in messages["parts"]:
         for step in range(part.steps):
@@ -77,7 +77,7 @@ def filtered(messages: dict[str, Any]) -> np.ndarray:
 
 
 def transition_range(transition: np.ndarray, firsts: np.ndarray, by_row: bool) -> tuple[float, bool]:
-    """The smallest possible log entry beneath its matrix's largest, and whether some entries are impossible."""
+    """The smallest possible log entry beneath the top of its matrix, and whether some entries are impossible."""
     if by_row:
         transition = np.delete(transition, firsts, axis=1)
     if not transition.size:
@@ -100,7 +100,7 @@ class ChainPart:
 
     The messages are packed step after step, each (batch, state, lane). A lane that starts within a series, an `inner`
     one, starts from a guess `lag` rows earlier; this must then agree with the end of the lane before.
-    `space`: scaled messages, or logarithms of sums ("log") or of best paths ("max").
+    `space`: scaled messages, or logarithms of sums ("log") or of most probable paths ("max").
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class ChainPart:
         longest = int(lengths.max())
         if 2 * self.block(32) > longest or lengths.sum() * self.batch * self.states > 4000 * longest:
             return 0, True
-        span, tries, kinds = min(512 if self.few else 2048, longest // 4), 16, min(self.states, 8)
+        span, tries, kinds = min(512 if self.few else 2048, longest // 4), 8, min(self.states, 8)
         owner = np.resize(np.flatnonzero(lengths >= longest // 2), tries)
         firsts = self.starts[owner] + ((lengths[owner] - span) * (np.arange(tries) / tries)).astype(int)
         message = self.single_states(tries)[..., : kinds * tries]
@@ -296,7 +296,7 @@ class ChainPart:
         return top
 
     def probabilities(self, message: np.ndarray) -> np.ndarray:
-        """A message as probabilities, (batch, state, lane); that of best paths is sure of the best."""
+        """A message as probabilities, (batch, state, lane); one of most probable paths is sure of its top."""
         if self.space == "max":
             return (message.argmax(axis=1)[:, None] == np.arange(self.states)[:, None]).astype(float)
         weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
@@ -389,13 +389,13 @@ class ChainPart:
             after[..., self.inner[lane]] = add(final[..., lane] + before[:, None, :, lane], axis=2)
         return np.exp(before) * self.scale if scaled else before
 
-    def backward(self, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None) -> None:
-        """Fill the marginals of this part's rows, and add its pairs; weights (batch or 1, series)."""
+    def backward(self, marginals: np.ndarray, moves: np.ndarray, weights: np.ndarray | None) -> None:
+        """Fill the marginals of this part's rows, and add its moves; weights (batch or 1, series)."""
         shares = None if weights is None else weights[:, self.owner]
         after = self.probabilities(self.ends)
         after[..., self.previous] = self.run_back(self.lag, 1)[:, :, 0]
         for attempt in range(3):
-            own = pairs if self.by_row else np.zeros(pairs.shape)
+            own = moves if self.by_row else np.zeros(moves.shape)
             reached = self.sweep_backward(after, marginals, own, shares)
             # The step back is a stochastic matrix: it does not amplify errors, so that absolute ones count.
             if attempt == 2 or np.all(np.abs(reached - after[..., self.previous]) <= 2e-14):
@@ -407,14 +407,14 @@ class ChainPart:
                     reached = np.einsum("cij,cj->ci", ways[..., lane], after[..., self.inner[lane]])
                     after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
         if not self.by_row:
-            pairs += own * self.matrix if self.space == "scaled" else own
+            moves += own * self.matrix if self.space == "scaled" else own
 
     def retreat(
         self, posterior: np.ndarray, message: np.ndarray, potential: np.ndarray | None, into: tuple[Any, ...] = ()
     ) -> np.ndarray:
         """Posterior of the rows before, whose message is given; posteriors may be several, (batch, state, end · lane).
 
-        into: pairs to add to, rows, weights; scaled shared ones lack the factor A.
+        into: moves to add to, rows, weights; scaled shared ones lack the factor A.
         """
         times = posterior.shape[2] // message.shape[2]
         if self.space == "scaled" and potential is None:
@@ -446,9 +446,9 @@ class ChainPart:
         return joint.sum(axis=2)
 
     def sweep_backward(
-        self, after: np.ndarray, marginals: np.ndarray, pairs: np.ndarray, weights: np.ndarray | None
+        self, after: np.ndarray, marginals: np.ndarray, moves: np.ndarray, weights: np.ndarray | None
     ) -> np.ndarray:
-        """Marginals and pairs, given those of each lane's last row; returns those before inner lanes."""
+        """Marginals and moves, given those of each lane's last row; returns those before inner lanes."""
         posterior = after[..., :0]
         for step in range(self.steps - 1, -1, -1):
             n, later = self.counts[step], self.counts[step + 1]
@@ -459,11 +459,11 @@ class ChainPart:
             rows = self.rows(step)
             marginals[:, rows] = posterior.swapaxes(1, 2)
             if step:
-                into = pairs, rows, None if weights is None else weights[:, :n]
+                into = moves, rows, None if weights is None else weights[:, :n]
                 posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step), into)
         if not self.inner.size:
             return posterior[..., :0]
-        into = pairs, self.firsts[self.inner], None if weights is None else weights[:, self.inner]
+        into = moves, self.firsts[self.inner], None if weights is None else weights[:, self.inner]
         return self.retreat(posterior[..., self.inner], self.before, self.potential(0), into)
 
     def run_back(self, steps: int, ends: int) -> np.ndarray:
@@ -471,16 +471,18 @@ class ChainPart:
 
         One end: as far as the first `steps` rows tell. As many as states: given the state of each lane's last row.
         """
-        posterior = np.empty((self.batch, self.states, ends, 0))
+        posterior, lanes = np.empty((self.batch, self.states, ends, 0)), as_slice(self.inner[:0])
         for step in range(min(steps, self.steps) - 1, -1, -1):
-            lanes = as_slice(self.inner[: np.searchsorted(self.inner, self.counts[step])])
-            here = self.at(step)[..., lanes]
-            if here.shape[2]:
-                fresh = self.probabilities(here[..., posterior.shape[3] :])[:, :, None]
+            n, known = int(np.searchsorted(self.inner, self.counts[step])), posterior.shape[3]
+            if n > known:
+                lanes = as_slice(self.inner[:n])
+                fresh = self.probabilities(self.at(step)[..., self.inner[known:n]])[:, :, None]
                 if ends > 1:
-                    fresh = np.broadcast_to(np.eye(ends)[:, :, None], (self.batch, ends, ends, fresh.shape[3]))
-                known = np.concatenate([posterior, fresh], axis=3).reshape(self.batch, self.states, -1)
+                    fresh = np.broadcast_to(np.eye(ends)[:, :, None], (self.batch, ends, ends, n - known))
+                posterior = np.concatenate([posterior, fresh], axis=3)
+            if n:
                 message = self.at(step - 1)[..., lanes] if step else self.before
-                known = self.retreat(known, message, self.potential(step, lanes))
-                posterior = known.reshape(self.batch, self.states, ends, -1)
+                flat = posterior.reshape(self.batch, self.states, -1)
+                flat = self.retreat(flat, message, self.potential(step, lanes))
+                posterior = flat.reshape(self.batch, self.states, ends, -1)
         return posterior

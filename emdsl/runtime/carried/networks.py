@@ -239,3 +239,12 @@ def pair_covariances(own: np.ndarray, crosses: np.ndarray, one: np.ndarray, two:
     result = own[one]
     result[one != two] = crosses
     return result
+
+
+def known_from_start(
+    given: np.ndarray | None, start: np.ndarray, first: np.ndarray, count: int, width: int
+) -> np.ndarray:
+    """Known values (row, d), NaN where unknown: those that are given, and the start of every series in its first row."""
+    known = np.full((count, width), np.nan) if given is None else np.array(given, dtype=float).reshape(count, width)
+    known[np.ravel(first)] = np.reshape(start, (-1, width))
+    return known

@@ -1,0 +1,319 @@
+r"""Discrete variables of a network summed out one after the other, and their probabilities backwards, as formulas.
+
+    m_{dc} = Σ_n log Σ_k exp(a_{dnk} + a_{dnck})        q(z_{dn} = k | g_d = c) = exp(a_{dnk} + a_{dnck} − …)
+
+A chain runs along its time: F_{tk} forwards, G_{tk} backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Index, Reference, indices_in
+from emdsl.derive.network_terms import CHILDREN
+from emdsl.explain.document import Block, Display, Prose
+from emdsl.explain.naturals import BlockNotation
+from emdsl.explain.symbols import Letters, auxiliary, with_indices
+from emdsl.structure.elimination import Place, Step, Table
+
+
+@dataclass(frozen=True)
+class StepNotation:
+    """One step of an elimination: letters for its rows, and for the state of every place that its tables mention."""
+
+    block: BlockNotation
+    step: Step
+    letters: Letters
+
+    def row(self, reference: Reference) -> str:
+        return self.block.notation.reference(reference, self.letters)
+
+    @property
+    def rows(self) -> list[str]:
+        return [self.row(index) for index in self.step.rows]
+
+    def state(self, place: Place) -> str:
+        letter = self.block.states[place[0]]
+        earlier = place[0] in self.step.variables and place[1] != self.step.rows
+        return f"{letter}'" if earlier else letter
+
+    @property
+    def own(self) -> list[str]:
+        return [self.block.states[name] for name in self.step.variables]
+
+    @property
+    def earlier(self) -> list[str]:
+        return [f"{letter}'" for letter in self.own]
+
+    @property
+    def outer(self) -> list[str]:
+        return [self.state(place) for place in self.step.neighbours]
+
+    def variable(self, place: Place) -> str:
+        """`z_{st} = k`"""
+        name = with_indices(self.block.notation.head(place[0]), [self.row(reference) for reference in place[1]])
+        return f"{name} = {self.state(place)}"
+
+    def table(self, table: Table) -> str:
+        """A table of the step with its indices: of a monomial, of children, or a message received."""
+        indices = [self.row(index) for index in table.rows] + [self.state(place) for place in table.places]
+        return with_indices(self._head(table), indices)
+
+    def _head(self, table: Table) -> str:
+        if table.source == CHILDREN:
+            return self.block.symbol("A", self.block.one.block.children)
+        for monomial, _ in self.block.one.monomials.listed():
+            if id(monomial) == table.source:
+                return self.block.monomial_symbol("a", monomial)
+        assert isinstance(table.source, tuple)
+        return message_symbol(self.block, table.source[1])
+
+    def total(self, tables: Iterable[Table], more: Sequence[str] = ()) -> str:
+        """The sum of tables, all in the step's rows."""
+        return " + ".join([*more, *(self.table(table) for table in tables)]) or "0"
+
+
+def message_symbol(block: BlockNotation, variables: Sequence[str]) -> str:
+    return auxiliary("m", " ".join(block.notation.head(name) for name in variables))
+
+
+def partition_symbol(block: BlockNotation, step: Step) -> str:
+    """The log partition of the rows of a step; labelled where the block has several steps or children."""
+    several = len(block.one.elimination.steps) > 1 or block.one.block.children
+    if several:
+        return auxiliary("A", " ".join(block.notation.head(name) for name in step.variables))
+    return block.symbol("A", step.variables)
+
+
+def step_notation(block: BlockNotation, step: Step) -> StepNotation:
+    return StepNotation(block, step, block.letters((*step.rows, *step.sent_rows), {}))
+
+
+def partitions(block: BlockNotation) -> list[tuple[str, tuple[Index, ...], Letters]]:
+    """The log partitions of a block, each with its symbol and rows: those of steps without neighbours."""
+    found = []
+    for step in block.one.elimination.steps:
+        if not step.neighbours:
+            own = step_notation(block, step)
+            rows = [own.row(index) for index in step.sent_rows]
+            found.append((with_indices(partition_symbol(block, step), rows), step.sent_rows, own.letters))
+    return found
+
+
+def elimination_blocks(block: BlockNotation, hard: bool) -> list[Block]:
+    """The steps forwards, then backwards."""
+    steps = [step_notation(block, step) for step in block.one.elimination.steps]
+    forwards: list[Block] = []
+    for own in steps:
+        forwards += _chain_forwards(own, hard) if own.step.time is not None else _forwards(own, hard)
+    backwards: list[Block] = []
+    for own in reversed(steps):
+        backwards += _chain_backwards(own, hard) if own.step.time is not None else _backwards(own, hard)
+    return forwards + backwards
+
+
+def names(variables: Iterable[str]) -> str:
+    return " and ".join(f"`{name}`" for name in variables)
+
+
+# ---------------------------------------------------------------- single variables
+
+
+def _forwards(own: StepNotation, hard: bool) -> list[Block]:
+    step = own.step
+    symbol = partition_symbol(own.block, step)
+    reduced = rf"{_over(own.own, hard)}\left({own.total(step.tables)}\right)"
+    what = "The largest over its states" if hard else "Summed over its states"
+    choice = step.variables[0].startswith("split ")
+    subject = "the choice" if choice else names(step.variables)
+    if not step.neighbours:
+        left = with_indices(symbol, own.rows)
+        return [Prose(f"{what}, {subject} leaves the log partition of a row:"), Display((f"{left} &= {reduced}",))]
+    left = with_indices(symbol, own.rows + own.outer)
+    others = names(dict.fromkeys(name for name, _ in step.neighbours))
+    lines = [f"{left} &= {reduced}", _message(own, left)]
+    return [Prose(f"{what}, {subject} leaves a message to {others}:"), Display(tuple(lines))]
+
+
+def _message(own: StepNotation, value: str) -> str:
+    """The message in the rows of its receiver: the sum over the rows that belong to one of these."""
+    step = own.step
+    head = message_symbol(own.block, step.variables)
+    states = [own.state(place) for place in step.outer]
+    used: list[Index] = list(step.sent_rows)
+    if len(step.outer) != 1:
+        kept = [own.row(row) for row in step.message.rows]
+        return f"{with_indices(head, kept + states)} &= {_sum(own, [r for r in used if r not in step.message.rows])}{value}"
+    ((_, references),) = step.outer
+    plain = [reference for reference in references if isinstance(reference, Index)]
+    letters = own.letters.knowing(step.message.rows)
+    targets, conditions = [], []
+    for reference, target in zip(references, step.message.rows, strict=True):
+        if isinstance(reference, Index) and plain.count(reference) == 1:
+            targets.append(own.row(reference))
+        else:
+            targets.append(letters.of(target))
+            conditions.append(f"{own.row(reference)} = {letters.of(target)}")
+    summed = [row for row in used if row not in plain]
+    if conditions:
+        inner = ", ".join([*(own.row(row) for row in summed if not _implied(row, references)), *conditions])
+        return rf"{with_indices(head, targets + states)} &= \sum_{{{inner}}} {value}"
+    return f"{with_indices(head, targets + states)} &= {_sum(own, summed)}{value}"
+
+
+def _implied(row: Index, references: Sequence[Reference]) -> bool:
+    """Whether a condition on a reference names the row already."""
+    return any(row in set(indices_in(reference)) for reference in references)
+
+
+def _sum(own: StepNotation, rows: Sequence[Index]) -> str:
+    return rf"\sum_{{{', '.join(own.row(row) for row in rows)}}} " if rows else ""
+
+
+def _over(states: Sequence[str], hard: bool) -> str:
+    listed = ", ".join(states)
+    return rf"\max_{{{listed}}} " if hard else rf"\log \sum_{{{listed}}} \exp"
+
+
+def _backwards(own: StepNotation, hard: bool) -> list[Block]:
+    step = own.step
+    (name,) = step.variables
+    given = ", ".join(own.variable(place) for place in step.neighbours)
+    left = own.variable((name, step.rows)) + (rf" \mid {given}" if given else "")
+    symbol = with_indices(partition_symbol(own.block, step), own.rows + own.outer)
+    (letter,) = own.own
+    if hard:
+        value = rf"[{letter} = \arg\max_{{{letter}}} \left({own.total(step.tables)}\right)]"
+    else:
+        value = rf"\exp\left({own.total(step.tables)} - {symbol}\right)"
+    lines = [rf"q({left}) &= {value}"]
+    if not given:
+        subject = "the choice" if name.startswith("split ") else f"`{name}`"
+        return [Prose(f"{'The best state' if hard else 'The posterior'} of {subject}:"), Display(tuple(lines))]
+    lines.append(rf"q({own.variable((name, step.rows))}, {given}) &= q({left}) \, q({given})")
+    others = names(dict.fromkeys(name for name, _ in step.neighbours))
+    return [Prose(f"Then `{name}`, given {others}, whose probabilities are known by now:"), Display(tuple(lines))]
+
+
+# ---------------------------------------------------------------- chains
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Texts of one chain: what its rows and its steps weigh, and the indices of the row before."""
+
+    own: StepNotation
+    evidence: str
+    transition: str
+    definitions: tuple[str, ...]
+
+    @property
+    def before(self) -> list[str]:
+        own = self.own
+        return [f"{own.row(row)}-1" if row == own.step.time else own.row(row) for row in own.step.rows]
+
+    def symbol(self, letter: str, rows: Sequence[str], states: Sequence[str]) -> str:
+        """`F`, `G` with the states of the neighbours, the rows, and the own states."""
+        head = self.own.block.symbol(letter, self.own.step.variables)
+        return with_indices(head, [*self.own.outer, *rows, *states])
+
+    def forward(self, earlier: bool = False) -> str:
+        own = self.own
+        return self.symbol("F", self.before, own.earlier) if earlier else self.symbol("F", own.rows, own.own)
+
+    def backward(self, earlier: bool = False) -> str:
+        own = self.own
+        return self.symbol("G", self.before, own.earlier) if earlier else self.symbol("G", own.rows, own.own)
+
+    @property
+    def partition(self) -> str:
+        """The log partition of a series, with the indices of the series."""
+        own = self.own
+        return with_indices(partition_symbol(own.block, own.step), [*(own.row(r) for r in own.step.sent_rows), *own.outer])
+
+    @property
+    def partition_of_row(self) -> str:
+        """The same for the series in which a row lies."""
+        own = self.own
+        assert own.step.time is not None
+        parents = own.block.setting.scope.ragged.get(own.step.time.letter, ())
+        series = [f"{parent}({own.row(own.step.time)})" for parent in parents]
+        rest = [own.row(row) for row in own.step.sent_rows[len(parents) :]]
+        return with_indices(partition_symbol(own.block, own.step), [*series, *rest, *own.outer])
+
+
+def _chain(own: StepNotation) -> _Chain:
+    step = own.step
+    pairs = [t for t in step.tables if any(name in step.variables and rows != step.rows for name, rows in t.places)]
+    single = [table for table in step.tables if table not in pairs]
+    lines = []
+    texts = []
+    for letter, tables, states in (("e", single, own.own), ("b", pairs, [*own.earlier, *own.own])):
+        text = own.total(tables)
+        if len(tables) > 1:
+            head = own.block.symbol(letter, step.variables)
+            text = with_indices(head, [*own.outer, *own.rows, *states])
+            lines.append(f"{text} &= {own.total(tables)}")
+        texts.append(text)
+    return _Chain(own, texts[0], texts[1], tuple(lines))
+
+
+def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
+    chain, step = _chain(own), own.step
+    assert step.time is not None
+    time = own.row(step.time)
+    lines = list(chain.definitions)
+    first = "" if chain.evidence == "0" else f"{chain.evidence} + "
+    sent = rf"{_over(own.earlier, hard)}\left({chain.forward(earlier=True)} + {chain.transition}\right)"
+    lines.append(rf"{chain.forward()} &= {chain.evidence} && \text{{first row of a series}}")
+    lines.append(rf"{chain.forward()} &= {first}{sent} && \text{{later rows}}")
+    last = rf"{_over(own.own, hard)}\left({chain.forward()}\right)"
+    lines.append(rf"{chain.partition} &= {last} && \text{{last row}}")
+    given = f", given {names(name for name, _ in step.neighbours)}" if step.neighbours else ""
+    kind = "best score" if hard else "forward recursion"
+    text = f"Along ${time}$, {names(step.variables)} {'run' if len(step.variables) > 1 else 'runs'} as a chain{given}; the {kind}:"
+    blocks: list[Block] = [Prose(text), Display(tuple(lines))]
+    if step.neighbours:
+        others = names(dict.fromkeys(name for name, _ in step.neighbours))
+        blocks += [Prose(f"What a series tells {others}:"), Display((_message(own, chain.partition),))]
+    return blocks
+
+
+def _chain_backwards(own: StepNotation, hard: bool) -> list[Block]:
+    chain, step = _chain(own), own.step
+    if hard:
+        return _best_path(chain)
+    evidence = "" if chain.evidence == "0" else f" + {chain.evidence}"
+    ahead = f"{chain.transition}{evidence} + {chain.backward()}"
+    places = [(name, step.rows) for name in step.variables]
+    now = ", ".join(own.variable(place) for place in places)
+    before = ", ".join(
+        f"{with_indices(own.block.notation.head(name), chain.before)} = {own.block.states[name]}'" for name in step.variables
+    )
+    given = ", ".join(own.variable(place) for place in step.neighbours)
+    given = rf" \mid {given}" if given else ""
+    lines = [
+        rf"{chain.backward()} &= 0 && \text{{last row of a series}}",
+        rf"{chain.backward(earlier=True)} &= \log \sum_{{{', '.join(own.own)}}} \exp\left({ahead}\right) && \text{{earlier rows}}",
+        rf"q({now}{given}) &= \exp\left({chain.forward()} + {chain.backward()} - {chain.partition_of_row}\right)",
+        rf"q({before}, {now}{given}) &= \exp\left({chain.forward(earlier=True)} + {ahead} - {chain.partition_of_row}\right)",
+    ]
+    text = f"Backwards, and the posterior of {names(step.variables)}"
+    if step.neighbours:
+        others = names(dict.fromkeys(name for name, _ in step.neighbours))
+        text += f", given {others}; joint probabilities are these times those of {others}"
+    return [Prose(f"{text}:"), Display(tuple(lines))]
+
+
+def _best_path(chain: _Chain) -> list[Block]:
+    own = chain.own
+    listed, earlier = ", ".join(own.own), ", ".join(own.earlier)
+    score = f"{chain.forward(earlier=True)} + {chain.transition}"
+    best, before = (", ".join(rf"\hat{{{letter}}}" for letter in states) for states in (own.own, own.earlier))
+    lines = (
+        rf"{best} &= \arg\max_{{{listed}}} {chain.forward()} && \text{{last row of a series}}",
+        rf"{before} &= \arg\max_{{{earlier}}} \left({score}\right) && \text{{earlier rows, given the next}}",
+    )
+    return [Prose(f"The best path of {names(own.step.variables)}, traced back from its end:"), Display(lines)]
+
