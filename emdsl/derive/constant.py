@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
+from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.body import Assign, Remark, When
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
-from emdsl.derive.schedule import Schedule
+from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
 
 #: Identifiers in code: neither within strings, nor attributes, nor names of called functions.
@@ -76,7 +77,7 @@ class Constants:
                         continue
                     if not isinstance(new, str):
                         new = self._without_constants(new)
-                    result.append(Assign(target, new, comment))
+                    result += self._step_by_step(Assign(target, new, comment))
                 case When(condition, assign):
                     value = assign.value
                     new = self.schedule.arranged(value) if not isinstance(value, str) else value
@@ -86,6 +87,22 @@ class Constants:
                 case _:
                     result.append(statement)
         return result
+
+    def _step_by_step(self, assign: Assign) -> list[Assign]:
+        """A sum of several long arrays added up in the first new one."""
+        value = assign.value
+        if not isinstance(value, Total) or not re.fullmatch(r"\w+", assign.target):
+            return [assign]
+        long = [one for one in value.parts if carried_axes(one) == set(value.axes) and any(map(self.is_row, value.axes))]
+        first = next((one for one in long if is_new(one)), None)
+        short = [one for one in value.parts if one not in long]
+        if len(long) + bool(short) < 2 or first is None or any(assign.target in identifiers_of(one) for one in value.parts):
+            return [assign]
+        rest = [one for one in long if one is not first]
+        rest += [total(tuple(short), value.axes)] if short else []
+        own = Named(assign.target, value.axes)
+        added = [Apply("np.add", (own, one, f"out={assign.target}"), value.axes) for one in rest]
+        return [replace(assign, value=first), *(Assign(assign.target, one) for one in added)]
 
     def _without_constants(self, value: Array) -> Array:
         """The value with its largest constant parts by name."""

@@ -88,10 +88,6 @@ def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
         if is_row_local(group, own, joint.scope, ordered):
             local.append(group)
             continue
-        for name in group:
-            if name in partly:
-                base = next(item.base for item in centred.centred if item.name == name)
-                raise not_compiled(f"`{base}` with missing entries beside other latents", spans.get(str(base)))
         networks.append(group)
     inside = {name for group in local for name in group}
     coupled = frozenset(name for group in networks for name in group)

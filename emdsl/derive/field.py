@@ -95,6 +95,23 @@ class FieldMoments(VariationalMoments):
             return self._centred_operand(self.centred[item.variable], item.references)
         return self._known_operand(item)
 
+    def centred_array(self, name: str) -> Named:
+        """A datum about the reference points, NaN where entries are missing."""
+        item = self.centred[name]
+        operand = self._centred_operand(item, item.indices)
+        assert isinstance(operand.array, Named)
+        symbol = self.scope.symbols[name]
+        assert len(symbol.axes) == len(item.indices)
+        return operand.array
+
+    def origin(self, name: str) -> Array | None:
+        """What is added to a centred datum to have it as it was; None where nothing is."""
+        item = self.centred[name]
+        terms = [self._at_reference(replace(term, coefficient=-term.coefficient)) for term in item.references]
+        if not terms:
+            return None
+        return total(tuple(self.contraction(term, item.indices) for term in terms), item.indices)
+
     def _centred_operand(self, item: Centred, references: tuple[Reference, ...]) -> Operand:
         """The known part of a residual about the reference points, over its own indices, computed once."""
         known = self.body.known(item.name)

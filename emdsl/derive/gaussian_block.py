@@ -66,11 +66,13 @@ class GaussianInference:
 
     def _known(self, name: str) -> str:
         """The given values of a variable, and the values at which its series start."""
+        plates, event = self.sizes(name)
+        if name in self.moments.centred:
+            return f"{self.moments.centred_array(name).name}.reshape(-1, {' * '.join(event) or '1'})"
         given = f'data.get("{name}")'
         value = self.starts.get(name)
         if value is None:
-            return given
-        plates, event = self.sizes(name)
+            return f"known_rows({given}, {' * '.join(event) or '1'})"
         width, count = " * ".join(event) or "1", " * ".join(plates)
         letter = self.scope.symbols[name].plates[-1][1]
         ragged = letter in self.scope.ragged

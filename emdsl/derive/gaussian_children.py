@@ -68,15 +68,19 @@ class GaussianChildren:
         length = self.moments.length
         sizes = [length(self.state.size), *(length(row.size) for row in self.rows)]
         shape = ", ".join(sizes)
-        linear = self.body.define(f"linear {label}", f"np.zeros(({shape}, {self.width}))", ())
-        quadratic = self.body.define(f"quadratic {label}", f"np.zeros(({shape}, {self.width}, {self.width}))", ())
+        linear, quadratic = list[str](), list[str]()
         for monomial in self.monomials:
             natural = naturals.get(id(monomial))
             if natural is not None:
-                self._add(monomial, natural, linear.name, quadratic.name)
+                slices = self._slices(monomial)
+                if len(slices) > 2:
+                    raise not_compiled("a product of three real latents", None)
+                place = ", ".join(f"slice({one.replace(':', ', ')})" for one in slices)
+                (linear if len(slices) == 1 else quadratic).append(f"(({place},), {self._part(monomial, natural)})")
         flat = (
-            f"{linear.name}.reshape({sizes[0]}, -1, {self.width})",
-            f"precision_of({quadratic.name}).reshape({sizes[0]}, -1, {self.width}, {self.width})",
+            f"summed_parts(({shape}, {self.width}), [{', '.join(linear)}]).reshape({sizes[0]}, -1, {self.width})",
+            f"precision_of(summed_parts(({shape}, {self.width}, {self.width}), [{', '.join(quadratic)}])"
+            f".reshape({sizes[0]}, -1, {self.width}, {self.width}))",
         )
         names = (f"means of {label}", f"seconds of {label}", f"log partition of {label}")
         call = f"gaussian_given_states({', '.join(flat)}, {self._known()})"
@@ -91,14 +95,15 @@ class GaussianChildren:
         parts = []
         for name in self.children:
             size = " * ".join(self._event(name)) or "1"
-            parts.append(f'(data.get("{name}"), {size})')
+            known = self.moments.centred_array(name).name if name in self.moments.centred else f'data.get("{name}")'
+            parts.append(f"({known}, {size})")
         return f"[{', '.join(parts)}]"
 
     def _slices(self, monomial: Monomial) -> list[str]:
         return [":".join(self.spans[name]) for name in monomial.variables if name in self.children]
 
-    def _add(self, monomial: Monomial, natural: Named, linear: str, quadratic: str) -> None:
-        """`linear[…] += natural`, with the axes (state, row…, entry…)."""
+    def _part(self, monomial: Monomial, natural: Named) -> str:
+        """A natural parameter with the axes (state, row…, entry…)."""
         gate = next((item for item in monomial.atoms if item.statistic == HOT), None)
         names: dict[Index, Index] = dict(zip(self._own_rows(monomial), self.rows, strict=True))
         if gate is not None:
@@ -109,24 +114,13 @@ class GaussianChildren:
         entries = tuple(axis for axis in monomial.axes if axis not in names)
         wanted = (*((self.state,) if gate is not None else ()), *self.rows, *entries)
         value: Array = Contraction(1.0, (Operand(natural, own),), wanted)
-        slices = self._slices(monomial)
-        if len(slices) > 2:
-            raise not_compiled("a product of three real latents", None)
         whole = self.moments.covered(value, wanted) if any(len(self._event(n)) > 1 for n in self.children) else value
-        target = linear if len(slices) == 1 else quadratic
-        entry = [self._entries(name) for name in monomial.variables if name in self.children]
-        named = self.body.define(f"part {len(self.body.statements)} of {target}", whole, wanted)
-        places = [":"] * (1 + len(self.rows))
-        index = ", ".join((*places, *slices))
-        shaped = named.name
-        if not all(entry):
-            shape = ["..."]
-            shape += [":" if one else "None" for one in entry]
-            shaped = f"{named.name}[{', '.join(shape)}]"
-        self.body.code(f"{target}[{index}] += {shaped}")
-
-    def _entries(self, name: str) -> bool:
-        return bool(self._event(name))
+        label = f"part {self.monomials.index(monomial)} for {' '.join(self.children)}"
+        named = self.body.define(label, whole, wanted)
+        entry = [bool(self._event(name)) for name in monomial.variables if name in self.children]
+        if all(entry):
+            return named.name
+        return f"np.asarray({named.name})[{', '.join(('...', *(':' if one else 'None' for one in entry)))}]"
 
     # ---------------------------------------------------------------- after
 
@@ -143,9 +137,26 @@ class GaussianChildren:
             f"shares of {label}", Contraction(1.0, (probability,), wanted), (self.state, *self.rows)
         )
         length = self.moments.length
+        self.shares = shares
         sizes = [length(self.state.size), *(length(row.size) for row in self.rows)]
         for number, monomial in enumerate(self.monomials):
             self._moment(monomial, shares, sizes, f"expected {' '.join(monomial.variables)} {number}")
+
+    def marginal(self, name: str) -> tuple[str, str]:
+        """The mean and the second moment of one child, the states of its parent summed out: (row…, entry…)."""
+        span, event = ":".join(self.spans[name]), self._event(name)
+        length = self.moments.length
+        rows = [length(row.size) for row in self.rows]
+        names = []
+        for what, source, copies in (("mean", self.means, 1), ("second moment", self.seconds, 2)):
+            entries = tuple(self.moments.source.fresh(size, "d") for size in event * copies)
+            slices = ", ".join([span] * copies)
+            shape = ", ".join((length(self.state.size), *rows, *event * copies))
+            axes = (self.state, *self.rows, *entries)
+            own = Operand(Named(f"{source}[..., {slices}].reshape({shape})", axes), axes)
+            value = Contraction(1.0, (Operand(self.shares, self.shares.axes), own), axes[1:])
+            names.append(self.body.define(f"{what} of {name}", value, axes[1:]).name)
+        return names[0], names[1]
 
     def _moment(self, monomial: Monomial, shares: Named, sizes: list[str], label: str) -> None:
         slices = self._slices(monomial)

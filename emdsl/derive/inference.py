@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from emdsl.algebra.indices import Gather, Index, Shift
 from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import CoupledStatistic, Monomial
 from emdsl.derive.discrete import FiniteInference, Stored
-from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.log_joint import not_compiled
@@ -66,6 +66,7 @@ class _Writer:
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
+        self.children: list[GaussianChildren] = []
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
@@ -169,6 +170,7 @@ class _Writer:
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
         children = GaussianChildren(one, monomials, self.moments, self.body, self.setting)
+        self.children += [children] if one.block.children else []
         tables: list[Stored] = []
         for monomial in monomials:
             if any(name in one.block.children for name in monomial.variables):
@@ -430,20 +432,33 @@ class _Writer:
             if found is None:
                 found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
             return [f'"{name}": {{"probabilities": {found}}}']
-        single = self._found([Atom(name, IDENTITY, axes)], one)
-        if single is None:
-            return []
-        again = tuple(self.moments.source.copy_of(axis) for axis in axes[len(plates) :])
-        pair = self._found([Atom(name, IDENTITY, axes), Atom(name, IDENTITY, (*plates, *again))], one)
-        if pair is None or len(symbol.event) > 1:
-            return [f'"{name}": {{"mean": {single}}}']
-        sizes = [self.moments.length(axis.size) for axis in (*axes, *again)]
-        place = one.block.all.index(name)
-        spread = f"{self.setting.names.of('covariances of ' + ' '.join(one.block.all))}[{place}]"
-        spread = f"{spread}.reshape({', '.join(sizes)})" if sizes else f"{spread}[0, 0, 0]"
+        length, event = self.moments.length, axes[len(plates) :]
         if name in one.block.children:
-            spread = f"{pair} - " + (f"{single}[..., :, None] * {single}[..., None, :]" if symbol.event else f"{single}**2")
-        return [f'"{name}": {{"mean": {single}, "{"cov" if symbol.event else "var"}": {spread}}}']
+            children = next(found for found in self.children if name in found.children)
+            mean, second = children.marginal(name)
+            spread = f"{second} - " + (f"{mean}[..., :, None] * {mean}[..., None, :]" if symbol.event else f"{mean}**2")
+        else:
+            place, label = one.block.all.index(name), " ".join(one.block.all)
+            sizes = [length(axis.size) for axis in axes]
+            means, spreads = (self.setting.names.of(f"{what} of {label}") for what in ("means", "covariances"))
+            mean = f"{means}[{place}].reshape({', '.join(sizes) or '()'})"
+            sizes += [length(axis.size) for axis in event]
+            spread = f"{spreads}[{place}].reshape({', '.join(sizes) or '()'})"
+        if name in self.setting.centred:
+            mean = self.body.define(self._fresh(f"centred mean {name}"), mean, axes).name
+            return [f'"{self.setting.centred[name].base}": {{"mean": {self._with_origin(name, mean)}}}']
+        if len(symbol.event) > 1:
+            return [f'"{name}": {{"mean": {mean}}}']
+        return [f'"{name}": {{"mean": {mean}, "{"cov" if symbol.event else "var"}": {spread}}}']
+
+    def _with_origin(self, name: str, mean: str) -> str:
+        """The mean of a datum with missing entries, no longer about the reference points."""
+        origin = self.moments.origin(name)
+        if origin is None:
+            return mean
+        axes = self.setting.centred[name].indices
+        whole = Total((Named(mean, axes), with_axes(origin, axes)), axes)
+        return self.body.define(self._fresh(f"mean {self.setting.centred[name].base}"), whole, axes).name
 
     def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
         monomial, _ = one.monomials.of(atoms)

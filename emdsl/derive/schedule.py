@@ -111,7 +111,20 @@ class Schedule:
         last = self._built(self._order(arrays, outputs), arrays, frozenset(outputs), array.axes)
         if isinstance(last.array, Contraction) and last.array.coefficient == 1.0 and not last.array.counted:
             return replace(array, operands=(*scalars, *last.array.operands))
+        if array.coefficient != 1.0 and self._large(set(last.references)):
+            return replace(array, coefficient=1.0, operands=(*scalars, self._scaled(last, array.coefficient)))
         return replace(array, operands=(*scalars, last))
+
+    def _scaled(self, product: Operand, factor: float) -> Operand:
+        """A matrix product times a number, multiplied into its short factor."""
+        value = product.array
+        if isinstance(value, Apply) and value.function in ("@", "np.tensordot"):
+            for place, one in enumerate(value.arguments[:2]):
+                if not isinstance(one, float | int | str) and not self._large(set(one.axes)):
+                    small = Contraction(factor, (Operand(one, one.axes),), one.axes)
+                    arguments = (*value.arguments[:place], small, *value.arguments[place + 1 :])
+                    return replace(product, array=replace(value, arguments=arguments))
+        return Operand(Contraction(factor, (product,), value.axes), product.references)
 
     def shifted(self, operands: Sequence[Operand], axes: Sequence[Index]) -> list[Operand]:
         """Σ_t x_{t−1} m_t = Σ_t x_t m_{t+1} where m is known and short: it is the one to be moved."""
@@ -248,7 +261,7 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
     rest = tuple(part for part in parts if part not in apart)
     if not apart or not rest or {axis for part in rest for axis in carried_axes(part)} != set(axes):
         return parts
-    if len(rest) == 1 and not _is_new(rest[0]):
+    if len(rest) == 1 and not is_new(rest[0]):
         return parts
     value: Array = Total(rest, axes) if len(rest) > 1 else rest[0]
     for part in apart:
@@ -262,10 +275,10 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
     return (value,)
 
 
-def _is_new(value: Array) -> bool:
+def is_new(value: Array) -> bool:
     """Whether evaluating an array makes a new one, that may be changed in place."""
     if isinstance(value, Contraction):
-        return value.coefficient != 1.0 or len(value.operands) > 1 or _is_new(value.operands[0].array)
+        return value.coefficient != 1.0 or len(value.operands) > 1 or is_new(value.operands[0].array)
     if isinstance(value, Named):
         return value.name.startswith("np.take(")
     return isinstance(value, Apply) and value.function in ("@", "np.tensordot", "matrix_times", "scatter_add")

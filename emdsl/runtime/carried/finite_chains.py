@@ -1,4 +1,4 @@
-"""Exact sums over the paths of finite chains, or the most probable ones: many series, long or short, concatenated row after row.
+"""Sums over all paths of finite chains, or the most probable paths: many series, concatenated row after row.
 
 Series are cut into lanes that run side by side, one product per step for all of them. Messages are kept scaled, not as
 logarithms, wherever that provably loses nothing:
@@ -22,7 +22,7 @@ def chain_forward(
 
     evidence: (row, state) log potentials, the initial law in each first row. transition: (previous, next), or
     (row, previous, next) into each row. Either may have a leading batch axis. offsets: (series + 1,) first rows.
-    `hard`: the most probable path instead of the sum. `by_row` says whether transition has a row axis, where extents do not.
+    `hard`: the most probable path instead of the sum. `by_row`: transition has a row axis, if extents do not tell.
     """
     rows = evidence.shape[-2]
     if by_row is None:
@@ -68,7 +68,7 @@ def chain_backward(messages: dict[str, Any], weights: np.ndarray | None = None) 
 
 
 def filtered(messages: dict[str, Any]) -> np.ndarray:
-    """P(state | evidence up to its row), (…, row, state); after a hard pass, where the most probable path so far ends."""
+    """P(state | evidence up to its row), (…, row, state); after a hard pass, the top path's end so far."""
     result = np.empty(messages["shape"])
     for _, part in messages["parts"]:
         for step in range(part.steps):

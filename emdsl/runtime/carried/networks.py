@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from scipy import sparse
 
@@ -69,26 +66,22 @@ def gathered_shares(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `log_shares`, of Σ table[index] over tables (row, state) that are read at whole numbers (entry,).
 
-    Products of exponentials, in blocks of entries on threads; with logarithms where those vanish.
+    Products of exponentials, in blocks of entries that fit a cache; with logarithms where those vanish.
     """
     if labels is not None:
         return log_shares(ruled_out(sum(table[index] for table, index in tables), labels))
     tops = [table.max(axis=1) for table, _ in tables]
-    weights = [np.exp(table - top[:, None]) for (table, _), top in zip(tables, tops)]
+    weights = [np.exp(np.ascontiguousarray(table) - top[:, None]) for (table, _), top in zip(tables, tops)]
     count, states = len(tables[0][1]), weights[0].shape[1]
-    shares, total = np.empty((count, states)), np.empty(count)
-    block = max(2**15 // states, 1)
-
-    def write(first: int) -> None:
+    shares, total, ones = np.empty((count, states)), np.empty(count), np.ones(states)
+    block = max(2**18 // states, 1)
+    for first in range(0, count, block):
         rows = slice(first, first + block)
         part = np.take(weights[0], tables[0][1][rows], axis=0, out=shares[rows], mode="clip")
         for weight, (_, index) in zip(weights[1:], tables[1:]):
             part *= weight.take(index[rows], axis=0)
-        total[rows] = part.sum(axis=1)
+        total[rows] = part @ ones
         part *= (1.0 / np.maximum(total[rows], 1e-300))[:, None]
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(write, range(0, count, block)))
     log_sum = np.log(np.maximum(total, 1e-300))
     for top, (_, index) in zip(tops, tables):
         log_sum += top[index]
@@ -248,3 +241,16 @@ def known_from_start(
     known = np.full((count, width), np.nan) if given is None else np.array(given, dtype=float).reshape(count, width)
     known[np.ravel(first)] = np.reshape(start, (-1, width))
     return known
+
+
+def known_rows(given: np.ndarray | None, width: int) -> np.ndarray | None:
+    """Given values as (row, d), or None."""
+    return None if given is None else np.reshape(given, (-1, width))
+
+
+def summed_parts(shape: tuple[int, ...], parts: list[tuple[tuple[slice, ...], np.ndarray]]) -> np.ndarray:
+    """An array of zeros with every part added at its place along the last axes."""
+    result = np.zeros(shape)
+    for place, values in parts:
+        result[(..., *place)] += values
+    return result
