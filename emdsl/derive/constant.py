@@ -91,10 +91,15 @@ class Constants:
     def _step_by_step(self, assign: Assign) -> list[Assign]:
         """A sum of several long arrays added up in the first new one."""
         value = assign.value
+        if isinstance(value, Apply) and value.function == "added_at" and not isinstance(value.arguments[0], float | str):
+            steps = self._step_by_step(replace(assign, value=value.arguments[0]))
+            if len(steps) > 1:
+                own = Named(assign.target, value.axes)
+                return [*steps, Assign(assign.target, replace(value, arguments=(own, *value.arguments[1:])))]
         if not isinstance(value, Total) or not re.fullmatch(r"\w+", assign.target):
             return [assign]
         long = [one for one in value.parts if carried_axes(one) == set(value.axes) and any(map(self.is_row, value.axes))]
-        first = next((one for one in long if is_new(one)), None)
+        first = next((one for one in long if is_new(one) and not self.is_fixed(one)), None)
         short = [one for one in value.parts if one not in long]
         if len(long) + bool(short) < 2 or first is None or any(assign.target in identifiers_of(one) for one in value.parts):
             return [assign]

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
 from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Symbol
-from emdsl.algebra.terms import HOT, IDENTITY, SPLIT, Atom, Term
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.structure.networks import Network, NetworkBlock
 
 
@@ -66,6 +67,16 @@ class Monomials:
 
     def add(self, term: Term) -> None:
         """Register a term that holds atoms of the block."""
+        own = [item for item in term.atoms if item.variable in self.block.all]
+        if self.block.coupled and own:
+            for item in own:
+                monomial, references = self.of([item])
+                others = list(term.atoms)
+                others.remove(item)
+                key = next(key for key, known in self.known.items() if known is monomial)
+                rest = replace(term, atoms=tuple(others))
+                self.occurrences.setdefault(key, []).append(Occurrence(monomial, references, rest))
+            return
         found = self.occurrence(term)
         if found is not None:
             key = next(key for key, monomial in self.known.items() if monomial is found.monomial)
@@ -160,6 +171,24 @@ def _key(monomial: Monomial) -> tuple[object, ...]:
         (item.variable, item.statistic, tuple(shape(reference) for reference in item.references))
         for item in monomial.atoms
     )
+
+
+def apart_or_same(term: Term, names: frozenset[str], symbols: Mapping[str, Symbol]) -> list[Term]:
+    """[z_a = k][z_b = l] is a product of independent factors where a ≠ b, and [k = l][z_a = k] where a = b."""
+    for name in names:
+        own = [item for item in term.atoms if item.variable == name]
+        if len(own) < 2:
+            continue
+        one, two = own
+        count = len(symbols[name].plates)
+        pairs = list(zip(one.references[:count], two.references[:count], strict=True))
+        same = tuple(Atom(STRUCTURE, DELTA, pair) for pair in pairs if pair[0] != pair[1])
+        rest = tuple(item for item in term.atoms if item is not two)
+        states = Atom(STRUCTURE, DELTA, (one.references[-1], two.references[-1]))
+        minus = replace(term, coefficient=-term.coefficient, atoms=(*term.atoms, *same))
+        equal = replace(term, atoms=(*rest, *same, states))
+        return [term, *resolve_deltas(Polynomial((minus, equal))).terms]
+    return [term]
 
 
 def with_choices(term: Term, splits: Mapping[str, Split], source: IndexSource) -> list[Term]:

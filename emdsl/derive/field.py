@@ -61,14 +61,14 @@ class FieldMoments(VariationalMoments):
         rest = list(atoms)
         for block in self.blocks:
             own = [item for item in rest if item.variable in block.block.all]
-            if own:
-                monomial, references = block.of(own)
+            for group in [[item] for item in own] if block.block.coupled else [own] if own else []:
+                monomial, references = block.of(group)
                 moment = self.found.get(id(monomial))
                 if moment is None:
                     raise CompilerBug(f"no moment of {' '.join(monomial.variables)}")
                 by_axis = dict(zip(monomial.all_axes, references, strict=True))
                 result.append(Operand(moment.array, tuple(by_axis[axis] for axis in moment.array.axes)))
-                rest = [item for item in rest if item not in own]
+            rest = [item for item in rest if item not in own]
         data = [item for item in rest if self._is_data(item)]
         result += [self.data_operand(item) for item in data]
         factor, others = super().operands([item for item in rest if item not in data])

@@ -17,7 +17,7 @@ from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, 
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
-from emdsl.derive.coupled import CoupledStatistic, Monomial
+from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference, Stored
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
@@ -58,7 +58,7 @@ class _Writer:
         self.body = LoopBody(setting.names)
         blocks = [one.monomials for one in terms.blocks if one.block.kind != "conjugate"]
         self.moments: FieldMoments = setting.field_moments(self.body, blocks, terms.forms)
-        self.single = len(terms.blocks) == 1
+        self.single = len(terms.blocks) == 1 and not terms.blocks[0].block.coupled
         self.partitions: list[Array] = []
         self.entropies: list[Array] = []
         self.entries: list[str] = []
@@ -165,7 +165,7 @@ class _Writer:
             self.partitions.append(Named(partition))
         else:
             self._finite(one, monomials, naturals)
-        if not self.single and one is not self._last:
+        if not self.single and one is not self._last and not one.block.coupled:
             self._entropy(one, monomials, naturals)
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
@@ -246,8 +246,10 @@ class _Writer:
     # ---------------------------------------------------------------- several blocks
 
     @property
-    def _last(self) -> BlockTerms:
+    def _last(self) -> BlockTerms | None:
         """The block that is updated last: its log partition is what its terms and its entropy come to."""
+        if any(one.block.coupled for one in self.terms.blocks):
+            return None
         return max(self.terms.blocks, key=lambda one: (one.block.kind == "finite", self.terms.blocks.index(one)))
 
     def _several(self) -> list[ProgrammeStatement]:
@@ -266,6 +268,9 @@ class _Writer:
             else:
                 self._initial(one, fixed)
         for one in ordered:
+            if one.block.coupled:
+                self._in_turn(one, fixed)
+                continue
             self._infer(one)
             for monomial, _ in one.monomials.listed():
                 if id(monomial) not in fixed:
@@ -287,11 +292,48 @@ class _Writer:
         body.looping = False
         return statements
 
+    def _in_turn(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
+        """Rows of a variable that meets itself: those that do not meet each other at once, colour by colour."""
+        body, outer = self.body, self.body.inside
+        (name,) = one.block.variables
+        ((monomial, occurrences),) = one.monomials.listed()
+        target = fixed[id(monomial)]
+        colours = body.define(f"colours of {name}", self._colours(name, monomial, occurrences), ())
+        body.inside = body.statements = inner = []
+        before = len(self.partitions)
+        self._infer(one)
+        del self.partitions[before:]
+        found = self.moments.found[id(monomial)].array
+        inner.append(Assign(f"{target.name}[rows]", f"{found.name}[rows]"))
+        self.moments.found[id(monomial)] = Moment(target)
+        body.inside = body.statements = outer
+        body.inside.append(Nested(f"for rows in {colours.name}:", tuple(inner)))  # type: ignore[arg-type]
+        self.entropies.append(Named(f"categorical_entropy({target.name})"))
+
+    def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
+        """The pairs of rows that meet, and the classes of rows that do not."""
+        if len(monomial.rows) != 1:
+            raise not_compiled(f"`{name}`, which meets itself over two plates", None)
+        pairs = []
+        for occurrence in occurrences:
+            other = next((item for item in occurrence.rest.atoms if item.variable == name), None)
+            if other is None:
+                continue
+            references = (occurrence.references[0], other.references[0])
+            entries = tuple(dict.fromkeys(i for reference in references for i in _indices(reference)))
+            if len(entries) == 1 and references[0] == references[1]:
+                continue
+            one, two = (self.moments.index_code(reference, entries) for reference in references)
+            pairs.append(f"({one}, {two})")
+        listed = ", ".join(dict.fromkeys(pairs))
+        return f"colour_classes([{listed}], {self.moments.length(monomial.rows[0].size)})"
+
     def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
         names = self.setting.names
         for monomial, occurrences in one.monomials.listed():
-            if not any(occurrence.rest.variables() & set(self.terms.network.variables) for occurrence in occurrences):
+            used = any(occurrence.rest.variables() & set(self.terms.network.variables) for occurrence in occurrences)
+            if not used and not one.block.coupled:
                 continue
             text = " ".join(monomial.variables)
             identifier = names.of(self._fresh_name(f"q {text}"))
@@ -302,13 +344,15 @@ class _Writer:
                 if len(monomial.atoms) == 1:
                     name = monomial.variables[0]
                     value = f'start["{name}"] if start is not None and "{name}" in start else {value}'
+                    value = f"np.array({value})" if one.block.coupled else value
             elif len(monomial.atoms) == 1:
                 value = f"rng.standard_normal({shape})"
             else:
                 value = f"np.zeros({shape})"
                 if monomial.variables[0] == monomial.variables[1] and len(monomial.axes) in (0, 2):
                     value = f"np.zeros({shape}) + np.eye({sizes[-1]})" if monomial.axes else f"np.ones({shape})"
-            self.body.before.append(Assign(identifier, f'state["{identifier}"] if "{identifier}" in state else {value}'))
+            kept = f'np.array(state["{identifier}"])' if one.block.coupled else f'state["{identifier}"]'
+            self.body.before.append(Assign(identifier, f'{kept} if "{identifier}" in state else {value}'))
             self.body.vary(identifier)
             array = Named(identifier, monomial.all_axes)
             fixed[id(monomial)] = array
@@ -357,7 +401,7 @@ class _Writer:
     def _needed(self) -> list[CoupledStatistic]:
         """The statistics that parameters are updated from or the bound is computed from."""
         names = {statistic.name for statistic in self.terms.statistics}
-        last = frozenset(() if self.single else self._last.block.all)
+        last = frozenset(() if self.single or self._last is None else self._last.block.all)
         found = []
         for statistic in self.terms.statistics:
             terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
@@ -377,7 +421,7 @@ class _Writer:
     def _of_sums(self, term: Term) -> Term:
         """Where a chain gives the sum over its rows, the mask and the weights of the rows are in it already."""
         for one in self.terms.blocks:
-            if one.block.kind == "conjugate":
+            if one.block.kind == "conjugate" or one.block.coupled:
                 continue
             occurrence = one.monomials.occurrence(term)
             if occurrence is None:
@@ -401,7 +445,8 @@ class _Writer:
         for statistic in self.terms.statistics:
             axes = self._named_axes(statistic.axes)
             self.moments.arrays = {**self.moments.arrays, statistic.name: axes}
-        last = frozenset(() if self.single or self._last.block.kind == "conjugate" else self._last.block.all)
+        final = None if self.single else self._last
+        last = frozenset(() if final is None or final.block.kind == "conjugate" else final.block.all)
         own = {statistic.name for statistic in self.terms.statistics if statistic.term.variables() & last}
         terms = [t for t in self.terms.collapsed if not self.setting.vanishes(t) and not t.variables() & own]
         merged = self.setting.merged(Polynomial(tuple(terms)))

@@ -9,7 +9,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
-from emdsl.derive.coupled import CoupledStatistic, Monomials, coupled_terms, with_choices
+from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
 from emdsl.derive.field import WEIGHTS
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
@@ -17,7 +17,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
 from emdsl.structure.elimination import Elimination, Table, eliminate
-from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs
+from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs, self_coupled
 
 Terms = Sequence[tuple[Factor, Term]]
 
@@ -56,7 +56,7 @@ class NetworkTerms:
         """Plates whose rows cannot have weights: those of real and conjugate latents, and those that entries gather."""
         letters: set[str] = set()
         for one in self.blocks:
-            if one.block.kind != "finite":
+            if one.block.kind != "finite" or one.block.coupled:
                 letters |= {letter for name in one.block.all for letter in scope.symbols[name].letters}
         for term in self.local_terms:
             for item in term.atoms:
@@ -181,24 +181,29 @@ class NetworkCollector:
     ) -> NetworkTerms:
         """Blocks, statistics and collapsed terms of the network over `variables`."""
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
+        coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
+        if coupled:
+            symbols = self.scope.symbols
+            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols)]
         bare = [term for _, term in own]
         self._check(variables, own)
         symbols = self.scope.symbols
 
         def eliminable(group: Sequence[str]) -> bool:
-            if any(name.startswith("split ") for name in group) and len(group) > 1:
+            if len(group) > 1 and (any(name.startswith("split ") for name in group) or coupled & set(group)):
                 return False
             block = NetworkBlock("finite", tuple(group))
             return self._elimination(block, self._monomials(block, bare)).refusal is None
 
         blocks = blocks_of(variables, bare, symbols, apart, eliminable)
+        blocks = tuple(replace(block, coupled=bool(coupled & set(block.variables))) for block in blocks)
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
         listed = tuple(self._block(block, own) for block in blocks)
         statistics, collapsed, sources = [], [], []
         starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
         for factor, term in ((factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)):
             moved, statistic = coupled_terms(term, network, self._known, lambda inner, axes: "")
-            if len(blocks) == 1 and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
+            if network.exact and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:

@@ -13,18 +13,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, indices_in
+from emdsl.algebra.indices import Index, Shift, indices_in
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Atom, Term
 
 
 @dataclass(frozen=True)
 class NetworkBlock:
-    """Variables that are inferred together. `children`: real variables inferred given the discrete ones of their row."""
+    """Variables that are inferred together. `children`: real variables inferred given the discrete ones of their row.
+
+    `coupled`: one discrete variable that meets itself at two rows, which are independent under q and updated in turn.
+    """
 
     kind: str
     variables: tuple[str, ...]
     children: tuple[str, ...] = ()
+    coupled: bool = False
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ class Network:
 
     @property
     def exact(self) -> bool:
-        return len(self.blocks) == 1 and not self.broken
+        return len(self.blocks) == 1 and not self.broken and not self.blocks[0].coupled
 
     def block_of(self, variable: str) -> NetworkBlock:
         return next(block for block in self.blocks if variable in block.all)
@@ -104,6 +108,19 @@ def blocks_of(
 def kind_of(symbol: Symbol) -> str:
     """The kind of block that a latent belongs to."""
     return "finite" if symbol.categories is not None else "gaussian" if symbol.kind == "real" else "conjugate"
+
+
+def self_coupled(variables: Sequence[str], terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> frozenset[str]:
+    """Discrete variables that meet themselves at two rows of a plate without an order."""
+    found = set()
+    for term in terms:
+        for name in variables:
+            own = [item for item in term.atoms if item.variable == name]
+            rows = {plate_references(item, symbols) for item in own}
+            lagged = any(isinstance(reference, Shift) for row in rows for reference in row)
+            if len(rows) > 1 and not lagged and kind_of(symbols[name]) == "finite":
+                found.add(name)
+    return frozenset(found)
 
 
 def _merged_finite(

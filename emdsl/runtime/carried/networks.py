@@ -254,3 +254,23 @@ def summed_parts(shape: tuple[int, ...], parts: list[tuple[tuple[slice, ...], np
     for place, values in parts:
         result[(..., *place)] += values
     return result
+
+
+def colour_classes(pairs: list[tuple[np.ndarray, np.ndarray]], count: int) -> list[np.ndarray]:
+    """Rows in classes within which no two meet in a pair; each row in the first class that is free for it."""
+    neighbours: list[set[int]] = [set() for _ in range(count)]
+    for one, two in pairs:
+        for a, b in {*zip(*(np.ravel(side).tolist() for side in np.broadcast_arrays(one, two)), strict=True)}:
+            if a != b:
+                neighbours[a].add(b)
+                neighbours[b].add(a)
+    colour = np.full(count, -1)
+    for row in range(count):
+        taken = {colour[other] for other in neighbours[row]}
+        colour[row] = next(one for one in range(count) if one not in taken)
+    return [np.flatnonzero(colour == one) for one in range(colour.max() + 1)]
+
+
+def categorical_entropy(probabilities: np.ndarray) -> float:
+    """− Σ p log p."""
+    return -float(np.sum(probabilities * np.log(np.maximum(probabilities, 1e-300))))
