@@ -54,7 +54,8 @@ def contest(labels: int, items: int, raters: int, k: int) -> Contest:
         found = DawidSkene._m_step(frame, probabilities).reindex(rows, fill_value=0.0)
         return {"pi": priors.to_numpy(), "conf": found.to_numpy().reshape(raters, k, k).swapaxes(1, 2)}
 
-    return Contest(f"Dawid-Skene, {labels:.0e} labels, {items:.0e} items, {raters} raters, K={k}", "crowd-kit", ours, theirs)
+    name = f"Dawid-Skene, {labels:.0e} labels, {items:.0e} items, {raters} raters, K={k}"
+    return Contest(name, "crowd-kit", ours, theirs)
 
 
 CONTESTS = (("dawid-skene", partial(contest, 1_000_000, 100_000, 1000, 4)),)

@@ -47,7 +47,8 @@ def contest(rows: int, groups: int) -> Contest:
         variances = {"tau": np.array(float(found.cov_re[0, 0])), "v": np.array(found.scale)}
         return {"m": np.array(m), "slope": np.array(slope), **variances}
 
-    return Contest(f"random intercepts to the optimum, {rows:.0e} rows, {groups:.0e} groups", "statsmodels", ours, theirs, 1e-4)
+    name = f"random intercepts to the optimum, {rows:.0e} rows, {groups:.0e} groups"
+    return Contest(name, "statsmodels", ours, theirs, 1e-4)
 
 
 CONTESTS = (("random-intercepts", partial(contest, 100_000, 10_000)),)

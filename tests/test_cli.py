@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import emdsl as em
 from emdsl.cli import NEW_MODEL, app, read_csv
 from emdsl.errors import DataError
 from tests.results.conftest import TEXT, compiled
@@ -140,3 +142,25 @@ def test_vectors_from_columns(tmp_path: Path) -> None:
     assert variables_of_table(bound.bound_model, table, {"x": ["b", "a"]})["x"].tolist() == [[1.0, 0.0], [1.0, 0.0]]
     with pytest.raises(DataError, match="numbered from 0, and number 0 is absent"):
         variables_of_table(bound.bound_model, {"x_1": [1.0]}, {})
+
+
+CHAIN = """model Chain(K = 2) plate s in S, k in K time t in T[s] param start : simplex[K] param A[k] : simplex[K]
+param m[k] : real param v : positive latent z[s, 0] ~ Categorical(start)
+latent z[s, t] ~ Categorical(A[z[s, t-1]]) observed y[s, t] ~ Normal(m[z[s, t]], var=v) order m by k"""
+
+
+def test_fit_of_a_chain_to_a_long_table(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(0), ["s,t,y"]
+    for series, length in (("a", 30), ("b", 1), ("c", 20)):
+        rows += [f"{series},{t},{4 * (t // 5 % 2) + rng.normal():.3f}" for t in range(length)]
+    (tmp_path / "chain.em").write_text(CHAIN)
+    (tmp_path / "data.csv").write_text("\n".join(rows) + "\n")
+    files = [str(tmp_path / name) for name in ("chain.em", "data.csv", "fit.json")]
+    result = run(app, ["fit", *files[:2], "-o", files[2]])
+    assert result.exit_code == 0, result.output
+    assert "(n = 51)" in result.output and "std. error" in result.output
+    fit = em.load(files[2])
+    assert [len(path) for path in fit.predict(y=[[0.0, 4.0, 4.0], [0.0]])["z"]] == [3, 1]
+    (tmp_path / "data.csv").write_text("t,y\n0,1.0\n1,2.0\n")
+    result = run(app, ["fit", *files[:2]])
+    assert result.exit_code == 1 and "needs a column `s`" in result.output

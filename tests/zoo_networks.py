@@ -284,7 +284,7 @@ NETWORKS: tuple[Network, ...] = (
         model GammaPoisson()  plate n in N  given e[n] : positive  param b : positive
         latent u[n] ~ Gamma(2, rate=b)  observed y[n] ~ Poisson(u[n] * e[n])
     """),
-    Network("gamma_poisson_groups", exposed, text="""
+    Network("gamma_poisson_groups", exposed, exact=False, text="""
         model GammaPoissonGroups(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]
         given e[i] : positive  param pi : simplex[K]  param b[k] : positive
         latent c[g] ~ Categorical(pi)  latent u[g] ~ Gamma(3, rate=b[c[g]])
@@ -294,7 +294,7 @@ NETWORKS: tuple[Network, ...] = (
         model BetaBinomial(a = 2, b = 1.5)  plate n in N  given trials[n] : count
         latent p[n] ~ Beta(a, b)  observed y[n] ~ Binomial(trials[n], p[n])
     """),
-    Network("beta_binomial_mixture", successes, text="""
+    Network("beta_binomial_mixture", successes, exact=False, text="""
         model BetaBinomialMixture(K = 2)  plate n in N, k in K  given trials[n] : count  given a[k] : positive
         given b[k] : positive  param pi : simplex[K]
         latent z[n] ~ Categorical(pi)  latent p[n] ~ Beta(a[z[n]], b[z[n]])

@@ -277,9 +277,8 @@ def walk(sequences: int | None = None, length: int = 7, noise: float = 0.5) -> D
 
 
 def drifting(rng: Generator) -> Data:
-    """y (t,) of a level that wanders further than a single observation errs, by a fixed pattern of errors."""
-    level = np.array([0.0, 2.0, 4.5, 5.0, 7.5, 9.0, 8.5, 11.0, 13.0])
-    return {"y": level + np.array([1.1, -1.2, 1.0, -1.1, 1.2, -1.0, 0.9, -1.2, 1.1]) + rng.normal(0, 0.2, 9)}
+    """y (t,) of which neither the steps of the level nor the errors of observation can be left out."""
+    return {"y": np.array([0.0, -2.5, 1.0, -1.5, 4.0, 5.5, 3.5, 6.0, 3.0]) + rng.normal(0, 0.2, 9)}
 
 
 def tracks(rng: Generator) -> Data:
@@ -287,7 +286,7 @@ def tracks(rng: Generator) -> Data:
     x, y = rng.normal(size=(3, 2)), np.zeros((3, 4, 3))
     turn, look = np.array([[0.8, -0.5], [0.5, 0.8]]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     for t in range(4):
-        x = x @ turn.T + rng.normal(0, 0.4, x.shape)
+        x = x @ turn.T + rng.normal(0, 1.2, x.shape)
         y[:, t] = x @ look.T + rng.normal(0, 0.4, (3, 3))
     return {"y": y, "H": look}
 

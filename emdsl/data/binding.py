@@ -17,6 +17,7 @@ import numpy as np
 
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
+from emdsl.data.long import groups_of
 from emdsl.data.ragged import concatenate, merged_letters, ragged_plates, tables
 from emdsl.data.sizes import Sizes, ragged_sizes, signature, size_name, size_names, unknown_sizes
 from emdsl.data.sources import Array, columns, is_frame, to_array
@@ -45,17 +46,33 @@ def bind_data(
 def variables_of_table(
     bound: BoundModel, table: Mapping[str, Any], named: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """Data by variable out of the columns of a table; `named` says which columns make a variable."""
+    """Data by variable out of the columns of a table; `named` says which columns make a variable.
+
+    A column named after the plate of series makes it a long table: see `emdsl.data.long`.
+    """
     types = bound.checked.types
     readable = [v for v in bound.checked.model.variables if v.role in _DATA_ROLES]
     for name in named:
         if all(name != variable.name for variable in readable):
             raise DataError(f"the model has no variable `{name}`{did_you_mean(name, [v.name for v in readable])}")
+    groups = groups_of(bound, table)
     # A second plate that is not the first axis of the table is spread over columns like an event axis.
     axes = {v.name: len(v.plates) + len(types[v.name].event_shape) for v in readable}
+    if groups is not None:
+        axes = {v.name: 1 + len(types[v.name].event_shape) for v in readable}
     scalars = frozenset(name for name, count in axes.items() if count == 1)
     vectors = frozenset(name for name, count in axes.items() if count == 2)
-    return variables_from_columns(table, vectors, scalars, named)
+    found = variables_from_columns(table, vectors, scalars, named)
+    if groups is None:
+        for variable in readable:
+            if variable.name in table and variable.name not in found and len(variable.plates) == 2:
+                raise DataError(
+                    f"`{variable.name}` runs over {' and '.join(variable.plates)}: the table needs a column "
+                    f"`{variable.plates[0]}` that says which series each row belongs to"
+                )
+        return found
+    plates = {variable.name: variable.plates for variable in readable}
+    return {name: groups.arranged(name, plates[name], to_array(name, column)) for name, column in found.items()}
 
 
 class _Binding:

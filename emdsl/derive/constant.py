@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import carried_axes
@@ -91,17 +91,19 @@ class Constants:
     def _step_by_step(self, assign: Assign) -> list[Assign]:
         """A sum of several long arrays added up in the first new one."""
         value = assign.value
-        if isinstance(value, Apply) and value.function == "added_at" and not isinstance(value.arguments[0], float | str):
-            steps = self._step_by_step(replace(assign, value=value.arguments[0]))
+        inner = value.arguments[0] if isinstance(value, Apply) and value.function == "added_at" else None
+        if isinstance(value, Apply) and isinstance(inner, Total):
+            steps = self._step_by_step(replace(assign, value=inner))
             if len(steps) > 1:
                 own = Named(assign.target, value.axes)
                 return [*steps, Assign(assign.target, replace(value, arguments=(own, *value.arguments[1:])))]
         if not isinstance(value, Total) or not re.fullmatch(r"\w+", assign.target):
             return [assign]
-        long = [one for one in value.parts if carried_axes(one) == set(value.axes) and any(map(self.is_row, value.axes))]
+        whole = frozenset(value.axes) if any(self.is_row(axis) for axis in value.axes) else None
+        long = [one for one in value.parts if carried_axes(one) == whole]
         first = next((one for one in long if is_new(one) and not self.is_fixed(one)), None)
         short = [one for one in value.parts if one not in long]
-        if len(long) + bool(short) < 2 or first is None or any(assign.target in identifiers_of(one) for one in value.parts):
+        if len(value.parts) < 2 or first is None or assign.target in identifiers_of(value):
             return [assign]
         rest = [one for one in long if one is not first]
         rest += [total(tuple(short), value.axes)] if short else []
@@ -115,11 +117,11 @@ class Constants:
             return self._constant(value)
         match value:
             case Contraction():
-                operands = tuple(
-                    replace(one, array=one.array if isinstance(one.array, Named) else self._without_constants(one.array))
+                operands = (
+                    one if isinstance(one.array, Named) else replace(one, array=self._without_constants(one.array))
                     for one in value.operands
                 )
-                return replace(value, operands=operands)
+                return replace(value, operands=tuple(operands))
             case Total(parts, axes):
                 return Total(tuple(self._without_constants(part) for part in parts), axes)
             case Apply(function, arguments, axes):
@@ -142,10 +144,10 @@ class Constants:
         return Named(self.values[key], axes)
 
     def _hint(self, value: Array) -> str:
-        if isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0:
-            return f"squared {self._hint(value.arguments[0])}" if not isinstance(value.arguments[0], float | str) else "squared"
-        words = [word for word in _ordered_identifiers(value) if word in self.data or word in {a.target for a in self.taken}]
-        return " ".join(dict.fromkeys(words[:3])) if not isinstance(value, Named) else value.name
+        readable = self.data | {one.target for one in self.taken}
+        words = dict.fromkeys(word for word in _ordered_identifiers(value) if word in readable)
+        squared = isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0
+        return " ".join([*(["squared"] if squared else []), *list(words)[:3]])
 
     # ---------------------------------------------------------------- results
 

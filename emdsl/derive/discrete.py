@@ -10,45 +10,28 @@ derivative the one-hot of the best state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import parent_table, position_table
+from emdsl.algebra.indices import Gather, Index, Reference, indices_in
+from emdsl.algebra.symbols import parent_table
 from emdsl.algebra.terms import IDENTITY, Atom
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
+from emdsl.derive.discrete_tables import (
+    Joint,
+    StartedSweep,
+    Stored,
+    fresh_label,
+    moved_operand,
+    named_step,
+    operand_indices,
+    product_text,
+    renamed_axes,
+)
 from emdsl.derive.field import FieldMoments, Moment, with_axes
-from emdsl.errors import CompilerBug
 from emdsl.structure.elimination import Elimination, Place, Step, Table
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A table as an array: an axis for each row and for the states of each place, in the order of the array's axes."""
-
-    array: Named
-    table: Table
-    states: tuple[Index, ...]
-
-
-@dataclass
-class Joint:
-    """The posterior of a step: over its neighbours and its own variables, at its rows."""
-
-    step: Step
-    states: Mapping[Place, Index]
-    array: Named | None = None
-    log_joint: Named | None = None
-    message: Named | None = None
-    steps_summed: Named | None = None
-    """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
-    previous: Mapping[str, Index] | None = None
-    messages: str = ""
-    shares: Named | None = None
-    """Given the neighbours, the probabilities of the step's own variable."""
-
-
-class FiniteInference:
+class FiniteInference(StartedSweep):
     """Writes the forward and backward sweeps over the discrete variables of one block."""
 
     def __init__(
@@ -116,7 +99,7 @@ class FiniteInference:
         if joint.array.axes == axes:
             return joint.array
         value = Contraction(1.0, (Operand(joint.array, joint.array.axes),), axes)
-        return self.body.define(_fresh(self.body, f"marginal {name}"), value, axes)
+        return self.body.define(fresh_label(self.body, f"marginal {name}"), value, axes)
 
     def _summed_states(self, step: Step) -> dict[Place, Index]:
         places: dict[Place, Index] = {}
@@ -142,11 +125,11 @@ class FiniteInference:
         parts = tuple(Contraction(1.0, (self._operand(table, states),), axes) for table in step.tables)
         value = self.moments.covered(total(parts, axes), axes)
         label = " ".join(("log joint", name))
-        comment = f"log weight of {_named(step)}"
-        log_joint = self.body.define(_fresh(self.body, label), value, axes, comment)
+        comment = f"log weight of {named_step(step)}"
+        log_joint = self.body.define(fresh_label(self.body, label), value, axes, comment)
         if self.hard:
             kept = self.body.define(
-                _fresh(self.body, f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
+                fresh_label(self.body, f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
             )
             joint = Joint(step, states, log_joint=log_joint, message=kept)
         else:
@@ -186,7 +169,7 @@ class FiniteInference:
                 axes = (*(r for r in references if isinstance(r, Index)), outer[0])
                 value: Array = Contraction(1.0, operands, axes)
                 renamed = dict(zip(axes, (*targets, state), strict=True))
-                value = _renamed_axes(value, tuple(renamed[axis] for axis in axes))
+                value = renamed_axes(value, tuple(renamed[axis] for axis in axes))
             else:
                 inner = Contraction(1.0, operands, (*entries, *plain, outer[0]))
                 codes = [
@@ -201,14 +184,14 @@ class FiniteInference:
                     "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, state)
                 )
                 value = with_axes(value, (*targets, state))
-            label = _fresh(self.body, f"message of {step.variables[0]} to {name}")
+            label = fresh_label(self.body, f"message of {step.variables[0]} to {name}")
             array = self.body.define(label, value, (*targets, state))
             self.stored[table.source] = Stored(array, table, (state,))
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
             operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, table.rows))
-            label = _fresh(self.body, f"message of {step.variables[0]}")
+            label = fresh_label(self.body, f"message of {step.variables[0]}")
             message = self.body.define(label, Contraction(1.0, operands, axes), axes)
         self.stored[table.source] = Stored(message, table, states)
 
@@ -234,16 +217,16 @@ class FiniteInference:
             (pair if is_pair else unary).append(Contraction(1.0, (operand,), ()))
         axes = (*outer, *rows, *own)
         evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
-        carried = {index for part in pair for index in _operand_indices(part)}
+        carried = {index for part in pair for index in operand_indices(part)}
         varying = rows if carried & set(rows) else ()
         outer_pair = outer if carried & set(outer) else ()
         pair_axes = (*outer_pair, *varying, *lagged, *own)
         transition = self.moments.covered(total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes)
         name = " ".join(step.variables)
-        e = self.body.define(_fresh(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {_named(step)}")
-        t = self.body.define(_fresh(self.body, f"transition of {name}"), transition, pair_axes)
-        k = _product([self.moments.length(index.size) for index in own])
-        c = _product([self.moments.length(index.size) for index in outer])
+        e = self.body.define(fresh_label(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}")
+        t = self.body.define(fresh_label(self.body, f"transition of {name}"), transition, pair_axes)
+        k = product_text([self.moments.length(index.size) for index in own])
+        c = product_text([self.moments.length(index.size) for index in outer])
         flat_e = f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
         shape = f"{f'{c}, ' if outer_pair else ''}{'-1, ' if varying else ''}{k}, {k}"
         flat_t = f"{t.name}.reshape({shape})" if len(pair_axes) > 2 else t.name
@@ -256,7 +239,7 @@ class FiniteInference:
         log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
         if not sizes:
             log_partition = f"{evidence_name}[0]"
-        array = self.body.define(_fresh(self.body, f"log sum {name}"), log_partition, (*outer, *series))
+        array = self.body.define(fresh_label(self.body, f"log sum {name}"), log_partition, (*outer, *series))
         joint = Joint(step, states, message=array, previous=before, messages=messages)
         self._pass_on(joint, series, outer)
         return joint
@@ -266,7 +249,7 @@ class FiniteInference:
         if time.letter in self.scope.ragged:
             return f'data["offsets.{time.letter}"]'
         length = self.moments.length(time.size)
-        series = _product([self.moments.length(row.size) for row in rows[:-1]])
+        series = product_text([self.moments.length(row.size) for row in rows[:-1]])
         stop = f"{series} * {length} + 1" if rows[:-1] else f"{length} + 1"
         return f"np.arange(0, {stop}, {length})"
 
@@ -297,7 +280,7 @@ class FiniteInference:
         axes = (*rows, *states)
         marginal: Array = Contraction(1.0, (Operand(consumer.array, consumer.array.axes),), axes)
         if consumer.array.axes != axes:
-            marginal = self.body.define(_fresh(self.body, "probabilities of neighbours"), marginal, axes)
+            marginal = self.body.define(fresh_label(self.body, "probabilities of neighbours"), marginal, axes)
         else:
             marginal = consumer.array
         own = [joint.states[place] for place in joint.step.neighbours]
@@ -314,9 +297,9 @@ class FiniteInference:
         name = joint.step.variables[0]
         prior = self._probability_of_neighbours(joint)
         if prior:
-            given = self.body.define(_fresh(self.body, f"conditional {name}"), chosen, axes)
+            given = self.body.define(fresh_label(self.body, f"conditional {name}"), chosen, axes)
             chosen = Contraction(1.0, (*prior, Operand(given, axes)), axes)
-        joint.array = self.body.define(_fresh(self.body, f"probabilities {name}"), chosen, axes, f"p of {_named(joint.step)}")
+        joint.array = self.body.define(fresh_label(self.body, f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}")
         self._start(joint.array.name, self._shares(joint), axes)
 
     def _chain_backward(self, joint: Joint) -> None:
@@ -333,32 +316,32 @@ class FiniteInference:
         text = ""
         if prior or weights:
             value = self.moments.covered(Contraction(1.0, (*prior, *weights), weight_axes), weight_axes)
-            array = self.body.define(_fresh(self.body, f"weights of series of {name}"), value, weight_axes)
-            c = _product([self.moments.length(index.size) for index in outer])
+            array = self.body.define(fresh_label(self.body, f"weights of series of {name}"), value, weight_axes)
+            c = product_text([self.moments.length(index.size) for index in outer])
             text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
         call = f"chain_backward({joint.messages}{text})"
         marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
         shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
-        array = self.body.define(_fresh(self.body, f"probabilities {name}"), shaped, axes, f"p of {_named(step)}")
+        array = self.body.define(fresh_label(self.body, f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}")
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:
-            at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
+            at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
             value = Contraction(1.0, (*at_rows, Operand(array, axes)), axes)
-            array = self.body.define(_fresh(self.body, f"joint probabilities {name}"), value, axes)
+            array = self.body.define(fresh_label(self.body, f"joint probabilities {name}"), value, axes)
         joint.array = array
         varying = self._is_varying(joint)
         pair_axes = (*outer, *(rows if varying else ()), *lagged, *own)
         pair_sizes = [self.moments.length(index.size) for index in pair_axes]
         shaped = f"{pairs_name}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else pairs_name
-        pairs = self.body.define(_fresh(self.body, f"transitions of {name}"), shaped, pair_axes)
+        pairs = self.body.define(fresh_label(self.body, f"transitions of {name}"), shaped, pair_axes)
         own_pairs = pairs
         if varying and prior:
-            at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in prior)
+            at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
             pairs = self.body.define(
-                _fresh(self.body, f"joint transitions of {name}"),
+                fresh_label(self.body, f"joint transitions of {name}"),
                 Contraction(1.0, (*at_rows, Operand(pairs, pair_axes)), pair_axes),
                 pair_axes,
             )
@@ -369,39 +352,9 @@ class FiniteInference:
         else:
             self._start(own_array.name, shares, axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
-        at_rows = tuple(_moved(operand, to_rows, self.moments) for operand in later[1:])
+        at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
         operands = [*shares, *self._lagged_shares(joint), *later[:1], *at_rows]
         self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
-
-    def later(self, time: Index) -> Operand:
-        """1 for rows that are not the first of their series."""
-        if time.letter in self.scope.ragged:
-            code = f"at_least({self.body.names.of(position_table(time.letter))}, 1)"
-        else:
-            code = f"at_least(np.arange({self.moments.length(time.size)}), 1)"
-        return Operand(Named(code, (time,)), (time,))
-
-    def _share(self, name: str, references: tuple[Reference, ...], state: Index) -> Operand:
-        """The responsibilities that a start gives to a variable."""
-        symbol = self.scope.symbols[name]
-        axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
-        return self.moments.plain(Operand(Named(f'start["{name}"]', axes), (*references, state)))
-
-    def _shares(self, joint: Joint) -> list[Operand]:
-        step, states = joint.step, joint.states
-        own = [self._share(name, references, states[name, references]) for name, references in step.neighbours]
-        return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
-
-    def _lagged_shares(self, joint: Joint) -> list[Operand]:
-        time = joint.step.time
-        assert joint.previous is not None and time is not None
-        lagged = tuple(Shift(row, 1) if row == time else row for row in joint.step.rows)
-        return [self._share(name, lagged, joint.previous[name]) for name in joint.step.variables]
-
-    def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
-        """With a start, its responsibilities in place of the posterior, as if variables were independent."""
-        value = Contraction(1.0, tuple(operands), axes)
-        self.body.when("start is not None", target, value)
 
     def _is_varying(self, joint: Joint) -> bool:
         rows = set(joint.step.rows)
@@ -443,46 +396,9 @@ class FiniteInference:
                 states.append(joint.states[place])
         rows = tuple(row for row in table.rows if row in array.axes)
         axes = (*rows, *states)
-        label = _fresh(self.body, f"expected {' '.join(dict.fromkeys(monomial.variables))}")
+        label = fresh_label(self.body, f"expected {' '.join(dict.fromkeys(monomial.variables))}")
         if array.axes != axes:
             array = self.body.define(label, Contraction(1.0, (Operand(array, array.axes),), axes), axes)
         stored_rows = dict(zip(table.rows, monomial.rows, strict=True))
         renamed = tuple(stored_rows[row] for row in rows) + monomial.axes
         return Moment(Named(array.name, renamed), rows=bool(rows) or not table.rows)
-
-
-def _moved(operand: Operand, references: Mapping[Index, Reference], moments: FieldMoments) -> Operand:
-    changed = tuple(substitute(reference, references) for reference in operand.references)
-    return moments.plain(Operand(operand.array, changed))
-
-
-def _operand_indices(part: Array) -> set[Index]:
-    if not isinstance(part, Contraction):
-        raise CompilerBug("a table that is no operand")
-    return {r for operand in part.operands for r in operand.references if isinstance(r, Index)}
-
-
-def _renamed_axes(value: Contraction, axes: tuple[Index, ...]) -> Array:
-    names: dict[Index, Reference] = dict(zip(value.axes, axes, strict=True))
-    operands = tuple(
-        Operand(operand.array, tuple(substitute(reference, names) for reference in operand.references))
-        for operand in value.operands
-    )
-    return Contraction(value.coefficient, operands, axes, value.counted)
-
-
-def _product(factors: Sequence[str]) -> str:
-    return " * ".join(factors) or "1"
-
-
-def _named(step: Step) -> str:
-    names = [*dict.fromkeys(name for name, _ in step.neighbours), *step.variables]
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _fresh(body: object, label: str) -> str:
-    """A quantity's name that is not taken in the body."""
-    number, candidate = 2, label
-    while body.known(candidate) is not None:  # type: ignore[attr-defined]
-        candidate, number = f"{label} {number}", number + 1
-    return candidate

@@ -11,15 +11,15 @@ from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.cavi import entropies
+from emdsl.derive.constant import prepared_key as constants_key
 from emdsl.derive.e_step import SweepCode, is_membership, unpacking
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
+from emdsl.derive.inference import InferenceCode
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
-from emdsl.derive.constant import prepared_key as constants_key
-from emdsl.derive.inference import InferenceCode
 from emdsl.derive.statistics import SufficientStatistic, vanishes
 from emdsl.derive.variational import VariationalMoments
 from emdsl.structure.locals import LocalBlock

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, Shift
+from emdsl.algebra.indices import Gather, Index, Shift, indices_in
 from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
@@ -25,10 +25,10 @@ from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
+from emdsl.derive.network_results import PosteriorWriter, monomial_text, statistic_text, table_of
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
 from emdsl.derive.setting import Setting
-from emdsl.structure.elimination import Place, Table
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
 COLD_SWEEPS, WARM_SWEEPS = 200, 3
@@ -52,7 +52,7 @@ def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
     return _Writer(terms, setting).write()
 
 
-class _Writer:
+class _Writer(PosteriorWriter):
     def __init__(self, terms: NetworkTerms, setting: Setting) -> None:
         self.terms, self.setting = terms, setting
         self.body = LoopBody(setting.names)
@@ -82,7 +82,7 @@ class _Writer:
             value = self.partitions[0]
         else:
             value = self._bound()
-        self._posteriors()
+        self.write_posteriors()
         self.body.statements.append(Assign(partition, value))
         statements += after
         if not self.single:
@@ -112,7 +112,7 @@ class _Writer:
                 rest = self._without_row_weights(occurrence.rest, occurrence.references[: len(monomial.rows)])
                 if reaches_back:
                     rest = self._without_masks(rest)
-                if self._vanishes(rest):
+                if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
             value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
@@ -120,11 +120,8 @@ class _Writer:
                 result[id(monomial)] = None
                 continue
             quantity = self._fresh(f"natural {text}")
-            result[id(monomial)] = self.body.define(quantity, value, value.axes, f"coefficient of {_monomial_text(monomial)}")
+            result[id(monomial)] = self.body.define(quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}")
         return result
-
-    def _vanishes(self, rest: Term) -> bool:
-        return self.setting.vanishes(rest)
 
     def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
         """Weights of the block's own rows count its log partition, not its natural parameters."""
@@ -143,12 +140,6 @@ class _Writer:
             item for item in rest.atoms if not (item.variable in derived and derived[item.variable].function == "at_least")
         )
         return Term(rest.coefficient, atoms, rest.bound)
-
-    def _fresh(self, label: str) -> str:
-        number, candidate = 2, label
-        while self.body.known(candidate) is not None:
-            candidate, number = f"{label} {number}", number + 1
-        return candidate
 
     # ---------------------------------------------------------------- blocks
 
@@ -241,7 +232,7 @@ class _Writer:
             self._initial_conjugate(one)
         self._infer(one)
         if one.block.kind == "conjugate":
-            self.partitions.append(self._bound_of_conjugate())
+            self.partitions.append(self._bound())
 
     # ---------------------------------------------------------------- several blocks
 
@@ -378,9 +369,6 @@ class _Writer:
                 self.kept.append(identifier)
                 self.watched.insert(0, identifier)
 
-    def _bound_of_conjugate(self) -> Array:
-        return self._bound()
-
     # ---------------------------------------------------------------- results
 
     def _statistics(self) -> list[str]:
@@ -393,7 +381,7 @@ class _Writer:
             axes = self._named_axes(statistic.axes)
             if value is None:
                 raise not_compiled(f"the statistic {statistic.name}", None)
-            whole = self.moments.covered(_in_order(value, axes), axes)
+            whole = self.moments.covered(with_axes(value, axes), axes)
             self.body.statements.append(Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}"))
             listed.append(f'"{statistic.name}": {identifier}')
         return listed
@@ -457,99 +445,8 @@ class _Writer:
                 parts += ConjugateInference(one, self.moments, self.setting, self.body).entropy()
         return total(tuple(parts), ())
 
-    def _posteriors(self) -> None:
-        """What the data say of each latent."""
-        for one in self.terms.blocks:
-            if one.block.kind == "conjugate":
-                self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
-                continue
-            for name in one.block.all:
-                if not name.startswith("split "):
-                    self.entries += self._posterior_of(one, name)
-
-    def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:
-        symbol = self.setting.scope.symbols[name]
-        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.axes)
-        plates = axes[: len(symbol.plates)]
-        if symbol.categories is not None:
-            item = Atom(name, HOT, (*plates, self.moments.source.fresh(symbol.categories, "k")))
-            found = self._found([item], one)
-            if found is None:
-                found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
-            return [f'"{name}": {{"probabilities": {found}}}']
-        length, event = self.moments.length, axes[len(plates) :]
-        if name in one.block.children:
-            children = next(found for found in self.children if name in found.children)
-            mean, second = children.marginal(name)
-            spread = f"{second} - " + (f"{mean}[..., :, None] * {mean}[..., None, :]" if symbol.event else f"{mean}**2")
-        else:
-            place, label = one.block.all.index(name), " ".join(one.block.all)
-            sizes = [length(axis.size) for axis in axes]
-            means, spreads = (self.setting.names.of(f"{what} of {label}") for what in ("means", "covariances"))
-            mean = f"{means}[{place}].reshape({', '.join(sizes) or '()'})"
-            sizes += [length(axis.size) for axis in event]
-            spread = f"{spreads}[{place}].reshape({', '.join(sizes) or '()'})"
-        if name in self.setting.centred:
-            mean = self.body.define(self._fresh(f"centred mean {name}"), mean, axes).name
-            return [f'"{self.setting.centred[name].base}": {{"mean": {self._with_origin(name, mean)}}}']
-        if len(symbol.event) > 1:
-            return [f'"{name}": {{"mean": {mean}}}']
-        return [f'"{name}": {{"mean": {mean}, "{"cov" if symbol.event else "var"}": {spread}}}']
-
-    def _with_origin(self, name: str, mean: str) -> str:
-        """The mean of a datum with missing entries, no longer about the reference points."""
-        origin = self.moments.origin(name)
-        if origin is None:
-            return mean
-        axes = self.setting.centred[name].indices
-        whole = Total((Named(mean, axes), with_axes(origin, axes)), axes)
-        return self.body.define(self._fresh(f"mean {self.setting.centred[name].base}"), whole, axes).name
-
-    def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
-        monomial, _ = one.monomials.of(atoms)
-        moment = self.moments.found.get(id(monomial))
-        if moment is None:
-            return None
-        array = moment.array
-        if array.axes != monomial.all_axes:
-            value = Contraction(1.0, (Operand(array, array.axes),), monomial.all_axes)
-            array = self.body.define(self._fresh(f"posterior {atoms[0].variable}"), value, monomial.all_axes)
-        return array.name
-
 
 def _indices(reference: object) -> tuple[Index, ...]:
-    from emdsl.algebra.indices import indices_in
-
     return tuple(indices_in(reference))  # type: ignore[arg-type]
 
 
-def _in_order(value: Array, axes: tuple[Index, ...]) -> Array:
-    from emdsl.derive.field import with_axes
-
-    return with_axes(value, axes)
-
-
-def table_of(monomial: Monomial, setting: Setting) -> Table:
-    """The scope of a monomial of discrete variables."""
-    places: list[Place] = []
-    for item in monomial.atoms:
-        count = len(setting.scope.symbols[item.variable].plates)
-        places.append((item.variable, item.references[:count]))
-    return Table(id(monomial), monomial.rows, tuple(places))
-
-
-def _monomial_text(monomial: Monomial) -> str:
-    parts = []
-    for item in monomial.atoms:
-        letters = "".join(getattr(r, "letter", "") for r in item.references)
-        parts.append(f"[{item.variable} = {letters[-1:]}]" if item.statistic == HOT else f"{item.variable}_{letters}")
-    return " ".join(parts)
-
-
-def statistic_text(term: Term) -> str:
-    """Σ of what a statistic sums, as one line."""
-    parts = []
-    for item in term.atoms:
-        stem = item.variable.replace("~", "\u0303")
-        parts.append({"hot": f"[{stem} = ·]", "mask": f"[{stem} seen]"}.get(item.statistic.kind, stem))
-    return f"Σ E[{' '.join(parts)}]"

@@ -9,7 +9,7 @@ Rows are taken to be many, everything else few; products of data count nothing, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from math import prod
@@ -78,17 +78,18 @@ class Schedule:
 
     def _key(self, array: Contraction) -> object:
         """Equal for contractions that differ in names of summed indices, in the order of operands, or by symmetry."""
-        outputs = {axis: place for place, axis in enumerate(array.axes)}
+        outputs: dict[Reference, int] = {axis: place for place, axis in enumerate(array.axes)}
         summed = list(dict.fromkeys(r for o in array.operands for r in o.references if r not in outputs))
         if len(summed) > 4 or not all(isinstance(index, Index) for index in summed):
             return None
         forms = []
         for order in permutations(range(len(summed))):
-            names = {**outputs, **{index: -1 - place for index, place in zip(summed, order, strict=True)}}
+            names: dict[Reference, int] = dict(outputs)
+            names |= {index: -1 - place for index, place in zip(summed, order, strict=True)}
             forms.append(sorted(self._form(operand, names) for operand in array.operands))
         return repr((min(forms), sorted(map(str, array.counted))))
 
-    def _form(self, operand: Operand, names: dict[object, int]) -> tuple[str, list[str]]:
+    def _form(self, operand: Operand, names: Mapping[Reference, int]) -> tuple[str, list[str]]:
         places = [str(names.get(reference, reference)) for reference in operand.references]
         if isinstance(operand.array, Named) and operand.array.name in self.symmetric:
             places.sort()
@@ -271,7 +272,7 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
         (index,) = operand.references
         left = tuple(axis for axis in axes if axis != index)
         small = replace(part, operands=tuple(o for o in part.operands if o is not operand), axes=left)
-        value = Apply("added_at", (value, bare(small), str(axes.index(index)), position), axes)  # type: ignore[arg-type]
+        value = Apply("added_at", (value, bare(small), str(axes.index(index)), position), axes)
     return (value,)
 
 
@@ -289,8 +290,9 @@ def _place(part: Array) -> tuple[Operand, str] | None:
     if not isinstance(part, Contraction):
         return None
     for one in part.operands:
-        if isinstance(one.array, Named) and one.array.name.startswith("unit_vector(") and set(one.references) <= set(part.axes):
-            return one, one.array.name.removesuffix(")").rsplit(", ", 1)[1]
+        unit = isinstance(one.array, Named) and re.fullmatch(r"unit_vector\(.*, (\d+)\)", one.array.name)
+        if unit and set(one.references) <= set(part.axes):
+            return one, unit[1]
     return None
 
 
@@ -325,8 +327,9 @@ def pair(one: Operand, two: Operand, kept: frozenset[Reference], axes: Sequence[
     shared = set(one.references) & set(two.references)
     if len(summed) == 1 and not single and shared == set(summed):
         return _matrix_product(one, two, summed[0], wanted)
-    product = _tensor_product(one, two, tuple(summed), wanted) if set(summed) <= shared and not shared & set(own) else None
-    return product or _einsum(one, two, wanted)
+    if shared == set(summed):
+        return _tensor_product(one, two, tuple(summed), wanted) or _einsum(one, two, wanted)
+    return _einsum(one, two, wanted)
 
 
 def _tensor_product(
@@ -348,9 +351,8 @@ def _factors(operand: Operand) -> tuple[Operand, ...]:
     if isinstance(value, Contraction) and value.coefficient == 1.0 and not value.counted:
         names = dict(zip(value.axes, operand.references, strict=True))
         if all(reference in names for one in value.operands for reference in one.references):
-            return tuple(
-                Operand(one.array, tuple(names[r] for r in one.references if isinstance(r, Index))) for one in value.operands
-            )
+            own = [tuple(names[r] for r in one.references if isinstance(r, Index)) for one in value.operands]
+            return tuple(Operand(one.array, references) for one, references in zip(value.operands, own, strict=True))
     return (operand,)
 
 
@@ -360,9 +362,8 @@ def _matrix_product(one: Operand, two: Operand, summed: Index, wanted: tuple[Ind
         one, two = two, one
     left = tuple(r for r in one.references if r != summed and isinstance(r, Index))
     right = tuple(r for r in two.references if r != summed and isinstance(r, Index))
-    if not left and right and two.references[0] != summed:
-        one, two, left, right = two, one, right, left
-    elif not right and left and one.references[0] == summed:
+    before = not right and left and one.references[0] == summed
+    if before or (not left and right and two.references[0] != summed):  # a vector stands where the matrix need not be turned
         one, two, left, right = two, one, right, left
     factors = (_turned(one, (*left, summed)), _turned(two, (summed, *right)))
     axes = (*left, *right)

@@ -14,7 +14,7 @@ from emdsl.algebra.indices import Index, Reference, indices_in
 from emdsl.derive.network_terms import CHILDREN
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.naturals import BlockNotation
-from emdsl.explain.symbols import Letters, auxiliary, with_indices
+from emdsl.explain.symbols import Letters, auxiliary, in_prose, in_words, with_indices
 from emdsl.structure.elimination import Place, Step, Table
 
 
@@ -45,6 +45,16 @@ class StepNotation:
     @property
     def earlier(self) -> list[str]:
         return [f"{letter}'" for letter in self.own]
+
+    @property
+    def reduced(self) -> str:
+        """What is left when the states are summed out: the message itself, where no sum over rows follows."""
+        indices = [*self.rows, *self.outer]
+        if self.step.neighbours:
+            left, total = _received(self)
+            if not total and left == with_indices(message_symbol(self.block, self.step.variables), indices):
+                return left
+        return with_indices(partition_symbol(self.block, self.step), indices)
 
     @property
     def outer(self) -> list[str]:
@@ -114,7 +124,7 @@ def elimination_blocks(block: BlockNotation, hard: bool) -> list[Block]:
 
 
 def names(variables: Iterable[str]) -> str:
-    return " and ".join(f"`{name}`" for name in variables)
+    return in_words([in_prose(name) for name in dict.fromkeys(variables)])
 
 
 # ---------------------------------------------------------------- single variables
@@ -122,29 +132,36 @@ def names(variables: Iterable[str]) -> str:
 
 def _forwards(own: StepNotation, hard: bool) -> list[Block]:
     step = own.step
-    symbol = partition_symbol(own.block, step)
     reduced = rf"{_over(own.own, hard)}\left({own.total(step.tables)}\right)"
     what = "The largest over its states" if hard else "Summed over its states"
     choice = step.variables[0].startswith("split ")
     subject = "the choice" if choice else names(step.variables)
     if not step.neighbours:
-        left = with_indices(symbol, own.rows)
-        return [Prose(f"{what}, {subject} leaves the log partition of a row:"), Display((f"{left} &= {reduced}",))]
-    left = with_indices(symbol, own.rows + own.outer)
-    others = names(dict.fromkeys(name for name, _ in step.neighbours))
-    lines = [f"{left} &= {reduced}", _message(own, left)]
+        text = f"{what}, {subject} leaves the log partition of a row:"
+        return [Prose(text), Display((f"{own.reduced} &= {reduced}",))]
+    others = names(name for name, _ in step.neighbours)
+    lines = [f"{own.reduced} &= {reduced}", *_message(own, own.reduced)]
     return [Prose(f"{what}, {subject} leaves a message to {others}:"), Display(tuple(lines))]
 
 
-def _message(own: StepNotation, value: str) -> str:
-    """The message in the rows of its receiver: the sum over the rows that belong to one of these."""
+def _message(own: StepNotation, value: str) -> tuple[str, ...]:
+    """The message in the rows of its receiver: the sum over the rows that belong to one of these.
+
+    No line where that is the value itself: it then bears the message's symbol from the start.
+    """
+    left, total = _received(own)
+    return (f"{left} &= {total}{value}",) if total or left != value else ()
+
+
+def _received(own: StepNotation) -> tuple[str, str]:
+    """The message with its indices, and the sum that stands before what each row sends."""
     step = own.step
     head = message_symbol(own.block, step.variables)
     states = [own.state(place) for place in step.outer]
-    used: list[Index] = list(step.sent_rows)
     if len(step.outer) != 1:
-        kept = [own.row(row) for row in step.message.rows]
-        return f"{with_indices(head, kept + states)} &= {_sum(own, [r for r in used if r not in step.message.rows])}{value}"
+        kept = [row for row in step.sent_rows if row in step.message.rows]
+        summed = [row for row in step.sent_rows if row not in kept]
+        return with_indices(head, [own.row(row) for row in step.message.rows] + states), _sum(own, summed)
     ((_, references),) = step.outer
     plain = [reference for reference in references if isinstance(reference, Index)]
     letters = own.letters.knowing(step.message.rows)
@@ -155,11 +172,12 @@ def _message(own: StepNotation, value: str) -> str:
         else:
             targets.append(letters.of(target))
             conditions.append(f"{own.row(reference)} = {letters.of(target)}")
-    summed = [row for row in used if row not in plain]
+    left = with_indices(head, targets + states)
+    summed = [row for row in step.sent_rows if row not in plain]
     if conditions:
-        inner = ", ".join([*(own.row(row) for row in summed if not _implied(row, references)), *conditions])
-        return rf"{with_indices(head, targets + states)} &= \sum_{{{inner}}} {value}"
-    return f"{with_indices(head, targets + states)} &= {_sum(own, summed)}{value}"
+        inner = [own.row(row) for row in summed if not _implied(row, references)]
+        return left, rf"\sum_{{{', '.join([*inner, *conditions])}}} "
+    return left, _sum(own, summed)
 
 
 def _implied(row: Index, references: Sequence[Reference]) -> bool:
@@ -181,18 +199,17 @@ def _backwards(own: StepNotation, hard: bool) -> list[Block]:
     (name,) = step.variables
     given = ", ".join(own.variable(place) for place in step.neighbours)
     left = own.variable((name, step.rows)) + (rf" \mid {given}" if given else "")
-    symbol = with_indices(partition_symbol(own.block, step), own.rows + own.outer)
     (letter,) = own.own
     if hard:
         value = rf"[{letter} = \arg\max_{{{letter}}} \left({own.total(step.tables)}\right)]"
     else:
-        value = rf"\exp\left({own.total(step.tables)} - {symbol}\right)"
+        value = rf"\exp\left({own.total(step.tables)} - {own.reduced}\right)"
     lines = [rf"q({left}) &= {value}"]
     if not given:
         subject = "the choice" if name.startswith("split ") else f"`{name}`"
         return [Prose(f"{'The best state' if hard else 'The posterior'} of {subject}:"), Display(tuple(lines))]
     lines.append(rf"q({own.variable((name, step.rows))}, {given}) &= q({left}) \, q({given})")
-    others = names(dict.fromkeys(name for name, _ in step.neighbours))
+    others = names(name for name, _ in step.neighbours)
     return [Prose(f"Then `{name}`, given {others}, whose probabilities are known by now:"), Display(tuple(lines))]
 
 
@@ -230,7 +247,9 @@ class _Chain:
     def partition(self) -> str:
         """The log partition of a series, with the indices of the series."""
         own = self.own
-        return with_indices(partition_symbol(own.block, own.step), [*(own.row(r) for r in own.step.sent_rows), *own.outer])
+        return with_indices(
+            partition_symbol(own.block, own.step), [*(own.row(r) for r in own.step.sent_rows), *own.outer]
+        )
 
     @property
     def partition_of_row(self) -> str:
@@ -272,11 +291,12 @@ def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
     lines.append(rf"{chain.partition} &= {last} && \text{{last row}}")
     given = f", given {names(name for name, _ in step.neighbours)}" if step.neighbours else ""
     kind = "best score" if hard else "forward recursion"
-    text = f"Along ${time}$, {names(step.variables)} {'run' if len(step.variables) > 1 else 'runs'} as a chain{given}; the {kind}:"
+    subject = f"{names(step.variables)} {'run' if len(step.variables) > 1 else 'runs'}"
+    text = f"Along ${time}$, {subject} as a chain{given}; the {kind}:"
     blocks: list[Block] = [Prose(text), Display(tuple(lines))]
     if step.neighbours:
-        others = names(dict.fromkeys(name for name, _ in step.neighbours))
-        blocks += [Prose(f"What a series tells {others}:"), Display((_message(own, chain.partition),))]
+        others = names(name for name, _ in step.neighbours)
+        blocks += [Prose(f"What a series tells {others}:"), Display(_message(own, chain.partition))]
     return blocks
 
 
@@ -289,19 +309,21 @@ def _chain_backwards(own: StepNotation, hard: bool) -> list[Block]:
     places = [(name, step.rows) for name in step.variables]
     now = ", ".join(own.variable(place) for place in places)
     before = ", ".join(
-        f"{with_indices(own.block.notation.head(name), chain.before)} = {own.block.states[name]}'" for name in step.variables
+        f"{with_indices(own.block.notation.head(name), chain.before)} = {own.block.states[name]}'"
+        for name in step.variables
     )
     given = ", ".join(own.variable(place) for place in step.neighbours)
     given = rf" \mid {given}" if given else ""
+    joint = f"{chain.forward(earlier=True)} + {ahead}"
     lines = [
         rf"{chain.backward()} &= 0 && \text{{last row of a series}}",
-        rf"{chain.backward(earlier=True)} &= \log \sum_{{{', '.join(own.own)}}} \exp\left({ahead}\right) && \text{{earlier rows}}",
+        rf"{chain.backward(earlier=True)} &= {_over(own.own, hard)}\left({ahead}\right) && \text{{earlier rows}}",
         rf"q({now}{given}) &= \exp\left({chain.forward()} + {chain.backward()} - {chain.partition_of_row}\right)",
-        rf"q({before}, {now}{given}) &= \exp\left({chain.forward(earlier=True)} + {ahead} - {chain.partition_of_row}\right)",
+        rf"q({before}, {now}{given}) &= \exp\left({joint} - {chain.partition_of_row}\right)",
     ]
     text = f"Backwards, and the posterior of {names(step.variables)}"
     if step.neighbours:
-        others = names(dict.fromkeys(name for name, _ in step.neighbours))
+        others = names(name for name, _ in step.neighbours)
         text += f", given {others}; joint probabilities are these times those of {others}"
     return [Prose(f"{text}:"), Display(tuple(lines))]
 
@@ -316,4 +338,3 @@ def _best_path(chain: _Chain) -> list[Block]:
         rf"{before} &= \arg\max_{{{earlier}}} \left({score}\right) && \text{{earlier rows, given the next}}",
     )
     return [Prose(f"The best path of {names(own.step.variables)}, traced back from its end:"), Display(lines)]
-

@@ -51,6 +51,8 @@ def _call(function: str, arguments: list[str]) -> str:
         return rf"\sqrt{{{arguments[0]}}}"
     if function == "abs":
         return rf"\left|{arguments[0]}\right|"
+    if function == "sum" and len(arguments) == 2:
+        return rf"\sum_{{{arguments[1]}}} {arguments[0]}"
     if function == "eye":
         return f"I_{{{arguments[0]}}}"
     name = rf"\{function}" if function in FUNCTIONS else rf"\operatorname{{{function}}}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived, Split
@@ -18,6 +19,7 @@ from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.log_joint import QuadraticTerm
+from emdsl.derive.statistics import normal_form
 from emdsl.explain.symbols import Letters, auxiliary, magnitude, name_text, raised, with_indices
 
 #: Functions of known quantities.
@@ -43,8 +45,8 @@ class Notation:
     """What the formulas of one derivation share.
 
     `statistics`: the head of each sufficient statistic's symbol. `expected`: variables whose statistics are written as
-    expectations ⟨·⟩; those of one of the `factors` of q stand within one bracket. `splits`: the sums of products whose
-    logarithms occur.
+    expectations ⟨·⟩; those of one of the `factors` of q stand within one bracket, but for rows of those that are
+    independent `rowwise`. `splits`: the sums of products whose logarithms occur.
     """
 
     scope: Scope
@@ -53,6 +55,7 @@ class Notation:
     statistics: Mapping[str, str]
     expected: frozenset[str] = frozenset()
     factors: Mapping[str, str] = field(default_factory=dict)
+    rowwise: frozenset[str] = frozenset()
     splits: Mapping[str, Split] = field(default_factory=dict)
 
     def expecting(self, names: Iterable[str]) -> Notation:
@@ -135,9 +138,11 @@ class Notation:
         """Number, sum over those of `bound` that are carried, factors, then what `tail` says with their letters."""
         met = [index for item in term.atoms for reference in item.references for index in indices_in(reference)]
         summed = tuple(index for index in dict.fromkeys((*met, *bound)) if index in bound and index in carried)
-        counted = [self.size(index.size) for index in bound if index not in carried]
+        sizes_of = [index.size for index in bound if index not in carried]
+        counted = [self.size(size) for size in sizes_of if isinstance(size, str)]
+        times = prod(size for size in sizes_of if isinstance(size, int))
         letters = letters.knowing(summed, self._axis_letters(term))
-        number, constant = magnitude(abs(term.coefficient))
+        number, constant = magnitude(abs(term.coefficient) * times)
         sizes = [self.atom(item, letters) for item in term.atoms if self._is_size(item)]
         factors = self._product([item for item in term.atoms if not self._is_size(item)], letters)
         total = rf"\sum_{{{', '.join(letters.of(index) for index in summed)}}}" if summed else ""
@@ -164,11 +169,15 @@ class Notation:
         )
         plain = self._powers([item for item in outside if not _is_log(item)], letters)
         logs = self._powers([item for item in outside if _is_log(item)], letters)
-        for factor in dict.fromkeys(self.factors.get(item.variable, "") for item in inside):
-            own = [item for item in inside if self.factors.get(item.variable, "") == factor]
+        for factor in dict.fromkeys(self._factor(item) for item in inside):
+            own = [item for item in inside if self._factor(item) == factor]
             within = self._powers(sorted(own, key=_is_log), letters)
             plain.append(rf"\left\langle {' '.join(within)} \right\rangle")
         return plain + logs
+
+    def _factor(self, item: Atom) -> tuple[object, ...]:
+        """What stands within one bracket: a factor of q, or a row of it where rows are independent."""
+        return (self.factors.get(item.variable, ""), item.references if item.variable in self.rowwise else ())
 
     def _powers(self, atoms: Sequence[Atom], letters: Letters) -> list[str]:
         texts = []
@@ -240,14 +249,23 @@ class Notation:
         """The symbol of a variable or statistic, without indices."""
         if variable in self.splits:
             return self.of_split("c", variable)
-        return self.statistics.get(variable) or name_text(variable)
+        stem, tilde, _ = variable.partition("~")
+        return self.statistics.get(variable) or (rf"\tilde{{{name_text(stem)}}}" if tilde else name_text(stem))
+
+    def count(self, sizes: Iterable[str | int]) -> str:
+        """The product of sizes; nothing for 1."""
+        listed = list(sizes)
+        number = prod(size for size in listed if isinstance(size, int))
+        return " ".join(
+            [*([str(number)] if number != 1 else []), *(self.size(x) for x in listed if isinstance(x, str))]
+        )
 
     def _logarithm_of_sum(self, item: Atom, letters: Letters) -> str:
         r"""`\log \sum_{j} \mathsf{m}_{nj}`"""
         choice = self.splits[item.variable].choice
         own = letters.knowing((choice,))
-        indices = [self.reference(reference, own) for reference in item.references]
-        return rf"\log \sum_{{{own.of(choice)}}} {with_indices(self.of_split('m', item.variable), [*indices, own.of(choice)])}"
+        indices = [*(self.reference(reference, own) for reference in item.references), own.of(choice)]
+        return rf"\log \sum_{{{own.of(choice)}}} {with_indices(self.of_split('m', item.variable), indices)}"
 
     def of_split(self, letter: str, split: str) -> str:
         """The symbol of something that belongs to a sum of products: numbered where there are several."""
@@ -295,7 +313,8 @@ class Notation:
 
     def _function(self, item: Derived, references: Sequence[Reference], letters: Letters) -> str:
         replacement = dict(zip(item.indices, references, strict=True))
-        arguments = [argument.substitute(replacement) for argument in item.arguments]
+        own = (Polynomial(normal_form(one.terms, frozenset()), one.axes) for one in item.arguments)
+        arguments = [argument.substitute(replacement) for argument in own]
         texts = [
             self.polynomial(argument, letters.knowing(index for term in argument.terms for index in term.indices))
             for argument in arguments

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from emdsl.algebra.indices import Gather, Index, Reference, Shift, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, substitute
 from emdsl.algebra.terms import DELTA, HOT, MASK, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.network_terms import BlockTerms
@@ -34,8 +34,13 @@ def natural(monomial: Monomial, occurrences: Iterable[Occurrence], setting: Sett
         if setting.vanishes(one.rest):
             continue
         rest = _without_masks(one.rest, setting) if reaches_back else one.rest
-        terms.append(placed(rest, one.references, monomial.all_axes, setting))
+        terms.append(_ordered(placed(rest, one.references, monomial.all_axes, setting)))
     return setting.merged(Polynomial(tuple(terms), monomial.all_axes))
+
+
+def _ordered(term: Term) -> Term:
+    """Atoms of the row before after the others, so that x_t x_{t-1} and x_{t-1} x_t are like terms."""
+    return replace(term, atoms=tuple(sorted(term.atoms, key=lambda a: any(isinstance(r, Shift) for r in a.references))))
 
 
 def _without_masks(rest: Term, setting: Setting) -> Term:
@@ -53,10 +58,15 @@ def placed(rest: Term, references: Sequence[Reference], axes: Sequence[Index], s
             names[reference] = axis
         else:
             left.append((reference, axis))
-    deltas = tuple(Atom(STRUCTURE, DELTA, (substitute(reference, names), axis)) for reference, axis in left)
+    deltas = tuple(met(substitute(reference, names), axis) for reference, axis in left)
     moved = unweighted(rest).substitute(names)
     bound = tuple(index for index in moved.bound if index not in axes)
     return gathered(Term(moved.coefficient, (*deltas, *moved.atoms), bound), setting)
+
+
+def met(reference: Reference, axis: Index) -> Atom:
+    """[reference = axis], and of an axis with a number [axis = number]."""
+    return Atom(STRUCTURE, DELTA, (axis, reference) if isinstance(reference, Fixed) else (reference, axis))
 
 
 def gathered(term: Term, setting: Setting) -> Term:
@@ -107,14 +117,14 @@ class BlockNotation:
             return auxiliary(letter)
         return auxiliary(letter, " ".join(self.notation.head(name) for name in names))
 
-    def monomial_symbol(self, letter: str, monomial: Monomial) -> str:
-        """The symbol of a natural parameter; numbered where another one could be mistaken for it."""
+    def monomial_symbol(self, letter: str, monomial: Monomial, names: Sequence[str] = ()) -> str:
+        """The symbol of a natural parameter, with `names`; numbered where another one could be mistaken for it."""
         alike = [
             other
             for other, _ in self.one.monomials.listed()
             if other.variables == monomial.variables and len(other.all_axes) == len(monomial.all_axes)
         ]
-        symbol = self.symbol(letter, monomial.variables)
+        symbol = self.symbol(letter, names or monomial.variables)
         place = next(number for number, other in enumerate(alike, 1) if other is monomial)
         if place == 1:
             return symbol
@@ -130,7 +140,7 @@ class BlockNotation:
 
     def of_monomial(self, monomial: Monomial) -> Letters:
         """Letters for the axes of a monomial."""
-        states = {}
+        states: dict[Index, str] = {}
         for item in monomial.atoms:
             category = item.references[-1] if item.references else None
             if item.statistic == HOT and isinstance(category, Index):
@@ -138,10 +148,12 @@ class BlockNotation:
                 states[category] = f"{letter}'" if letter in states.values() else letter
         return self.letters(monomial.rows, states, monomial.axes)
 
-    def entry(self, letter: str, monomial: Monomial) -> str:
+    def entry(self, letter: str, monomial: Monomial, names: Sequence[str] = ()) -> str:
         """The symbol of a natural parameter with its indices."""
         own = self.of_monomial(monomial)
-        return with_indices(self.monomial_symbol(letter, monomial), [own.of(index) for index in monomial.all_axes])
+        return with_indices(
+            self.monomial_symbol(letter, monomial, names), [own.of(index) for index in monomial.all_axes]
+        )
 
 
 def state_letters(one: BlockTerms, setting: Setting, notation: Notation) -> dict[str, str]:

@@ -1,8 +1,8 @@
 r"""Real and conjugate latents of a network: natural parameters and the laws that follow, as formulas.
 
-    joint Gaussian     q(x) = N(P⁻¹ h, P⁻¹)              one matrix for all rows that meet
-    given a state      q(b_g | c_g = k) = N(P_gk⁻¹ h_gk, P_gk⁻¹)
-    conjugate          q(θ_d) = Dirichlet(a_d)           as for parameters
+joint Gaussian     q(x) = N(P⁻¹ h, P⁻¹)              one matrix for all rows that meet
+given a state      q(b_g | c_g = k) = N(P_gk⁻¹ h_gk, P_gk⁻¹)
+conjugate          q(θ_d) = Dirichlet(a_d)           as for parameters
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emdsl.algebra.indices import Index, Shift
-from emdsl.algebra.terms import HOT, Polynomial, Term
+from emdsl.algebra.indices import Fixed, Index, Reference, Shift
+from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.conditional import conditional
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.network_terms import NetworkTerms
+from emdsl.derive.setting import Setting
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import names
 from emdsl.explain.formulas import Notation, aligned
 from emdsl.explain.naturals import BlockNotation, gathered, natural, unweighted
-from emdsl.explain.symbols import name_text, raised, superscripted, with_indices
+from emdsl.explain.symbols import Letters, in_words, name_text, raised, superscripted, with_indices
 from emdsl.explain.updates import Parameter, symmetrised, update_lines
 
 
@@ -30,6 +31,11 @@ def is_diagonal(monomial: Monomial, block: BlockNotation) -> bool:
     return one.variable == two.variable and one.references[:count] == two.references[:count]
 
 
+def rows_meet(block: BlockNotation) -> bool:
+    """Whether real variables of different rows, or different ones of a row, meet in a term."""
+    return any(len(m.atoms) == 2 and not is_diagonal(m, block) for m, _ in block.one.monomials.listed())
+
+
 # ---------------------------------------------------------------- one joint normal law
 
 
@@ -37,7 +43,7 @@ def gaussian_blocks(block: BlockNotation) -> list[Block]:
     """The natural parameters of a joint normal law, its mean and covariance, and its log partition."""
     variables = block.one.block.variables
     lines: list[str] = []
-    couplings = False
+    couplings = rows_meet(block)
     for monomial, occurrences in block.one.monomials.listed():
         value = natural(monomial, occurrences, block.setting)
         letters = block.of_monomial(monomial)
@@ -45,13 +51,18 @@ def gaussian_blocks(block: BlockNotation) -> list[Block]:
             lines += aligned(block.entry("h", monomial), block.notation.terms(value, letters))
         elif is_diagonal(monomial, block):
             value = symmetrised(value, block.setting) if len(monomial.axes) == 2 else value
-            lines += aligned(block.entry("P", monomial), block.notation.terms(value.scaled(-2.0), letters))
+            lines += aligned(
+                block.entry("P", monomial, monomial.variables[:1]), block.notation.terms(value.scaled(-2.0), letters)
+            )
         else:
-            couplings = True
             lines += aligned(_off_diagonal(block, monomial), block.notation.terms(value.scaled(-1.0), letters))
     text = (
-        f"What multiplies each of {names(variables)} is $h$, minus what multiplies half its square is $P$"
-        + (", and minus what multiplies a product of two is the entry of $P$ where they meet" if couplings else "")
+        rf"What multiplies {names(variables)} is $\mathsf{{h}}$, minus what multiplies half a square $\mathsf{{P}}$"
+        + (
+            ", and minus what multiplies a product of two is the entry of the precision where they meet"
+            if couplings
+            else ""
+        )
     )
     return [Prose(f"{text}:"), Display(tuple(lines)), *_joint_law(block, couplings)]
 
@@ -76,25 +87,35 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
         own = own.knowing(indices)
         rows = [own.of(index) for index in indices]
         sizes = [size for size, _ in symbols[name].event]
-    subject = ", ".join(with_indices(name_text(name), rows) for name in variables)
+    subject = ", ".join(with_indices(block.notation.head(name), rows) for name in variables)
     h, matrix = with_indices(linear, rows), with_indices(precision, rows)
-    inverse, transposed = superscripted(matrix, "-1"), superscripted(h, r"\top")
-    count = " ".join(block.notation.size(size) for size in sizes)
+    count = block.notation.count(sizes)
     if len(variables) > 1:
-        products = [" ".join(block.notation.size(size) for size, _ in symbols[name].axes) or "1" for name in variables]
+        products = [block.notation.count(size for size, _ in symbols[name].axes) or "1" for name in variables]
         count = rf"\left({' + '.join(products)}\right)"
-    lines = (
-        rf"q({subject}) &= \mathcal{{N}}\left({inverse} {h},\, {inverse}\right)",
-        rf"{with_indices(partition, rows)} &= \tfrac{{1}}{{2}} {transposed} {inverse} {h} - \tfrac{{1}}{{2}} \log |{matrix}| "
-        rf"+ \tfrac{{1}}{{2}} {f'{count} ' if count else ''}\log 2\pi",
-    )
+    lines = _normal_law(subject, h, matrix, with_indices(partition, rows), count)
     lagged = any(isinstance(r, Shift) for m, _ in block.one.monomials.listed() for a in m.atoms for r in a.references)
     text = "Rows do not meet, so each has a normal law of its own" if not couplings else "All rows have one normal law"
     if lagged:
         text += ", whose precision is banded along time and solved row after row"
     elif couplings:
         text += "; second moments are taken only of what meets in a term"
+    starts = [name for name in variables if name in block.setting.starts]
+    known = [f"the first value of {names([name])}" for name in starts]
+    known += [f"what is seen of `{name.partition('~')[0]}`" for name in variables if "~" in name]
+    if known:
+        text += f"; {in_words(known)} is known, and the law that of the others given it"
     return [Prose(f"{text}:"), Display(lines)]
+
+
+def _normal_law(subject: str, linear: str, precision: str, partition: str, count: str) -> tuple[str, ...]:
+    """`q(x) = N(P⁻¹ h, P⁻¹)`, and the log of the integral; `count`: how many numbers x has, nothing for one."""
+    inverse, transposed = superscripted(precision, "-1"), superscripted(linear, r"\top")
+    return (
+        rf"q({subject}) &= \mathcal{{N}}\left({inverse} {linear},\, {inverse}\right)",
+        rf"{partition} &= \tfrac{{1}}{{2}} {transposed} {inverse} {linear} - \tfrac{{1}}{{2}} \log |{precision}| "
+        rf"+ \tfrac{{1}}{{2}} {f'{count} ' if count else ''}\log 2\pi",
+    )
 
 
 # ---------------------------------------------------------------- normal laws given a state
@@ -108,33 +129,29 @@ def children_blocks(block: BlockNotation) -> list[Block]:
     parent, places = table.places[0]
     letters = block.letters(table.rows, {})
     state, rows = block.states[parent], [letters.of(row) for row in table.rows]
-    linear: dict[str, list[str]] = {}
     lines: list[str] = []
     for head, value, own in _child_naturals(block):
-        linear.setdefault(head, []).append(head)
         lines += aligned(head, block.notation.terms(value, own))
     label = list(children)
     h, precision, partition = (with_indices(block.symbol(x, label), [*rows, state]) for x in ("h", "P", "A"))
-    inverse, transposed = superscripted(precision, "-1"), superscripted(h, r"\top")
-    listed = ", ".join(with_indices(name_text(name), rows) for name in children)
-    place = with_indices(name_text(parent), [block.notation.reference(reference, letters) for reference in places])
-    sizes = [" ".join(block.notation.size(size) for size, _ in symbols[name].event) or "1" for name in children]
-    count = rf"\left({' + '.join(sizes)}\right) " if len(sizes) > 1 else "" if sizes[0] == "1" else f"{sizes[0]} "
-    law = (
-        rf"q({listed} \mid {place} = {state}) &= \mathcal{{N}}\left({inverse} {h},\, {inverse}\right)",
-        rf"{partition} &= \tfrac{{1}}{{2}} {transposed} {inverse} {h} - \tfrac{{1}}{{2}} \log |{precision}| "
-        rf"+ \tfrac{{1}}{{2}} {count}\log 2\pi",
+    listed = ", ".join(with_indices(block.notation.head(name), rows) for name in children)
+    place = with_indices(
+        block.notation.head(parent), [block.notation.reference(reference, letters) for reference in places]
     )
+    sizes = [block.notation.count(size for size, _ in symbols[name].event) or "1" for name in children]
+    count = rf"\left({' + '.join(sizes)}\right)" if len(sizes) > 1 else "" if sizes[0] == "1" else sizes[0]
+    law = _normal_law(rf"{listed} \mid {place} = {state}", h, precision, partition, count)
     what = names(children)
+    verb = "are" if len(children) > 1 else "is"
     return [
-        Prose(f"Given the state of `{parent}`, {what} {'are' if len(children) > 1 else 'is'} normal, with natural parameters"),
+        Prose(f"Given the state of `{parent}`, {what} {verb} normal, with natural parameters"),
         Display(tuple(lines)),
         Prose(f"and its log partition is what {what} tell{'' if len(children) > 1 else 's'} `{parent}`:"),
         Display(law),
     ]
 
 
-def _child_naturals(block: BlockNotation) -> Iterable[tuple[str, Polynomial, object]]:
+def _child_naturals(block: BlockNotation) -> Iterable[tuple[str, Polynomial, Letters]]:
     """h and P of every child and pair of children: the terms of all states, and those of each."""
     one, setting = block.one, block.setting
     assert one.children is not None
@@ -174,15 +191,32 @@ def _child_naturals(block: BlockNotation) -> Iterable[tuple[str, Polynomial, obj
 # ---------------------------------------------------------------- conjugate laws
 
 
+def _at_own_rows(term: Term, name: str, setting: Setting) -> Term:
+    """θ[doc_i] as θ[d] where doc_i = d: the sum then runs over the rows that lead to d."""
+    axes, found = setting.scope.symbols[name].axes, dict[Reference, Index]()
+    atoms: list[Atom] = []
+    for item in term.atoms:
+        references = list(item.references)
+        for place, reference in enumerate(references if item.variable == name else ()):
+            if not isinstance(reference, Index | Fixed):
+                references[place] = found.setdefault(reference, setting.source.fresh(*axes[place]))
+        atoms.append(replace(item, references=tuple(references)))
+    deltas = tuple(Atom(STRUCTURE, DELTA, (reference, index)) for reference, index in found.items())
+    return Term(term.coefficient, (*deltas, *atoms), (*term.bound, *found.values()))
+
+
 def conjugate_blocks(terms: NetworkTerms, name: str, block: BlockNotation, notation: Notation) -> list[Block]:
     """The posterior of a conjugate latent, by the formulas of parameters with a prior."""
     setting = replace(block.setting, forms={**block.setting.forms, **terms.forms})
     symbol = setting.scope.symbols[name]
-    own = [gathered(unweighted(t), setting) for t in terms.local_terms if name in t.variables() and not setting.vanishes(t)]
+    held = (term for term in terms.local_terms if name in term.variables() and not setting.vanishes(term))
+    own = [_at_own_rows(gathered(unweighted(term), setting), name, setting) for term in held]
     parameter = Parameter(symbol, conditional(symbol, own, setting.source), setting, notation)
     form = terms.forms[name]
     what = raised(name_text(name), form.power)
     text = f"`{name}` has a {form.kernel} law, its parameters the sums of what multiplies its statistics"
     if form.power != 1:
-        text = f"${what}$ has a {form.kernel} law, its parameters the sums of what multiplies the statistics of `{name}`"
+        text = (
+            f"${what}$ has a {form.kernel} law, its parameters the sums of what multiplies the statistics of `{name}`"
+        )
     return [Prose(f"{text}:"), Display(update_lines(parameter))]

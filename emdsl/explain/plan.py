@@ -12,11 +12,14 @@ from typing import Literal
 
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.m_step import Update
+from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.explain.network_plan import kernel, names_of, why
+from emdsl.explain.symbols import in_prose
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
 Role = Literal["latent", "parameter"]
-Inference = Literal["exact", "mean field", "point"]
+Inference = Literal["exact", "coordinate ascent", "mean field", "point"]
 
 INFERENCE: dict[str, Inference] = {"em": "exact", "hard": "point", "vb": "mean field"}
 KERNELS = {(True, False): "categorical", (False, True): "Gaussian", (True, True): "categorical and Gaussian"}
@@ -60,9 +63,12 @@ class Plan:
         latents = [row for row in self.rows if row.role == "latent"]
         if not latents:
             e_step = "no latents: the E-step sums statistics of the data"
+        elif self.exact_e_step:
+            e_step = "the E-step is exact" + (" given expectations over the parameters" if self.method == "vb" else "")
         else:
-            e_step = f"the E-step is {'exact' if self.exact_e_step else 'approximate'}"
-            e_step += " given expectations over the parameters" if self.method == "vb" else ""
+            apart = sum(not row.exact for row in latents)
+            over = f"{apart} blocks" if apart > 1 else "the rows of one block"
+            e_step = f"the E-step is by coordinate ascent over {over}; the objective is a lower bound"
         if self.method == "vb":
             m_step = "each factor of q is updated given the others"
         elif self.joint:
@@ -105,14 +111,19 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
 def plan(derivation: Derivation, model: Model) -> Plan:
     """The plan of a derivation; `model` is the model that it was derived from."""
     rows = [_latent(block, derivation) for block in derivation.blocks]
+    rows += [
+        _block(block, network, derivation, model) for network in derivation.setting.networks for block in network.blocks
+    ]
     rows += [_parameter(update, derivation) for update in derivation.updates]
     joint = all(not later(update, derivation) for update in derivation.updates)
     return Plan(model.name, derivation.method, objective(derivation), joint, tuple(rows))
 
 
 def objective(derivation: Derivation) -> str:
-    """What an iteration maximises, as the emitted module names it."""
-    return str(literal_eval(dict(derivation.module.constants)["OBJECTIVE"]))
+    """What an iteration maximises, as the emitted module names it; a bound on that where q is factorised."""
+    named = str(literal_eval(dict(derivation.module.constants)["OBJECTIVE"]))
+    bounded = derivation.method != "vb" and any(not one.network.exact for one in derivation.setting.networks)
+    return f"lower bound on the {named}" if bounded else named
 
 
 # ---------------------------------------------------------------- rows
@@ -130,6 +141,23 @@ def _latent(block: LocalBlock, derivation: Derivation) -> PlanRow:
     return PlanRow(" and ".join(variables), variables, "latent", kernel, inference, True, True, why)
 
 
+def _block(block: BlockTerms, network: NetworkTerms, derivation: Derivation, model: Model) -> PlanRow:
+    """One block of a network of latents."""
+    exact = network.network.exact
+    inference: Inference = INFERENCE[derivation.method]
+    if derivation.method == "em" and not exact:
+        inference = "coordinate ascent"
+    clause = why(block, network, derivation, model)
+    if derivation.method == "hard" and block.block.kind == "finite":
+        clause += ", of which the most probable are taken"
+    if derivation.method == "vb":
+        clause += ", given expectations over the parameters"
+    variables = names_of(block, derivation)
+    return PlanRow(
+        " and ".join(variables), variables, "latent", kernel(block, network, derivation), inference, exact, True, clause
+    )
+
+
 def unknown_name(name: str) -> str:
     """The variable of the model that an unknown of rows belongs to: missing entries bear the name of their datum."""
     return name.partition("~")[0]
@@ -138,17 +166,13 @@ def unknown_name(name: str) -> str:
 def _structure(block: LocalBlock, derivation: Derivation) -> str:
     rows = f"each row of {', '.join(block.plates)}" if block.plates else "the one row"
     discrete = " and ".join(f"`{name}`" for name in block.discrete)
-    gaussian = " and ".join(_gaussian_text(name) for name in block.gaussian)
+    gaussian = " and ".join(in_prose(name) for name in block.gaussian)
     count = " × ".join(states_text(name, derivation) for name in block.discrete)
     if not block.discrete:
         together = "jointly " if len(block.gaussian) > 1 else ""
         return f"{gaussian} {together}Gaussian: a mean and a covariance for {rows}"
     finite = f"{discrete} finite: {count} states for {rows}"
     return f"{finite}; {gaussian} Gaussian given the state" if block.gaussian else finite
-
-
-def _gaussian_text(name: str) -> str:
-    return f"missing entries of `{unknown_name(name)}`" if "~" in name else f"`{name}`"
 
 
 def states_text(name: str, derivation: Derivation) -> str:

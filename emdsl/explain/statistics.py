@@ -30,7 +30,7 @@ def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[s
             labels = _labels(item)
             if not labels and several and sweep.block is not None:
                 labels = [_head(name) for name in sweep.block.variables]
-            counts = all(part.statistic in (HOT, MASK, DELTA) for part in (*item.local.atoms, *item.feature.atoms))
+            counts = all(_counts(part) for part in (*item.local.atoms, *item.feature.atoms))
             letter = "N" if counts else "S"
             head, serial = _superscript(letter, labels), 2
             while (head, len(item.axes)) in used or head in taken:
@@ -38,6 +38,15 @@ def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[s
             heads[item.name] = head
             used.add((head, len(item.axes)))
     return heads
+
+
+def _counts(item: Atom) -> bool:
+    return item.statistic in (HOT, MASK, DELTA) or is_later(item.variable)
+
+
+def is_later(variable: str) -> bool:
+    """Whether a derived quantity tells the later rows of series from the first ones."""
+    return variable.startswith("at_least ")
 
 
 def _superscript(letter: str, labels: list[str]) -> str:
@@ -49,18 +58,23 @@ def _labels(item: SufficientStatistic) -> list[str]:
     atoms = [*(part for part in item.local.atoms if part.statistic != HOT), *item.feature.atoms]
     summed = {part.variable for part in atoms if part.statistic != MASK}
     masked = [part for part in atoms if part.statistic == MASK and part.variable in summed]
-    return [_label(part) for part in atoms if part.statistic not in (DELTA, NUMBER) and part not in masked]
+    return [label_of(part) for part in atoms if part.statistic not in (DELTA, NUMBER) and part not in masked]
 
 
-def _label(item: Atom) -> str:
+def label_of(item: Atom) -> str:
+    """What a statistic sums, as a superscript."""
     head = _head(item.variable)
-    if item.statistic.kind in ("log", "log1m"):
+    if item.statistic.kind == "log1m":
+        return rf"\log(1 - {head})"
+    if item.statistic.kind == "log":
         return rf"\log {head}"
     return raised(head, item.statistic.exponent)
 
 
 def _head(variable: str) -> str:
     """A variable's symbol; a derived quantity, named `function serial`, goes by its function."""
+    if is_later(variable):
+        return r"\mathrm{later}"
     name, tilde, _ = variable.partition("~")
     text = name_text(name.partition(" ")[0])
     return rf"\tilde{{{text}}}" if tilde else text

@@ -18,11 +18,12 @@ from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
 from emdsl.explain.expressions import expression_text, law_text, support_text
 from emdsl.explain.formulas import Notation, aligned, reference_name
 from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
+from emdsl.explain.networks import choice_blocks, coupled_heads, network_steps, objective_terms, statistics_blocks
 from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, objective, plan, reason, unknown_name
 from emdsl.explain.statistics import definition, responsibility, statistic_heads
 from emdsl.explain.symbols import name_text, with_indices
 from emdsl.explain.updates import natural_lines, parameters_of, update_lines
-from emdsl.model.statements import Model, Role, Variable
+from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.structure.locals import LocalBlock
 
 
@@ -43,8 +44,9 @@ def document(derivation: Derivation, model: Model) -> Document:
 def notation_of(derivation: Derivation) -> Notation:
     """The notation of all formulas of a derivation."""
     setting = derivation.setting
-    heads = statistic_heads(derivation.collapsed, setting.scope.symbols)
-    notation = Notation(setting.scope, setting.derived, setting.centred, heads)
+    heads = coupled_heads(derivation, statistic_heads(derivation.collapsed, setting.scope.symbols))
+    splits = derivation.joint.splits
+    notation = Notation(setting.scope, setting.derived, setting.centred, heads, splits=splits)
     return notation.with_reference_points(derivation.centred.locations)
 
 
@@ -54,13 +56,28 @@ def notation_of(derivation: Derivation) -> Notation:
 def _model(derivation: Derivation, model: Model) -> tuple[Block, ...]:
     symbols = derivation.setting.scope.symbols.values()
     listed = {letter: size for symbol in symbols for size, letter in (*symbol.plates, *symbol.event)}
-    ranges = ", ".join(f"${letter} = 0, \\dots, {_size(size)} - 1$" for letter, size in listed.items())
+    ragged = {plate.letter: plate for plate in model.plates if plate.parents}
+    ranges = ", ".join(
+        f"${letter} = 0, \\dots, {_size(size)} - 1$" for letter, size in listed.items() if letter not in ragged
+    )
     lines = [line for variable in model.variables for line in _variable_lines(variable)]
     for fix in model.fixes:
         held = with_indices(name_text(fix.name), [expression_text(index) for index in fix.indices])
         lines.append(rf"{held} &= {expression_text(fix.value)} && \text{{held}}")
     indices = (Prose(f"Indices: {ranges}."),) if ranges else ()
-    return (*indices, Display(tuple(lines)))
+    return (*indices, *(Prose(_ragged(plate)) for plate in ragged.values()), Display(tuple(lines)))
+
+
+def _ragged(plate: Plate) -> str:
+    """How the rows of a ragged plate are counted, and what says where they lie."""
+    letter, parents = plate.letter, ", ".join(plate.parents)
+    size = with_indices(name_text(plate.size), plate.parents) if isinstance(plate.size, str) else str(plate.size)
+    groups = " and ".join(f"${parent}({letter})$" for parent in plate.parents)
+    return (
+        f"The plate ${letter} = 0, \\dots, {size} - 1$ is ragged. Below, ${letter}$ runs through rows of all groups,"
+        f" one after the other: {groups} is the group of a row, $\\mathrm{{place}}({letter})$ its place there, and"
+        f" ${letter}_{{0}}({parents})$ the first row of a group."
+    )
 
 
 def _size(size: str | int) -> str:
@@ -101,7 +118,7 @@ def _log_joint(derivation: Derivation) -> tuple[Block, ...]:
         Prose("The log joint density is the sum over all laws of the model, and each law is a sum of products:"),
         Display(tuple(lines)),
     ]
-    return tuple(blocks + _reference_points(derivation, notation))
+    return tuple(blocks + choice_blocks(derivation, notation) + _reference_points(derivation, notation))
 
 
 def _subject(factor: Factor) -> str:
@@ -162,9 +179,11 @@ def _statistics(derivation: Derivation) -> tuple[Block, ...]:
         rows = f"over the rows of {letters}" if letters else "over all rows"
         owner = f"under the posterior of {_latents(sweep.block)}" if sweep.block else "of data alone"
         blocks += [Prose(f"Sums {rows}, {owner}:"), Display(tuple(lines))]
+    blocks += statistics_blocks(derivation, notation)
     signed = notation.terms(_merged(derivation, [term for _, term in derivation.collapsed.terms]))
+    known = ", but for terms that hold latents and no parameter," if derivation.setting.networks else ""
     blocks += [
-        Prose("With them the expected log joint density is"),
+        Prose(f"With them the expected log joint density{known} is"),
         Display(tuple(aligned("Q", signed))),
     ]
     return tuple(blocks)
@@ -187,6 +206,8 @@ def _e_step(derivation: Derivation) -> tuple[Block, ...]:
     for sweep in derivation.collapsed.sweeps:
         if sweep.block is not None:
             blocks += _block_step(sweep, derivation, notation)
+    for network in derivation.setting.networks:
+        blocks += network_steps(network, derivation, notation)
     return tuple(blocks) or (Prose("There are no latents: the statistics are those of the data."),)
 
 
@@ -253,6 +274,7 @@ def _objective(derivation: Derivation) -> tuple[Block, ...]:
     notation = notation_of(derivation)
     notation = replace(notation, statistics={**notation.statistics, **own})
     rows = [("+", _evidence(s, derivation, notation)) for s in derivation.collapsed.sweeps if s.block is not None]
+    rows += objective_terms(derivation, notation)
     if derivation.method == "vb":
         data = notation_of(derivation).expecting(setting.forms).terms(_merged(derivation, data_only_terms(setting)))
         heads = [name_text(variable) for variable in setting.forms]
@@ -263,6 +285,7 @@ def _objective(derivation: Derivation) -> tuple[Block, ...]:
     prior = notation.terms(_merged(derivation, at_reference))
     likelihood = Display(tuple(aligned(r"\ell", rows + data)))
     known = "classification log likelihood" if derivation.method == "hard" else "log likelihood"
+    known = f"lower bound on the {known}" if name.startswith("lower bound") else known
     blocks: list[Block] = [Prose(f"The {known}, with all constants:"), likelihood]
     if prior:
         total = aligned(r"\ell_{\mathrm{prior}}", prior)

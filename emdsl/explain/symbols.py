@@ -8,7 +8,7 @@ Every index of a formula has a letter of its own: its preferred one, or that one
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -41,6 +41,17 @@ def name_text(name: str) -> str:
         return name
     escaped = name.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
+
+
+def in_prose(name: str) -> str:
+    """An unknown of rows between backticks: missing entries bear the name of their datum."""
+    stem, tilde, _ = name.partition("~")
+    return f"missing entries of `{stem}`" if tilde else f"`{name}`"
+
+
+def in_words(texts: Sequence[str]) -> str:
+    """`a, b and c`"""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def auxiliary(letter: str, label: str = "") -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.symbols import Symbol
-from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.conditional import Conditional, Monomial, conditional
 from emdsl.derive.m_step import Update
 from emdsl.derive.posteriors import PosteriorForm
@@ -360,7 +360,8 @@ def symmetrised(value: Polynomial, setting: Setting) -> Polynomial:
     terms: list[Term] = []
     for term in value.terms:
         swapped = term.substitute({row: column, column: row})
-        if _key(term, setting.symmetric) == _key(swapped, setting.symmetric):
+        diagonal = any(item.statistic == DELTA and set(item.references) == {row, column} for item in term.atoms)
+        if diagonal or _key(term, setting.symmetric) == _key(swapped, setting.symmetric):
             terms.append(term)
         else:
             terms += [replace(half, coefficient=half.coefficient / 2) for half in (term, swapped)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral
 from os import PathLike
 from typing import Any, Protocol
 
@@ -16,13 +15,15 @@ from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
-from emdsl.results.axes import plate_of, sizes_of
+from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
+from emdsl.results.forecast import imputed
+from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
-from emdsl.results.series import chained_states, nesting
-from emdsl.results.simulate import simulate
+from emdsl.results.sampling import draw
+from emdsl.results.series import chained_states, nesting, row_count
 from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
@@ -47,7 +48,7 @@ class Source:
     method: str
     program: Program
     companion: Callable[[str], Program]
-    """The same model compiled by another method, or as "open": with what is observed over time allowed to be missing."""
+    """The same model compiled by another method; "open em", say, lets what is observed over time be missing."""
 
 
 class Fit:
@@ -169,10 +170,11 @@ class Fit:
             if not np.isnan(observed).any():
                 result[variable.name] = nest(observed)
                 continue
-            if variable.name not in posterior:
-                raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`")
-            known = posterior[variable.name]
-            filled = known.most_probable if known.discrete else np.asarray(known)
+            if variable.name in posterior:
+                known = posterior[variable.name]
+                filled = known.most_probable if known.discrete else np.asarray(known)
+            else:
+                filled = imputed(self.source.bound, bound, variable, self._module, self._outcome.params, self.params)
             result[variable.name] = nest(np.where(np.isnan(observed), filled, observed))
         if not result:
             raise DataError("the model has no `missing` variable; write `observed x[n] missing ~ …`")
@@ -185,43 +187,48 @@ class Fit:
             return float(self._module.e_step(own, self._unlabelled)[1])
         return float(self._module.e_step(self._bind(data, arrays, weights), self._outcome.params)[1])
 
+    def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
+        """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count."""
+        bound = self._bind(data, arrays)
+        return log_likelihoods(self.source.bound, self._module, self._outcome.params, bound, letter)
+
+    def filtered(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
+        """Of each latent over time, what is known at each step from the data up to that step."""
+        return self._over_time().filtered(self._bind(data, arrays))
+
+    def predictive(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
+        """Of each latent and observed variable over time, what is known of each step from the data before it.
+
+        `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain.
+        """
+        return self._over_time().predictive(self._bind(data, arrays))
+
+    def forecast(
+        self, steps: int, data: object = None, *, draws: int = 1000, random_state: Any = 0, **given: Any
+    ) -> dict[str, Posterior]:
+        """What is known of the next `steps` of each series: of each latent and observed variable over time.
+
+        `.probabilities`, or `.mean` with `.var` or `.cov`, of shape (series, steps, …), at the estimates as if these
+        were certain. `given` has the given variables of the new steps by name, `data` series other than those of the
+        fit. Exact where the E-step is, but for series that depend on their own past beyond the next step: these are
+        drawn `draws` times.
+        """
+        rng = np.random.default_rng(random_state)
+        return self._over_time().forecast(self._bind(data, {}), steps, given, draws, rng)
+
     def sample(
         self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any
-    ) -> dict[str, Array]:
+    ) -> dict[str, Any]:
         """A draw of all latent and observed variables at the estimates.
 
-        `n` is the size of the outermost plate of the data; other sizes and given variables go by name. What is left out
-        is as it was in the data of the fit.
+        `n` is the size of the outermost plate of the data; other sizes and given variables go by name, sizes of ragged
+        plates as one length for each group (`T=[5, 2, 8]`) or one for all. What is left out is as it was in the data
+        of the fit.
         """
         from emdsl.data.sources import columns, is_frame
 
         given = {**(columns(data) if isinstance(data, Mapping) or is_frame(data) else {}), **named}
-        roles = {variable.name: variable.role for variable in self._model.variables}
-        arrays = {name: np.asarray(value) for name, value in given.items() if roles.get(name) is Role.GIVEN}
-        counts = {name: value for name, value in given.items() if name not in roles} | ({} if n is None else {"n": n})
-        for name, value in counts.items():
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
-                raise DataError(f"sample: {name} is {value!r}; a size is a whole number from 0 on")
-        sizes = {name: int(value) for name, value in given.items() if name not in roles}
-        fixed = sizes_of(self.source.bound, self.params)
-        for name, size in sizes.items():
-            if name in fixed and size != fixed[name]:
-                raise DataError(
-                    f"sample: {name} = {size}, but the parameters were estimated with {name} = {fixed[name]}"
-                )
-        own = self._data or {}
-        if n is None:
-            arrays = {name: value for name, value in own.items() if roles.get(name) is Role.GIVEN} | arrays
-        known_sizes = sizes_of(self.source.bound, {k: v for k, v in own.items() if k in roles})
-        known_sizes |= {name: value for name, value in own.items() if isinstance(value, int)}
-        known_sizes |= sizes_of(self.source.bound, self.params) | sizes_of(self.source.bound, arrays) | sizes
-        if n is not None:
-            known_sizes[self._outermost_size()] = n
-        for variable in self._model.variables:
-            if variable.role is Role.GIVEN and variable.name not in arrays:
-                raise DataError(f"`{variable.name}` is given data; sampling needs it: sample({variable.name}=…)")
-        known = {name: self.params[name] for name in self.params} | arrays
-        return simulate(self.source.bound, known, known_sizes, np.random.default_rng(random_state))
+        return draw(self.source.bound, self.params, self._data or {}, n, given, np.random.default_rng(random_state))
 
     # comparison
 
@@ -237,18 +244,22 @@ class Fit:
             return StandardErrors(None, f"the method {self.method!r} has no log likelihood to differentiate")
         if self._data is None:
             return StandardErrors(None, "a loaded fit has no data")
-        return standard_errors(self.source.bound, self._module, self._estimated(), self._data)
+        if self._bounded:
+            return StandardErrors(None, "a bound has no curvature of the likelihood")
+        return standard_errors(self.source.bound, self._module, self._estimated(), self._data, self._outcome.params)
 
     def summary(self) -> str:
         """A table: estimates, standard errors, AIC, BIC, restarts that agree."""
-        pairs = {"model": self._model.name, "method": self.method, self._module.OBJECTIVE: f"{self.objective:.6f}"}
+        bound = "bound on the " if self._bounded else ""
+        objective = f"{bound}{self._module.OBJECTIVE}" if self.log_likelihood is not None else self._module.OBJECTIVE
+        pairs = {"model": self._model.name, "method": self.method, objective: f"{self.objective:.6f}"}
         errors = self.standard_errors
         if self.log_likelihood is not None:
-            pairs["log likelihood"] = f"{self.log_likelihood:.6f}"
+            pairs[f"{bound}log likelihood"] = f"{self.log_likelihood:.6f}"
             pairs["free parameters"] = str(self.n_free)
             pairs["AIC"] = f"{2 * self.n_free - 2 * self.log_likelihood:.3f}"
             if self._data is not None:
-                rows = self._rows()
+                rows = row_count(self.source.bound, self._data)
                 pairs["BIC"] = f"{self.n_free * np.log(rows) - 2 * self.log_likelihood:.3f} (n = {rows:g})"
         state = "converged" if self.converged else "not converged"
         pairs["iterations"] = f"{self.n_iter} ({state})"
@@ -336,6 +347,15 @@ class Fit:
         posterior, bound = self._known(data, arrays)
         return {name: value for name, value in posterior.items() if name in latent}, bound
 
+    def _over_time(self) -> OverTime:
+        method = "vb" if self.method == "vb" else "em"
+        module = self._module if self.method == method else self.source.companion(method).module
+
+        def opened() -> Any:
+            return self.source.companion(f"open {method}").module
+
+        return OverTime(self.source.bound, self.params, self._outcome.params, module, opened)
+
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""
         module = self._module
@@ -354,23 +374,10 @@ class Fit:
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
         return bind_data(sized, merged(sized, data, arrays), weights)
 
-    def _outermost_size(self) -> str:
-        first = next(v for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
-        size = plate_of(self.source.bound, first.plates[0]).size
-        if isinstance(size, int) or size in self.source.bound.constants:
-            raise DataError(
-                f"the size {size} of plate `{first.plates[0]}` is part of the model; it cannot be given here"
-            )
-        return size
-
-    def _rows(self) -> float:
-        """Rows of the outermost plate of the data, weights counted."""
-        data = self._own_data("new data")
-        letter = next(v.plates[0] for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
-        if f"weights.{letter}" in data:
-            return float(data[f"weights.{letter}"].sum())
-        first = next(v for v in self._model.variables if v.role is Role.OBSERVED and v.plates)
-        return float(len(data[first.name]))
+    @property
+    def _bounded(self) -> bool:
+        """Whether latents are inferred by coordinate ascent, so that the log likelihood is bounded only."""
+        return getattr(self._module, "RESUMED", None) is not None
 
 
 def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:

@@ -4,6 +4,9 @@
     var θ = J I⁻¹ Jᵀ,  J = dθ / du      (delta method)
 
 The objective is the log likelihood, or under a prior the log posterior. [EfronHinkley1978]
+
+Probabilities that the fit has driven to the edge of their support, as the first state of a single series is, are
+treated as known: the others' errors are those given them.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from emdsl.runtime.diagnostics import objective_at
 
 #: More coordinates than this, and the second differences cost more than the fit.
 MOST_COORDINATES = 60
+#: A probability this close to 0 or 1 is on its way to the edge.
+EDGE = 1e-8
 #: Width of the differences: ε^¼ balances rounding against curvature for second differences, ε^⅓ for first ones.
 SECOND_WIDTH, FIRST_WIDTH = np.finfo(float).eps ** 0.25, np.finfo(float).eps ** (1 / 3)
 
@@ -39,15 +44,24 @@ def free_coordinates(bound: BoundModel, module: Any, params: Params) -> Coordina
     return Coordinates.of(params, module.SUPPORTS, held)
 
 
-def standard_errors(bound: BoundModel, module: Any, params: Params, data: Mapping[str, Any]) -> StandardErrors:
-    """The standard errors of `params`, shaped like them."""
-    coordinates = free_coordinates(bound, module, params)
+def standard_errors(
+    bound: BoundModel, module: Any, params: Params, data: Mapping[str, Any], others: Mapping[str, Any] | None = None
+) -> StandardErrors:
+    """The standard errors of `params`, shaped like them; `others`: what else the module takes as parameters."""
+    kept = dict(others or {})
+    held = {name: held_entries(bound, name, np.shape(value)) for name, value in params.items()}
+    for name, value in params.items():
+        if module.SUPPORTS.get(name) in ("simplex", "unit"):
+            held[name] |= np.asarray(value) < EDGE
+        if module.SUPPORTS.get(name) == "unit":
+            held[name] |= np.asarray(value) > 1 - EDGE
+    coordinates = Coordinates.of(params, module.SUPPORTS, held)
     if coordinates.size > MOST_COORDINATES:
         return StandardErrors(None, f"{coordinates.size} free parameters, more than {MOST_COORDINATES}")
     if coordinates.size == 0:
         return StandardErrors({name: np.full(np.shape(value), np.nan) for name, value in params.items()})
     centre = coordinates.pack(params)
-    information = -_second_differences(lambda u: objective_at(module, data, coordinates.unpack(u)), centre)
+    information = -_second_differences(lambda u: objective_at(module, data, kept | coordinates.unpack(u)), centre)
     try:
         covariance = np.linalg.inv(information)
         np.linalg.cholesky(information)

@@ -6,16 +6,20 @@ runs over the components, of parameters and of posteriors, is permuted by the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from emdsl.algebra.evaluate import evaluate
+from emdsl.algebra.expressions import Array as ArrayLiteral
+from emdsl.algebra.expressions import Call, Expression, Name, Subscript, children, names, walk
 from emdsl.data.ragged import merged_letters
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Order, Role
+from emdsl.model.statements import Order, Role, Variable
 from emdsl.results.axes import axis_sizes, plate_of
+from emdsl.results.series import expressions_of
 
 Array = np.ndarray[Any, Any]
 Params = dict[str, Array]
@@ -61,7 +65,7 @@ def relabelling(bound: BoundModel, estimates: Mapping[str, Array], data: Mapping
     found = Relabelling(bound, ())
     for order in bound.checked.model.orders:
         size = plate_of(bound, order.letter).size
-        if _exchangeable(bound, size, data):
+        if _exchangeable(bound, size, data) and not told_by_laws(bound, order.letter, size):
             moved = _order(bound, order, found.params(estimates)[order.name])
             found = Relabelling(bound, (*found.steps, (order.letter, size, moved)))
     return found
@@ -96,6 +100,84 @@ def _exchangeable(bound: BoundModel, size: str | int, data: Mapping[str, Any]) -
     return True
 
 
+def told_by_laws(bound: BoundModel, letter: str, size: str | int) -> bool:
+    """Whether a law treats some component unlike the others: by its number, or by probabilities of its own.
+
+    `z[s, 0] ~ Categorical([1, 0])` starts in the first state; where `Bernoulli(p)` draws the component, p is that of
+    the second one.
+    """
+    model = bound.checked.model
+    letters = {p.letter for p in model.plates if p.size == size} if isinstance(size, str) else {letter}
+    expressions = {v.name: _expressions(v) for v in model.variables}
+    choosing = {
+        name
+        for listed in expressions.values()
+        for expression in listed
+        for name in _indexing(bound, expression, letters)
+    }
+    for variable in model.variables:
+        own = variable.name in choosing
+        for definition in variable.definitions:
+            shares = own or bool(_component_axes(bound, variable.name, letter, size)[len(variable.plates) :])
+            if own and (definition.law.family != "Categorical" or not definition.law.arguments):
+                return True
+            if shares and any(_unequal(bound, value) for _, value in definition.law.arguments):
+                return True
+        if any(_counted(expression, choosing | letters) for expression in expressions[variable.name]):
+            return True
+    return False
+
+
+def _indexing(bound: BoundModel, expression: Expression, letters: set[str]) -> Iterator[str]:
+    """Latents that choose an entry of a plate with one of the letters."""
+    for node in walk(expression):
+        if not isinstance(node, Subscript) or not isinstance(node.base, Name):
+            continue
+        variable = bound.checked.model.variable(node.base.name)
+        for letter, index in zip(variable.plates if variable else (), node.indices, strict=False):
+            name = _base(index)
+            chosen = bound.checked.model.variable(name) if name else None
+            if letter in letters and chosen is not None and chosen.role is Role.LATENT:
+                yield chosen.name
+
+
+def _counted(expression: Expression, names_: set[str]) -> bool:
+    """Whether one of the names stands for a number, outside of an index."""
+    if _base(expression) in names_:
+        return True
+    match expression:
+        case Subscript(base, indices):
+            inner = [part for index in indices if _base(index) not in names_ for part in (index,)]
+            return _counted(base, names_) or any(_counted(index, names_) for index in inner)
+        case Call("sum", (summand, Name(_))):
+            return _counted(summand, names_)
+    return any(_counted(part, names_) for part in children(expression))
+
+
+def _base(expression: Expression) -> str | None:
+    match expression:
+        case Name(name) | Subscript(Name(name), _):
+            return name
+    return None
+
+
+def _unequal(bound: BoundModel, value: Any) -> bool:
+    """Whether an argument is an array of numbers that are not all the same."""
+    if not isinstance(value, Expression) or isinstance(value, (Name, Subscript)):
+        return False
+    if {name for name in names(value) if bound.checked.model.variable(name) is not None}:
+        return isinstance(value, ArrayLiteral)
+    try:
+        return bool(np.ptp(evaluate(value, bound.constants)))
+    except (KeyError, TypeError, ValueError):  # a size that only the data tell: ones(K) / K
+        return isinstance(value, ArrayLiteral)
+
+
+def _expressions(variable: Variable) -> list[Expression]:
+    found = [variable.value] if variable.value is not None else []
+    return found + [value for definition in variable.definitions for value in expressions_of(definition.law)]
+
+
 def _permuted(bound: BoundModel, key: str, value: Array, letter: str, size: str | int, permutation: Array) -> Array:
     """A parameter, or a part of its posterior (`mu.mean`), with its component axes permuted."""
     name = key.partition(".")[0]
@@ -111,7 +193,7 @@ def _component_axes(bound: BoundModel, name: str, letter: str | None, size: str 
     """Axes of a variable that run over the components.
 
     A named size says so by itself; where the size is a mere number, the plate's letter does, and the simplex that a
-    latent of so many states is drawn from.
+    latent is drawn from which chooses along that plate.
     """
     model = bound.checked.model
     variable = model.variable(name)
@@ -120,8 +202,10 @@ def _component_axes(bound: BoundModel, name: str, letter: str | None, size: str 
     if isinstance(size, str):
         return [axis for axis, other in enumerate(sizes) if other == size]
     plates = [axis for axis, own in enumerate(variable.plates) if own == letter or (letter is None)]
+    letters = {plate.letter for plate in model.plates} if letter is None else {letter}
+    choosing = {n for v in model.variables for value in _expressions(v) for n in _indexing(bound, value, letters)}
     weights = any(
-        latent.role is Role.LATENT
+        latent.name in choosing
         and bound.checked.types[latent.name].kind == "index"
         and _same(bound.checked.types[latent.name].dims[0], size)
         and any(name in _mentioned(definition.law) for definition in latent.definitions)
@@ -132,8 +216,6 @@ def _component_axes(bound: BoundModel, name: str, letter: str | None, size: str 
 
 
 def _mentioned(law: Any) -> frozenset[str]:
-    from emdsl.algebra.expressions import Expression, names
-
     parts = [names(value) if isinstance(value, Expression) else _mentioned(value) for _, value in law.arguments]
     return frozenset().union(*parts)
 

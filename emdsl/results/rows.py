@@ -22,11 +22,15 @@ Rows = Mapping[str, Values]
 
 @dataclass(frozen=True)
 class Evaluator:
-    """What names stand for: arrays of variables (plates first), numbers, and the lengths of plates."""
+    """What names stand for: arrays of variables (plates first), numbers, and the lengths of plates.
+
+    `inside` marks the rows that lie within their group of a ragged plate; None where all do.
+    """
 
     values: Mapping[str, Values]
     numbers: Mapping[str, float]
     length: Callable[[str], int]
+    inside: Callable[[str, Rows], Values | None]
 
     def rows(self, node: Expression, rows: Rows) -> Values:
         """The value of `node` at each row: (rows or 1, event axes)."""
@@ -59,8 +63,11 @@ class Evaluator:
             case Call("sum", (summand, Name(letter))):
                 count, length = max((len(index) for index in rows.values()), default=1), self.length(letter)
                 wider = {name: np.repeat(index, length) for name, index in rows.items()}
-                value = self.rows(summand, wider | {letter: np.tile(np.arange(length), count)})
+                wider |= {letter: np.tile(np.arange(length), count)}
+                value, inside = self.rows(summand, wider), self.inside(letter, wider)
                 value = np.broadcast_to(value, (count * length, *value.shape[1:]))
+                if inside is not None:
+                    value = np.where(inside.reshape(-1, *(1,) * (value.ndim - 1)), value, 0.0)
                 return np.asarray(value.reshape(count, length, *value.shape[1:]).sum(axis=1))
             case Call("diag", (argument,)):
                 value = self.rows(argument, rows)
@@ -70,7 +77,10 @@ class Evaluator:
                     else np.diagonal(value, axis1=1, axis2=2)
                 )
             case Call("eye" | "ones" | "zeros" as function, arguments):
-                sizes = [int(self.rows(argument, rows)[0]) for argument in arguments]
+                given = [self.rows(argument, rows).astype(np.int64) for argument in arguments]
+                if function != "eye" and len(given) == 1 and np.ptp(given[0]):  # different lengths, filled up
+                    return (np.arange(given[0].max()) < given[0][:, None]) * float(function == "ones")
+                sizes = [int(value[0]) for value in given]
                 return np.asarray(getattr(np, function)(*sizes if function == "eye" else (sizes,)))[None]
             case Call(function, arguments):
                 values = [self.rows(argument, rows) for argument in arguments]

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Binary, Expression, Name, Subscript, walk
-from emdsl.data.ragged import merged_letters, offsets, split
+from emdsl.algebra.expressions import Expression, Name, Subscript, walk
+from emdsl.data.ragged import merged_letters, split, tables
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Plate, Role, Variable
@@ -58,4 +58,213 @@ def expressions_of(law: Law) -> list[Expression]:
     found = [law.limits.low, law.limits.high] if law.limits else []
     for _, value in law.arguments:
         found += expressions_of(value) if isinstance(value, Law) else [value]
+    return found
+
+
+def coordinates(letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]) -> dict[str, Array]:
+    """For each row of a ragged plate its place there, and its places in the plates that the rows are joined over."""
+    found = {}
+    own = next(plate for plate in plates if plate.letter == letter)
+    for plate in plates:
+        if plate.letter in own.parents:
+            column = tables[f"parent.{letter}.{plate.letter}"]
+            found[plate.letter] = tables[f"position.{plate.letter}"][column] if plate.parents else column
+    return found | {letter: tables[f"position.{letter}"]}
+
+
+def group_sizes(bound: BoundModel, tables: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes of the plates that ragged ones are nested in, by name."""
+    found: dict[str, int] = {}
+    for plate in bound.checked.model.plates:
+        if not plate.parents or f"first.{plate.letter}" not in tables:
+            continue
+        outer = [plate_of(bound, parent) for parent in plate.parents]
+        for letter, length in zip(merged_letters(outer), tables[f"first.{plate.letter}"].shape, strict=True):
+            size = plate_of(bound, letter).size
+            if isinstance(size, str) and not plate_of(bound, letter).parents:
+                found[size] = length
+    return found
+
+
+def padded(array: Array, plates: Sequence[Plate], tables: Mapping[str, Any]) -> Array:
+    """An array of the emitted module with an axis for each plate, as declared; 0 or NaN beyond the end of a group."""
+    letter = _ragged_letter(plates)
+    if letter is None:
+        return array
+    columns, order, axis = _order(letter, plates, tables)
+    rows = np.moveaxis(array, axis, 0)
+    shape = [_longest(name, letter, plates, tables) for name in columns]
+    whole = np.full((*shape, *rows.shape[1:]), np.nan if array.dtype.kind == "f" else 0, dtype=array.dtype)
+    whole[tuple(columns.values())] = rows
+    return np.moveaxis(whole, range(len(order)), order)
+
+
+def merged(array: Array, plates: Sequence[Plate], tables: Mapping[str, Any]) -> Array:
+    """The inverse of `padded`: the groups of ragged plates one after the other."""
+    letter = _ragged_letter(plates)
+    if letter is None:
+        return array
+    columns, order, axis = _order(letter, plates, tables)
+    rows = np.moveaxis(array, order, range(len(order)))[tuple(columns.values())]
+    return np.moveaxis(rows, 0, axis)
+
+
+def _ragged_letter(plates: Sequence[Plate]) -> str | None:
+    """The letter whose rows are concatenated."""
+    found = [letter for letter in merged_letters(plates) if any(p.letter == letter and p.parents for p in plates)]
+    if len(found) > 1:
+        raise DataError(f"a variable over the ragged plates `{'` and `'.join(found)}` cannot be laid out")
+    return found[0] if found else None
+
+
+def _order(
+    letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]
+) -> tuple[dict[str, Array], list[int], int]:
+    """The columns of the joined rows, the declared places of these letters and then the others, and their axis."""
+    columns, letters = coordinates(letter, plates, tables), merged_letters(plates)
+    declared = [plate.letter for plate in plates]
+    order = [declared.index(name) for name in (*columns, *(other for other in letters if other != letter))]
+    return columns, order, letters.index(letter)
+
+
+def _longest(name: str, letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]) -> int:
+    """The length of the axis of a ragged plate, or of a plate that rows are concatenated over."""
+    plate = next(plate for plate in plates if plate.letter == name)
+    if plate.parents:
+        return int(np.max(np.diff(tables[f"offsets.{name}"]), initial=0))
+    child = next(p for p in plates if name in p.parents)
+    outer = [p for p in plates if p.letter in child.parents]
+    place = merged_letters(outer).index(name)
+    return int(tables[f"first.{child.letter}"].shape[place])
+
+
+def row_count(bound: BoundModel, data: Mapping[str, Any]) -> float:
+    """Rows of the data, weights counted: entries of the outermost plate, or over time all steps of all series."""
+    variable = next(v for v in bound.checked.model.variables if v.role is Role.OBSERVED and v.plates)
+    plates = plates_of(bound, variable)
+    letters = merged_letters(plates)
+    shape = dict(zip(letters, np.shape(data[variable.name]), strict=False))
+    outermost = plates[0]
+    weights = data.get(f"weights.{outermost.letter}")
+    time = next((plate for plate in plates if plate.ordered), None)
+    below = next((plate for plate in plates if outermost.letter in plate.parents), None)
+    if below is None:
+        count = float(shape[outermost.letter] if weights is None else weights.sum())
+        return count * (shape[time.letter] if time is not None and time != outermost and not time.parents else 1)
+    sizes = np.diff(data[f"offsets.{below.letter}"])
+    own = np.ones(len(sizes)) if weights is None or below.parents != (outermost.letter,) else weights
+    return float(own @ sizes if time is not None and time.letter == below.letter else own.sum())
+
+
+# over time
+
+
+def time_plate(bound: BoundModel) -> Plate:
+    """The one ordered plate of what is observed. Raises DataError where there is none, or more than one."""
+    letters = dict.fromkeys(
+        plate.letter
+        for variable in bound.checked.model.variables
+        if variable.role is Role.OBSERVED
+        for plate in plates_of(bound, variable)
+        if plate.ordered
+    )
+    if len(letters) != 1:
+        raise DataError("the model observes nothing over time" if not letters else "the model has several times")
+    return plate_of(bound, next(iter(letters)))
+
+
+def opened(bound: BoundModel) -> BoundModel:
+    """The model with all that is observed over time allowed to be missing."""
+    model, letter = bound.checked.model, time_plate(bound).letter
+    variables = tuple(
+        replace(v, missing=v.missing or (v.role is Role.OBSERVED and letter in v.plates)) for v in model.variables
+    )
+    return replace(bound, checked=replace(bound.checked, model=replace(model, variables=variables)))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Bound data and some steps of each of their series: `places` (groups…, steps) along the time plate."""
+
+    bound: BoundModel
+    data: Mapping[str, Any]
+    plate: Plate
+    places: Array
+
+    @property
+    def count(self) -> int:
+        """How many steps of each series."""
+        return int(self.places.shape[-1])
+
+    def of(self, array: Array, plates: Sequence[Plate]) -> Array:
+        """These steps of an array with an axis for each plate, in place of its time axis."""
+        axis, index = self._index(array, plates)
+        return np.take_along_axis(array, index, axis=axis)
+
+    def put(self, array: Array, plates: Sequence[Plate], values: Array) -> Array:
+        """The array with `values` at these steps."""
+        result = np.array(array, dtype=np.result_type(array, values))
+        axis, index = self._index(array, plates)
+        shape = (*index.shape[: len(plates)], *array.shape[len(plates) :])
+        np.put_along_axis(result, np.broadcast_to(index, shape), np.broadcast_to(values, shape), axis=axis)
+        return result
+
+    def _index(self, array: Array, plates: Sequence[Plate]) -> tuple[int, Array]:
+        letters = [plate.letter for plate in plates]
+        axis = letters.index(self.plate.letter)
+        shape = [self.count if place == axis else 1 for place in range(len(letters))]
+        for parent, length in zip(self.plate.parents, self.places.shape, strict=False):
+            shape[letters.index(parent)] = length
+        index = self.places.reshape(*shape, *(1,) * (array.ndim - len(letters)))
+        whole = [self.count if place == axis else length for place, length in enumerate(array.shape[: len(letters)])]
+        return axis, np.broadcast_to(index, (*whole, *(1,) * (array.ndim - len(letters))))
+
+
+def lengthened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, extra: int) -> Steps:
+    """Every series longer by `extra` steps, of which nothing is known: NaN, and 0 in given data."""
+    return _cut(bound, data, plate, lambda length: [*range(length), *[-1] * extra], extra)
+
+
+def shortened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, most: int) -> Steps:
+    """Every series to its first `most` steps, of which the last one is looked at."""
+    return _cut(bound, data, plate, lambda length: [*range(min(length, most))], 1)
+
+
+def _cut(
+    bound: BoundModel, data: Mapping[str, Any], plate: Plate, kept: Callable[[int], list[int]], looked_at: int
+) -> Steps:
+    """The data with the `kept` steps of each series, -1 for a new one; the last ones of each are looked at."""
+    letter, result = plate.letter, dict(data)
+    if isinstance(plate.size, int) or (not plate.parents and plate.size in bound.constants):
+        raise DataError(f"the number of steps, {plate.size}, is part of the model: series cannot be cut or lengthened")
+    if any(letter in other.parents for other in bound.checked.model.plates):
+        raise DataError(f"a plate is ragged over the time `{letter}`: series cannot be cut or lengthened")
+    if plate.parents:
+        starts = data[f"offsets.{letter}"]
+        pieces = [np.array(kept(int(length)), dtype=np.int64) for length in np.diff(starts)]
+        index = np.concatenate([np.where(p < 0, -1, p + start) for p, start in zip(pieces, starts, strict=False)])
+        outer = merged_letters([plate_of(bound, parent) for parent in plate.parents])
+        shape = data[f"first.{letter}"].shape
+        lengths = [len(piece) for piece in pieces]
+        result |= tables(plate, outer, shape, lengths)
+        ends = np.reshape(lengths, shape)
+    else:
+        variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)
+        letters = merged_letters(plates_of(bound, variable))
+        index = np.array(kept(np.shape(data[variable.name])[letters.index(letter)]), dtype=np.int64)
+        ends = np.array(len(index))
+        if plate.size in data:
+            result[plate.size] = len(index)
+    for variable in bound.checked.model.variables:
+        if variable.name in data and letter in variable.plates:
+            axis = merged_letters(plates_of(bound, variable)).index(letter)
+            result[variable.name] = _gathered(data[variable.name], index, axis, variable.role is Role.GIVEN)
+    return Steps(bound, result, plate, ends[..., None] + np.arange(-looked_at, 0))
+
+
+def _gathered(array: Array, index: Array, axis: int, given: bool) -> Array:
+    found = np.take(array, np.maximum(index, 0), axis=axis)
+    if np.any(index < 0):
+        new = (index < 0).reshape(-1, *(1,) * (array.ndim - axis - 1))
+        found = np.where(new, 0 if given else np.nan, found)
     return found

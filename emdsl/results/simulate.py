@@ -6,53 +6,56 @@ All entries of a variable are drawn at once (over time, those of one time); see 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.evaluate import evaluate
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, walk
+from emdsl.algebra.expressions import Expression, Name, Subscript, walk
 from emdsl.errors import DataError
-from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Definition, Law, Role, Variable
-from emdsl.results.axes import axis_sizes, plate_of
-from emdsl.results.rows import Evaluator, Rows, Values, aligned
+from emdsl.model.statements import Law, Role, Variable
+from emdsl.results.laws import LawReader
+from emdsl.results.rows import Rows, Values
+from emdsl.results.series import expressions_of
 
 #: Rounds of redrawing what fell outside a truncated law before giving up.
 REDRAWS = 10_000
 
 
 def simulate(
-    bound: BoundModel, known: Mapping[str, Any], sizes: Mapping[str, int], rng: np.random.Generator
+    bound: BoundModel,
+    known: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    tables: Mapping[str, Any] | None = None,
 ) -> dict[str, Values]:
-    """A draw of every latent and observed variable, axes in the declared order.
+    """A draw of every latent and observed variable, with an axis for each plate in the declared order.
 
-    `known` has the parameters and the given data by name. Raises DataError for a ragged model and for a law that
-    nobody knows how to draw from.
+    `known` has the parameters and the given data by name. `tables` has the offsets of ragged plates and what follows
+    from them; entries beyond the end of a group are 0. Raises DataError for a law that nobody knows how to draw from.
     """
-    return _Simulation(bound, known, sizes, rng).run()
+    return Simulation(bound, known, sizes, tables or {}).run(rng, {})
 
 
-class _Simulation:
-    def __init__(
-        self, bound: BoundModel, known: Mapping[str, Any], sizes: Mapping[str, int], rng: np.random.Generator
-    ) -> None:
-        self.bound, self.model, self.rng = bound, bound.checked.model, rng
-        self.sizes = {**sizes, **{name: int(v) for name, v in bound.constants.items() if float(v).is_integer()}}
-        self.values = {name: np.asarray(value) for name, value in known.items() if self.model.variable(name)}
-        self.evaluator = Evaluator(self.values, {**self.sizes, **bound.constants}, self._length)
-        if any(plate.parents for plate in self.model.plates):
-            raise DataError("a model with a ragged plate cannot be simulated")
+class Simulation(LawReader):
+    """A model from which many draws are made."""
 
-    def run(self) -> dict[str, Values]:
-        for group in self._groups():
+    rng: np.random.Generator
+    past: Mapping[str, Any]
+
+    def run(self, rng: np.random.Generator, past: Mapping[str, Any]) -> dict[str, Values]:
+        """One draw. `past`: what is known of variables that are drawn, NaN where it is not, parents before children."""
+        self.rng, self.past = rng, past
+        for group, times in self._groups:
             self._allocate(group)
-            if self._follows_itself(group):
-                self._draw_in_time(group)
-            else:
+            if times is None:
                 for variable in group:
                     self._draw(variable, {})
+            else:
+                for time in range(self._first_unknown(group, times[0]), self.length(times[0])):
+                    for variable in times[1]:
+                        self._draw(variable, {times[0]: time})
         wanted = (Role.LATENT, Role.OBSERVED)
         return {
             variable.name: self.values[variable.name] for variable in self.model.variables if variable.role in wanted
@@ -60,8 +63,11 @@ class _Simulation:
 
     # order
 
-    def _groups(self) -> list[list[Variable]]:
-        """Variables to draw, parents first; those that depend on each other over time stand together."""
+    @cached_property
+    def _groups(self) -> list[tuple[list[Variable], tuple[str, list[Variable]] | None]]:
+        """Variables to draw, parents first. Those that depend on each other over time stand together, with the time's
+        letter and their order within a step.
+        """
         import networkx as nx
 
         drawn = {v.name: v for v in self.model.variables if v.name not in self.values and v.role is not Role.PARAM}
@@ -70,16 +76,17 @@ class _Simulation:
         for name, variable in drawn.items():
             graph.add_edges_from((part.name, name) for part in _names(variable) if part.name in drawn)
         condensed = nx.condensation(graph)
-        return [
+        groups = [
             [drawn[name] for name in drawn if name in condensed.nodes[n]["members"]]
             for n in nx.topological_sort(condensed)
         ]
+        return [(group, self._in_time(group) if self._follows_itself(group) else None) for group in groups]
 
     def _follows_itself(self, group: list[Variable]) -> bool:
         members = {variable.name for variable in group}
         return any(part.name in members for variable in group for part in _names(variable))
 
-    def _draw_in_time(self, group: list[Variable]) -> None:
+    def _in_time(self, group: list[Variable]) -> tuple[str, list[Variable]]:
         import networkx as nx
 
         times = [plate.letter for plate in self.model.plates if plate.ordered]
@@ -97,60 +104,45 @@ class _Simulation:
         if letter is None or not nx.is_directed_acyclic_graph(within):
             names = ", ".join(f"`{name}`" for name in members)
             raise DataError(f"{names} depend on each other within one time, so no order of drawing them exists")
-        for time in range(self._length(letter)):
-            for name in nx.topological_sort(within):
-                self._draw(members[name], {letter: time})
+        return letter, [members[name] for name in nx.topological_sort(within)]
+
+    def _first_unknown(self, group: list[Variable], letter: str) -> int:
+        """The first time at which one of these variables is to be drawn."""
+        first = []
+        for variable in group:
+            if variable.name not in self.past:
+                return 0
+            axis = variable.plates.index(letter)
+            unknown = np.isnan(np.moveaxis(self.past[variable.name], axis, 0)).reshape(self.length(letter), -1)
+            first.append(int(np.argmax(unknown.any(axis=1))) if unknown.any() else self.length(letter))
+        return min(first)
 
     # drawing
 
-    def _length(self, letter: str) -> int:
-        size = plate_of(self.bound, letter).size
-        if isinstance(size, int):
-            return size
-        if size not in self.sizes:
-            raise DataError(f"how many? Give the size {size}: sample({size}=…)")
-        return self.sizes[size]
-
-    def _event_shape(self, name: str) -> tuple[int, ...]:
-        variable = self.model.variable(name)
-        assert variable is not None
-        sizes = axis_sizes(self.bound, name)[len(variable.plates) :]
-        return tuple(size if isinstance(size, int) else self.sizes[size] for size in sizes)
-
     def _allocate(self, group: list[Variable]) -> None:
         for variable in group:
-            shape = (*(self._length(letter) for letter in variable.plates), *self._event_shape(variable.name))
+            shape = (*(self.length(letter) for letter in variable.plates), *self.event_shape(variable.name))
             whole = self.bound.checked.types[variable.name].kind in ("count", "index") and variable.role is not Role.LET
-            self.values[variable.name] = np.zeros(shape, dtype=np.int64 if whole else np.float64)
+            if variable.name in self.past:
+                self.values[variable.name] = np.array(self.past[variable.name], dtype=np.float64)
+            else:
+                self.values[variable.name] = np.zeros(shape, dtype=np.int64 if whole else np.float64)
 
     def _draw(self, variable: Variable, fixed: Mapping[str, int]) -> None:
         """All entries of a variable, or those at the letters in `fixed`."""
-        lengths = [[fixed[letter]] if letter in fixed else range(self._length(letter)) for letter in variable.plates]
-        grid = [axis.ravel() for axis in np.meshgrid(*lengths, indexing="ij")] if lengths else []
-        rows = dict(zip(variable.plates, grid, strict=True))
-        count = len(grid[0]) if grid else 1
+        rows, event = self.grid(variable, fixed), self.event_shape(variable.name)
+        if variable.name in self.past:
+            entries = self.past[variable.name][tuple(rows.values())]
+            unknown = np.isnan(entries).reshape(len(entries), -1).any(axis=1)
+            rows = {letter: index[unknown] for letter, index in rows.items()}
+        count = len(next(iter(rows.values()))) if rows else 1
         if variable.value is not None:
             value = self.evaluator.rows(variable.value, rows)
-            self._store(variable, rows, np.broadcast_to(value, (count, *self._event_shape(variable.name))))
+            self._store(variable, rows, np.broadcast_to(value, (count, *event)))
             return
-        left = np.ones(count, dtype=bool)
-        fixed_first = sorted(variable.definitions, key=lambda d: -sum(isinstance(slot, Number) for slot in d.slots))
-        for definition in fixed_first:
-            chosen = left & self._applies(definition, variable, rows, count)
-            if chosen.any():
-                part = {letter: index[chosen] for letter, index in rows.items()}
-                drawn = self._sample(
-                    definition.law, part, int(chosen.sum()), self._event_shape(variable.name), variable
-                )
-                self._store(variable, part, drawn)
-                left &= ~chosen
-
-    def _applies(self, definition: Definition, variable: Variable, rows: Rows, count: int) -> Values:
-        result = np.ones(count, dtype=bool)
-        for slot, letter in zip(definition.slots, variable.plates, strict=True):
-            if isinstance(slot, Number):
-                result &= rows[letter] == slot.value
-        return result
+        for law, chosen in self.definitions(variable, rows, count):
+            part = {letter: index[chosen] for letter, index in rows.items()}
+            self._store(variable, part, self._sample(law, part, int(chosen.sum()), event, variable))
 
     def _store(self, variable: Variable, rows: Rows, drawn: Values) -> None:
         self.values[variable.name][tuple(rows[letter] for letter in variable.plates)] = (
@@ -189,33 +181,8 @@ class _Simulation:
         return drawn
 
     def _sample_family(self, law: Law, rows: Rows, count: int, event: tuple[int, ...]) -> Values:
-        entry = family(law.family)
-        if entry is None:
-            raise DataError(f"`{law.family}` is known by its density alone, so it cannot be drawn from")
-        given = {name or entry.arguments[position].name: value for position, (name, value) in enumerate(law.arguments)}
-        form = entry.form(given)
-        assert form is not None
-        entrywise = len(event) > form.rank and form.support != "any"
-        arguments: dict[str, Values] = {}
-        for name, value in given.items():
-            argument = entry.argument(name)
-            assert argument is not None and isinstance(value, Expression)
-            rank = len(event) if entrywise else argument.rank
-            arguments[name] = _to_rank(self.evaluator.rows(value, rows), rank, event[-1] if event else 1, entrywise)
-        names: dict[str, Expression] = {name: Name(name) for name in arguments}
-        canonical = {name: evaluate(value, arguments) for name, value in form.canonical(names).items()}
+        form, canonical, entrywise = self.arguments(law, rows, event)
         return np.array(form.sample(self.rng, (count, *event) if entrywise else (count,), **canonical))
-
-
-def _to_rank(value: Values, rank: int, length: int, entrywise: bool) -> Values:
-    """A scalar where a vector is due is that value everywhere, where a matrix is due a multiple of the identity."""
-    if value.ndim - 1 >= rank:
-        return value
-    if entrywise:
-        return aligned([value, np.empty((1,) * (rank + 1))])[0]
-    if rank == 1:
-        return np.repeat(value[:, None], length, axis=1)
-    return value[:, None, None] * np.eye(length)
 
 
 def _names(variable: Variable) -> list[Name]:
@@ -228,11 +195,6 @@ def _subscripts(variable: Variable) -> list[Subscript]:
 
 def _expressions(variable: Variable) -> list[Expression]:
     found: list[Expression] = [variable.value] if variable.value is not None else []
-    laws = [definition.law for definition in variable.definitions]
-    while laws:
-        law = laws.pop()
-        if law.limits:
-            found += [law.limits.low, law.limits.high]
-        for _, value in law.arguments:
-            laws.append(value) if isinstance(value, Law) else found.append(value)
+    for definition in variable.definitions:
+        found += expressions_of(definition.law)
     return found

@@ -118,8 +118,9 @@ def _shares(module: Any, data: Mapping[str, Any], params: Params, shared: Mappin
 
     result = known(data)
     for name, value in shared.items():
-        if value.shape != result[name].shape:
-            raise DataError(f"init of `{name}` has shape {value.shape}, but its probabilities have {result[name].shape}")
+        expected = result[name].shape
+        if value.shape != expected:
+            raise DataError(f"init of `{name}` has shape {value.shape}, but its probabilities have {expected}")
     if set(shared) < set(module.SHARED):
         result = known({**data, **{name: np.argmax(value, axis=-1).astype(float) for name, value in shared.items()}})
     return result | dict(shared)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, Shift, indices_in
+from emdsl.algebra.indices import Fixed, Index, Shift, indices_in
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Atom, Term
 
@@ -117,7 +117,7 @@ def self_coupled(variables: Sequence[str], terms: Sequence[Term], symbols: Mappi
         for name in variables:
             own = [item for item in term.atoms if item.variable == name]
             rows = {plate_references(item, symbols) for item in own}
-            lagged = any(isinstance(reference, Shift) for row in rows for reference in row)
+            lagged = any(isinstance(reference, Shift | Fixed) for row in rows for reference in row)
             if len(rows) > 1 and not lagged and kind_of(symbols[name]) == "finite":
                 found.add(name)
     return frozenset(found)

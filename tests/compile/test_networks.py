@@ -1,4 +1,7 @@
-"""Networks of latents, those of the zoo and random ones, compiled and put through every check against brute force."""
+"""Networks of latents, those of the zoo and random ones, compiled and put through every check against brute force.
+
+The whole of it takes an hour on two cores and runs under `make fuzz`; test_network_likelihoods.py is the short of it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ from tests.oracles.networks import check_network, instance
 from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
 
 #: What the language allows and the compiler does not derive yet; it says so with E090.
-REFUSED: tuple[str, ...] = ()
+REFUSED: tuple[str, ...] = ("alignment",)
 
 #: The same among the random networks of the first seeds.
-REFUSED_SEEDS: tuple[int, ...] = ()
+REFUSED_SEEDS: tuple[int, ...] = (5,)
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
 GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")
@@ -31,7 +34,7 @@ GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")
 HARD_SEEDS: dict[str, int] = {}
 
 COMPILED = [example.name for example in NETWORKS if example.name not in REFUSED]
-CLASSIFIED = [example.name for example in EXACT if example.name in COMPILED]
+CLASSIFIED = [example.name for example in EXACT if example.name in COMPILED and example.name not in GENERALISED]
 BAYESIAN = [name for name in COMPILED if BY_NAME[name].bayesian]
 SEEDS = tuple(seed for seed in range(24) if seed not in REFUSED_SEEDS)
 
@@ -46,6 +49,7 @@ def shown(text: str, data: dict[str, Any]) -> Iterator[None]:
         raise
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("name", COMPILED)
 def test_em(name: str) -> None:
     example = BY_NAME[name]
@@ -53,12 +57,14 @@ def test_em(name: str) -> None:
     check_network(example.text, example.constants, example.draw(), "em", example.exact, closed)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("name", CLASSIFIED)
 def test_hard(name: str) -> None:
     example = BY_NAME[name]
     check_network(example.text, example.constants, example.draw(), "hard", seed=HARD_SEEDS.get(name, 0))
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("name", BAYESIAN)
 def test_vb(name: str) -> None:
     example = BY_NAME[name]
@@ -122,6 +128,7 @@ def check_random(seed: int) -> None:
         check_network(text, {}, data, "em", exact, fit=False)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_networks(seed: int) -> None:
     check_random(seed)

@@ -311,21 +311,21 @@ def check_bound(
 
 
 def check_field(module: Any, model: Model, constants: Values, data: Values, params: Values, tol: float = 1e-8) -> None:
-    """Where the posterior is only approximated: the objective stays below the log evidence, and never falls."""
+    """Where the posterior is only approximated: the objective stays below the log evidence, and `fit` never lowers it.
 
-    def below(values: Values) -> None:
+    A fit may go on from the factors of the last iteration, so that its path need not be that of steps by hand.
+    """
+
+    def below(values: Values, bound: float) -> None:
         estimates = module.estimates(values)
         highest = log_likelihood(model, constants, data, estimates) + log_prior(model, constants, {**data, **estimates})
-        bound = float(module.objective(module.e_step(data, values)[1], values))
         assert np.isfinite(bound) and bound <= highest + tol * (1 + abs(highest)), f"bound {bound} above {highest}"
 
-    for _ in range(3):
-        below(params)
-        params = module.m_step(module.e_step(data, params)[0], params)
-    below(check_monotone(module, data, params))
-    fitted, history = module.fit(data, params, 500, 1e-10)
-    assert (np.diff(history) >= -1e-9 * (1 + np.abs(history[:-1]))).all(), "the bound fell"
-    below(fitted)
+    below(params, float(module.objective(module.e_step(data, params)[1], params)))
+    for iterations in (1, 3, 60):
+        params, history = module.fit(data, params, iterations, 1e-10 if iterations > 3 else 0.0)
+        assert (np.diff(history) >= -1e-9 * (1 + np.abs(history[:-1]))).all(), f"the bound fell: {history}"
+        below(params, history[-1])
 
 
 def check_hard(module: Any, model: Model, constants: Values, data: Values, params: Values, tol: float = 1e-9) -> None:

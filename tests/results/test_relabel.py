@@ -69,3 +69,39 @@ def test_a_literal_size_moves_the_law_of_the_latent_and_no_other_simplex() -> No
 def test_components_that_are_told_apart_stay(text: str, data: Any) -> None:
     moved = relabelled(em.parse(text)().bound_model, PARAMS, PARAMS, data)
     assert np.array_equal(moved["mu"], PARAMS["mu"])
+
+
+def test_laws_that_tell_components_apart() -> None:
+    start = CHAIN.replace("param start : simplex[K]\n", "")
+    for law in ("[1, 0, 0]", "[0.2, 0.3, 0.5]"):
+        bound = em.parse(start.replace("Categorical(start)", f"Categorical({law})"))().bound_model
+        assert np.array_equal(relabelled(bound, PARAMS, PARAMS, {})["mu"], PARAMS["mu"])
+    for law in ("ones(3) / 3", "[1/3, 1/3, 1/3]", "stationary(A)"):
+        bound = em.parse(start.replace("Categorical(start)", f"Categorical({law})"))().bound_model
+        assert relabelled(bound, PARAMS, PARAMS, {})["mu"].tolist() == [[1, 4], [1, 5], [2, 0]]
+    prior = CHAIN.replace("param A[k] : simplex[K]", "param A[k] : simplex[K] ~ Dirichlet([3, 1, 1])")
+    assert np.array_equal(relabelled(em.parse(prior)().bound_model, PARAMS, PARAMS, {})["mu"], PARAMS["mu"])
+
+
+def test_a_component_that_is_a_number_or_a_bernoulli_stays() -> None:
+    params = {"p": np.array(0.3), "mu": np.array([5.0, 1.0]), "b": np.array(1.0)}
+    coin = """model M plate n in N, k in 2 param p : unit param mu[k] : real param b : real
+    latent z[n] ~ Bernoulli(p) observed x[n] ~ Normal(mu[z[n]], sd=1) order mu by k"""
+    assert relabelled(em.parse(coin)().bound_model, params, params, {})["mu"].tolist() == [5, 1]
+    number = """model M plate n in N, k in 2 param p : simplex[2] param mu[k] : real param b : real
+    latent z[n] ~ Categorical(p) observed x[n] ~ Normal(mu[z[n]] + b * z[n], sd=1) order mu by k"""
+    params["p"] = np.array([0.3, 0.7])
+    assert relabelled(em.parse(number)().bound_model, params, params, {})["mu"].tolist() == [5, 1]
+
+
+def test_two_chains_of_as_many_states_are_sorted_apart() -> None:
+    from tests.zoo_networks import BY_NAME
+
+    bound = em.parse(BY_NAME["two_chains"].text.replace("fix h[0] = 0", "order m by k"))().bound_model
+    params = {
+        "A": np.array([[0.9, 0.1], [0.4, 0.6]]), "B": np.array([[0.8, 0.2], [0.3, 0.7]]),
+        "m": np.array([2.0, 1.0]), "h": np.array([3.0, 0.0]), "v": np.array(1.0),
+    }  # fmt: skip
+    moved = relabelled(bound, params, params, {})
+    assert moved["m"].tolist() == [1, 2] and moved["h"].tolist() == [3, 0]
+    assert np.array_equal(moved["A"], params["A"][::-1, ::-1]) and np.array_equal(moved["B"], params["B"])

@@ -92,7 +92,7 @@ def test_switch_and_scalars_for_vectors() -> None:
 
 def test_refusals() -> None:
     ragged = "model M plate s in S time t in T[s] observed y[s, t] ~ Poisson(1)"
-    with pytest.raises(DataError, match="a ragged plate cannot be simulated"):
+    with pytest.raises(DataError, match=r"how many\? Give the sizes T: sample\(T=\[…\]\)"):
         draw(ragged, {}, S=2)
     with pytest.raises(DataError, match="known by its density alone"):
         draw("model M plate n in N dist G(y : real | m : real) = -(y-m)**2 observed y[n] ~ G(0)", {}, N=2)

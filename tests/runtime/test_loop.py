@@ -188,3 +188,43 @@ def test_slow_progress_is_not_taken_for_convergence(accelerate: str | None) -> N
     assert outcome.converged
     assert outcome.objective == pytest.approx(-1989.94586, abs=1e-5)
     assert outcome.params["rate"] == pytest.approx([1.2561, 2.6634], abs=5e-4)
+
+
+# coordinate ascent
+
+
+def resumed(**changes: Any) -> Any:
+    """A mixture whose E-step leaves a mark in its memory, and demands the mark of the step before."""
+
+    def e_step(data: Any, params: Any) -> Any:
+        memory = data["memory"]
+        assert set(memory) <= {"seed", "rate"}
+        if "rate" in memory:
+            seen.append((memory["seed"], memory["rate"], float(params["rate"][0])))
+        memory["rate"] = float(params["rate"][0])
+        return mixture().e_step(data, params)
+
+    seen: list[tuple[int, float, float]] = []
+    return mixture(e_step=e_step, RESUMED="memory", seen=seen, **changes)
+
+
+def test_each_state_goes_on_from_its_own_memory() -> None:
+    module = resumed()
+    outcome = run(module, counts(), n_init=3, random_state=0, tol=1e-10)
+    assert outcome.memory["rate"] == outcome.params["rate"][0]
+    winner = int(np.nanargmax(outcome.restarts))
+    assert outcome.memory["seed"] == winner
+    plain = run(mixture(), counts(), n_init=3, random_state=0, tol=1e-10)
+    assert np.array_equal(outcome.history, plain.history) and plain.memory == {}
+    for seed in range(3):
+        steps = [(before, now) for mark, before, now in module.seen if mark == seed]
+        assert len({before for before, _ in steps}) > 3
+
+
+def test_an_extrapolation_that_fails_leaves_no_trace() -> None:
+    """Every E-step follows one at the parameters that its memory names, in the same start."""
+    module = resumed()
+    run(module, counts(), n_init=2, random_state=1, accelerate="squarem", tol=1e-10)
+    reached = {(seed, now) for seed, _, now in module.seen}
+    begun = {seed: before for seed, before, _ in reversed(module.seen)}
+    assert all((seed, before) in reached or before == begun[seed] for seed, before, _ in module.seen)

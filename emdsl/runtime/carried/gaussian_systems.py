@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from emdsl.runtime.carried.gaussian_chains import inverse_halves
-from emdsl.runtime.carried.gaussian_eliminations import (
+from emdsl.runtime.carried.gaussian_blocks import (
     Coupling,
-    Moments,
-    Step,
     block_products,
     chain_group,
     chosen_blocks,
     dense_moments,
-    eliminated_chain,
-    eliminated_part,
-    eliminated_rows,
     few_new_links,
-    independent_rows,
-    rooted_system,
     rows_log_partition,
     scattered_blocks,
     turned_blocks,
+)
+from emdsl.runtime.carried.gaussian_chains import inverse_halves
+from emdsl.runtime.carried.gaussian_eliminations import (
+    Moments,
+    Step,
+    eliminated_chain,
+    eliminated_part,
+    eliminated_rows,
+    independent_rows,
+    rooted_system,
 )
 
 

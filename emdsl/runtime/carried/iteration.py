@@ -29,7 +29,8 @@ def iterate(
         statistics, log_likelihood = e_step(data, params)
         before, current = current, objective(log_likelihood, params)
         history.append(current)
-        moved = max(float(np.max(np.abs(params[p] - previous[p]) / (1 + np.abs(params[p])))) for p in params)
+        steps = [float(np.max(np.abs(params[p] - previous[p]) / (1 + np.abs(params[p])))) for p in params]
+        moved = max(steps, default=0.0)
         rate, last = min(moved / last, 1 - 1e-9) if moved > 1e-15 else 0.0, max(moved, 1e-300)
         step = abs(current - before) * max(1.0, rate**2 / (1 - rate**2))
         if tol > 0 and step <= tol * (1 + abs(current)) and moved * max(1.0, rate / (1 - rate)) <= np.sqrt(tol):

@@ -34,7 +34,8 @@ def incidence(
 
     targets, sources: for each axis of either side whole numbers over the entries, which broadcast.
     """
-    rows, columns = (np.ravel_multi_index(np.broadcast_arrays(*i), n) for i, n in ((targets, sizes), (sources, extents)))
+    sides = ((targets, sizes), (sources, extents))
+    rows, columns = (np.ravel_multi_index(np.broadcast_arrays(*index), count) for index, count in sides)
     shape = (int(np.prod(sizes)), int(np.prod(extents)))
     numbers = np.ones(rows.shape) if values is None else np.broadcast_to(values, rows.shape)
     form = sparse.csr_matrix if shape[0] >= shape[1] else sparse.csc_matrix

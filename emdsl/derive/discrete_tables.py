@@ -1,0 +1,116 @@
+"""What the sweeps over discrete variables work on: tables, the posterior of a step, and starts in place of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emdsl.algebra.indices import Index, IndexSource, Reference, Shift, substitute
+from emdsl.algebra.symbols import Scope, position_table
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand
+from emdsl.derive.field import FieldMoments
+from emdsl.derive.loop_body import LoopBody
+from emdsl.errors import CompilerBug
+from emdsl.structure.elimination import Place, Step, Table
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table as an array: an axis for each row and for the states of each place, in the order of the array's axes."""
+
+    array: Named
+    table: Table
+    states: tuple[Index, ...]
+
+
+@dataclass
+class Joint:
+    """The posterior of a step: over its neighbours and its own variables, at its rows."""
+
+    step: Step
+    states: Mapping[Place, Index]
+    array: Named | None = None
+    log_joint: Named | None = None
+    message: Named | None = None
+    steps_summed: Named | None = None
+    """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
+    previous: Mapping[str, Index] | None = None
+    messages: str = ""
+    shares: Named | None = None
+    """Given the neighbours, the probabilities of the step's own variable."""
+
+
+class StartedSweep:
+    """Responsibilities of a start in place of posteriors, for sweeps over discrete variables."""
+
+    moments: FieldMoments
+    body: LoopBody
+    source: IndexSource
+    scope: Scope
+
+    def later(self, time: Index) -> Operand:
+        """1 for rows that are not the first of their series."""
+        if time.letter in self.scope.ragged:
+            code = f"at_least({self.body.names.of(position_table(time.letter))}, 1)"
+        else:
+            code = f"at_least(np.arange({self.moments.length(time.size)}), 1)"
+        return Operand(Named(code, (time,)), (time,))
+
+    def _share(self, name: str, references: tuple[Reference, ...], state: Index) -> Operand:
+        """The responsibilities that a start gives to a variable."""
+        symbol = self.scope.symbols[name]
+        axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
+        return self.moments.plain(Operand(Named(f'start["{name}"]', axes), (*references, state)))
+
+    def _shares(self, joint: Joint) -> list[Operand]:
+        step, states = joint.step, joint.states
+        own = [self._share(name, references, states[name, references]) for name, references in step.neighbours]
+        return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
+
+    def _lagged_shares(self, joint: Joint) -> list[Operand]:
+        time = joint.step.time
+        assert joint.previous is not None and time is not None
+        lagged = tuple(Shift(row, 1) if row == time else row for row in joint.step.rows)
+        return [self._share(name, lagged, joint.previous[name]) for name in joint.step.variables]
+
+    def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
+        """With a start, its responsibilities in place of the posterior, as if variables were independent."""
+        value = Contraction(1.0, tuple(operands), axes)
+        self.body.when("start is not None", target, value)
+
+
+def moved_operand(operand: Operand, references: Mapping[Index, Reference], moments: FieldMoments) -> Operand:
+    changed = tuple(substitute(reference, references) for reference in operand.references)
+    return moments.plain(Operand(operand.array, changed))
+
+
+def operand_indices(part: Array) -> set[Index]:
+    if not isinstance(part, Contraction):
+        raise CompilerBug("a table that is no operand")
+    return {r for operand in part.operands for r in operand.references if isinstance(r, Index)}
+
+
+def renamed_axes(value: Contraction, axes: tuple[Index, ...]) -> Array:
+    names: dict[Index, Reference] = dict(zip(value.axes, axes, strict=True))
+    operands = tuple(
+        Operand(operand.array, tuple(substitute(reference, names) for reference in operand.references))
+        for operand in value.operands
+    )
+    return Contraction(value.coefficient, operands, axes, value.counted)
+
+
+def product_text(factors: Sequence[str]) -> str:
+    return " * ".join(factors) or "1"
+
+
+def named_step(step: Step) -> str:
+    names = [*dict.fromkeys(name for name, _ in step.neighbours), *step.variables]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def fresh_label(body: object, label: str) -> str:
+    """A quantity's name that is not taken in the body."""
+    number, candidate = 2, label
+    while body.known(candidate) is not None:  # type: ignore[attr-defined]
+        candidate, number = f"{label} {number}", number + 1
+    return candidate

@@ -1,0 +1,118 @@
+"""What a network gives back: the posterior of each latent, and the texts of its statistics."""
+
+from __future__ import annotations
+
+from emdsl.algebra.terms import HOT, Atom, Term
+from emdsl.arrays.expressions import Contraction, Named, Operand, Total
+from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.discrete import FiniteInference
+from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.setting import Setting
+from emdsl.structure.elimination import Place, Table
+
+
+class PosteriorWriter:
+    """Writes what the data say of each latent of a network."""
+
+    terms: NetworkTerms
+    setting: Setting
+    body: LoopBody
+    moments: FieldMoments
+    entries: list[str]
+    finite: list[FiniteInference]
+    children: list[GaussianChildren]
+
+    def _fresh(self, label: str) -> str:
+        number, candidate = 2, label
+        while self.body.known(candidate) is not None:
+            candidate, number = f"{label} {number}", number + 1
+        return candidate
+
+    def write_posteriors(self) -> None:
+        """What the data say of each latent."""
+        for one in self.terms.blocks:
+            if one.block.kind == "conjugate":
+                self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
+                continue
+            for name in one.block.all:
+                if not name.startswith("split "):
+                    self.entries += self._posterior_of(one, name)
+
+    def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:
+        symbol = self.setting.scope.symbols[name]
+        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.axes)
+        plates = axes[: len(symbol.plates)]
+        if symbol.categories is not None:
+            item = Atom(name, HOT, (*plates, self.moments.source.fresh(symbol.categories, "k")))
+            found = self._found([item], one)
+            if found is None:
+                found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
+            return [f'"{name}": {{"probabilities": {found}}}']
+        length, event = self.moments.length, axes[len(plates) :]
+        if name in one.block.children:
+            children = next(found for found in self.children if name in found.children)
+            mean, second = children.marginal(name)
+            spread = f"{second} - " + (f"{mean}[..., :, None] * {mean}[..., None, :]" if symbol.event else f"{mean}**2")
+        else:
+            place, label = one.block.all.index(name), " ".join(one.block.all)
+            sizes = [length(axis.size) for axis in axes]
+            means, spreads = (self.setting.names.of(f"{what} of {label}") for what in ("means", "covariances"))
+            mean = f"{means}[{place}].reshape({', '.join(sizes) or '()'})"
+            sizes += [length(axis.size) for axis in event]
+            spread = f"{spreads}[{place}].reshape({', '.join(sizes) or '()'})"
+        if name in self.setting.centred:
+            mean = self.body.define(self._fresh(f"centred mean {name}"), mean, axes).name
+            return [f'"{self.setting.centred[name].base}": {{"mean": {self._with_origin(name, mean)}}}']
+        if len(symbol.event) > 1:
+            return [f'"{name}": {{"mean": {mean}}}']
+        return [f'"{name}": {{"mean": {mean}, "{"cov" if symbol.event else "var"}": {spread}}}']
+
+    def _with_origin(self, name: str, mean: str) -> str:
+        """The mean of a datum with missing entries, no longer about the reference points."""
+        origin = self.moments.origin(name)
+        if origin is None:
+            return mean
+        axes = self.setting.centred[name].indices
+        whole = Total((Named(mean, axes), with_axes(origin, axes)), axes)
+        return self.body.define(self._fresh(f"mean {self.setting.centred[name].base}"), whole, axes).name
+
+    def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
+        monomial, _ = one.monomials.of(atoms)
+        moment = self.moments.found.get(id(monomial))
+        if moment is None:
+            return None
+        array = moment.array
+        if array.axes != monomial.all_axes:
+            value = Contraction(1.0, (Operand(array, array.axes),), monomial.all_axes)
+            array = self.body.define(self._fresh(f"posterior {atoms[0].variable}"), value, monomial.all_axes)
+        return array.name
+
+
+def table_of(monomial: Monomial, setting: Setting) -> Table:
+    """The scope of a monomial of discrete variables."""
+    places: list[Place] = []
+    for item in monomial.atoms:
+        count = len(setting.scope.symbols[item.variable].plates)
+        places.append((item.variable, item.references[:count]))
+    return Table(id(monomial), monomial.rows, tuple(places))
+
+
+def monomial_text(monomial: Monomial) -> str:
+    parts = []
+    for item in monomial.atoms:
+        letters = "".join(getattr(r, "letter", "") for r in item.references)
+        parts.append(f"[{item.variable} = {letters[-1:]}]" if item.statistic == HOT else f"{item.variable}_{letters}")
+    return " ".join(parts)
+
+
+def statistic_text(term: Term) -> str:
+    """Σ of what a statistic sums, as one line."""
+    parts = []
+    for item in term.atoms:
+        stem = item.variable.replace("~", "\u0303")
+        parts.append({"hot": f"[{stem} = ·]", "mask": f"[{stem} seen]"}.get(item.statistic.kind, stem))
+    return f"Σ E[{' '.join(parts)}]"

@@ -1,0 +1,362 @@
+"""Quantities of a network as arrays over whole plates, and how they are read: index arrays gather, lags move.
+
+    θ[doc_i, k]             a read through an index array is theta[doc]
+    x[t − 1]                a lag is the array moved along its axis
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.operations import Derived
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, Atom, Term
+from emdsl.arrays.algebra import carried_axes
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.centre import Centred
+from emdsl.derive.coupled import Monomials
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.lower import NUMPY_NAMES
+from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.variational import VariationalMoments
+from emdsl.errors import CompilerBug
+
+#: The prefix of the atoms that stand for weights of rows.
+WEIGHTS = "weights."
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The expectation of a monomial. `axes`: its axes in the order of the array; rows that are summed are absent."""
+
+    array: Named
+    rows: bool = True
+
+
+class Reads(VariationalMoments):
+    """Operands for expectations over networks: parameters, data, and moments of the blocks of latents."""
+
+    body: LoopBody
+
+    def __init__(
+        self,
+        *arguments: Any,
+        forms: Mapping[str, PosteriorForm],
+        missing: frozenset[str],
+        gated_axes: Mapping[str, tuple[int, ...]],
+        blocks: Sequence[Monomials],
+    ) -> None:
+        super().__init__(*arguments, forms=forms)
+        self.missing, self.gated_axes, self.blocks = missing, gated_axes, tuple(blocks)
+        self.matrices: dict[str, str] = {}
+        """Names of sparse matrices of the data, by what they hold."""
+        self.found: dict[int, Moment] = {}
+        """Moments by the identity of their monomial."""
+
+    # ---------------------------------------------------------------- operands
+
+    def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
+        result: list[Operand] = []
+        rest = list(atoms)
+        for block in self.blocks:
+            own = [item for item in rest if item.variable in block.block.all]
+            for group in [[item] for item in own] if block.block.coupled else [own] if own else []:
+                monomial, references = block.of(group)
+                moment = self.found.get(id(monomial))
+                if moment is None:
+                    raise CompilerBug(f"no moment of {' '.join(monomial.variables)}")
+                by_axis = dict(zip(monomial.all_axes, references, strict=True))
+                result.append(Operand(moment.array, tuple(by_axis[axis] for axis in moment.array.axes)))
+            rest = [item for item in rest if item not in own]
+        data = [item for item in rest if self._is_data(item)]
+        result += [self.data_operand(item) for item in data]
+        factor, others = super().operands([item for item in rest if item not in data])
+        return factor, [*result, *others]
+
+    def _is_data(self, item: Atom) -> bool:
+        if item.variable in self.derived or item.variable in self.centred or item.variable.startswith(WEIGHTS):
+            return True
+        symbol = self.scope.symbols.get(item.variable)
+        return symbol is not None and symbol.known
+
+    def data_operand(self, item: Atom) -> Operand:
+        """A known quantity at its references."""
+        if item.variable.startswith(WEIGHTS):
+            letter = item.variable.removeprefix(WEIGHTS)
+            (reference,) = item.references
+            size = _size_of(reference, self)
+            value = f'plate_weights(data, "{letter}", {size})'
+            axis = self.source.fresh(size, letter)
+            return Operand(self.body.define(f"weights of {letter}", value, (axis,)), item.references)
+        if item.variable in self.derived:
+            return self._derived_operand(self.derived[item.variable], item.references)
+        if item.variable in self.centred:
+            return self._centred_operand(self.centred[item.variable], item.references)
+        return self._known_operand(item)
+
+    def centred_array(self, name: str) -> Named:
+        """A datum about the reference points, NaN where entries are missing."""
+        item = self.centred[name]
+        operand = self._centred_operand(item, item.indices)
+        assert isinstance(operand.array, Named)
+        symbol = self.scope.symbols[name]
+        assert len(symbol.axes) == len(item.indices)
+        return operand.array
+
+    def origin(self, name: str) -> Array | None:
+        """What is added to a centred datum to have it as it was; None where nothing is."""
+        item = self.centred[name]
+        terms = [self._at_reference(replace(term, coefficient=-term.coefficient)) for term in item.references]
+        if not terms:
+            return None
+        return total(tuple(self.contraction(term, item.indices) for term in terms), item.indices)
+
+    def _centred_operand(self, item: Centred, references: tuple[Reference, ...]) -> Operand:
+        """The known part of a residual about the reference points, over its own indices, computed once."""
+        known = self.body.known(item.name)
+        if known is None:
+            terms = [*item.known, *(self._at_reference(term) for term in item.references)]
+            value = total(tuple(self.contraction(term, item.indices) for term in terms), item.indices)
+            whole = self.covered(value, item.indices)
+            known = self.body.define(item.name, whole, item.indices, "about the reference points")
+        return Operand(known, references)
+
+    def _at_reference(self, term: Term) -> Term:
+        """Location parameters at their reference points; states share one."""
+        atoms = []
+        for item in term.atoms:
+            symbol = self.scope.symbols.get(item.variable)
+            if symbol is not None and not symbol.known and item.statistic == IDENTITY:
+                gated = self.gated_axes.get(item.variable, ())
+                places = tuple(Fixed(0) if n in gated else r for n, r in enumerate(item.references))
+                item = Atom(f"reference {item.variable}", IDENTITY, places)
+            atoms.append(item)
+        return replace(term, atoms=tuple(atoms))
+
+    def _known_operand(self, item: Atom) -> Operand:
+        symbol = self.scope.symbols[item.variable]
+        hot = item.statistic == HOT
+        places = item.references[:-1] if hot else item.references
+        axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
+        array = Named(self.body.names.of(item.variable), axes)
+        if hot:
+            category = self.source.fresh(symbol.categories or 0, "k")
+            size = self.length(symbol.categories or 0)
+            axes = (*axes, category)
+            named = self.body.define(f"is_{item.variable}", Apply("one_hot", (array, size), axes), axes)
+            return Operand(named, (*places, item.references[-1]))
+        return Operand(self._statistic(item, array, axes), places)
+
+    def _statistic(self, item: Atom, array: Named, axes: tuple[Index, ...]) -> Array:
+        name = item.variable
+        missing = name in self.missing
+        if item.statistic == MASK:
+            return self.body.define(f"has_{name}", Apply("observed", (array,), axes), axes)
+        value: Array = array
+        if missing:
+            value = self.body.define(f"filled_{name}", Apply("filled", (array,), axes), axes)
+        match item.statistic.kind, item.statistic.exponent:
+            case "power", 1.0:
+                return value
+            case "power", exponent:
+                return self.body.define(f"{name}_power_{exponent:g}", Apply("**", (value, exponent), axes), axes)
+            case "log", _:
+                whole = self.scope.symbols[name].kind in ("index", "count")  # zero is possible there
+                function = "log_probability" if whole else "np.log"
+                return self.body.define(f"log_{name}", Apply(function, (value,), axes), axes)
+            case "log1m", _:
+                inner = Apply("np.log1p", (Apply("negative", (value,), axes),), axes)
+                return self.body.define(f"log1m_{name}", inner, axes)
+        raise CompilerBug(f"the statistic {item.statistic.kind} of known `{name}`")
+
+    def _derived_operand(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
+        """`function(arguments)` over its own indices, computed once."""
+        known = self.body.known(item.name)
+        if known is None:
+            arguments: list[Array | float | str] = []
+            for argument in item.arguments:
+                constant = argument.constant
+                if constant is not None:
+                    arguments.append(constant)
+                    continue
+                axes = item.indices + tuple(axis for axis in argument.axes if axis not in item.indices)
+                parts = [self.contraction(term, axes) for term in argument.terms]
+                arguments.append(total(tuple(parts), axes))
+            function = NUMPY_NAMES.get(item.function, item.function)
+            value: Array = Apply(function, tuple(arguments), item.indices)
+            if self._may_miss(item):
+                value = Apply("np.nan_to_num", (value,), item.indices)
+            known = self.body.define(item.name, value, item.indices)
+        return Operand(known, references)
+
+    def _may_miss(self, item: Derived) -> bool:
+        names = {part.variable for argument in item.arguments for term in argument.terms for part in term.atoms}
+        return bool(names & self.missing)
+
+    # ---------------------------------------------------------------- reading
+
+    def plain(self, operand: Operand) -> Operand:
+        """The operand with gathers, lags and numbers taken, so that only running indices are left."""
+        if all(isinstance(reference, Index) for reference in operand.references):
+            return operand
+        array = operand.array
+        if not isinstance(array, Named):
+            array = self.body.define(f"read {len(self.body.statements)}", array, array.axes)
+        code, references = array.name, list(operand.references)
+        for place, reference in enumerate(references):
+            if isinstance(reference, Shift):
+                code = f"lagged({code}, {reference.lag}, {place})"
+                references[place] = reference.index
+        if any(isinstance(reference, Fixed) for reference in references):
+            code += _subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
+            references = [reference for reference in references if not isinstance(reference, Fixed)]
+        gathers = [reference for reference in references if isinstance(reference, Gather)]
+        if not gathers:
+            return Operand(Named(code, as_indices(references)), tuple(references))
+        entries = tuple(dict.fromkeys(index for gather in gathers for index in indices_in(gather)))
+        taken = [isinstance(r, Gather) or r in entries for r in references]
+        codes = []
+        for reference, is_taken in zip(references, taken, strict=True):
+            codes.append(self.index_code(reference, entries) if is_taken else ":")
+        places = [place for place, is_taken in enumerate(taken) if is_taken]
+        if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
+            turned = (*entries, references[0])
+            return Operand(Named(f"np.take({code}.T, {codes[1]}, axis=0)", as_indices(turned)), turned)
+        adjacent = places == list(range(places[0], places[-1] + 1))
+        left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
+        before = references[: places[0]] if adjacent else []
+        after = left[len(before) :] if adjacent else left
+        axes = (*before, *entries, *after)
+        return Operand(Named(code + _subscript(codes), as_indices(axes)), axes)
+
+    def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
+        """An integer array over `entries` with the values of a reference."""
+        if isinstance(reference, Index):
+            own: tuple[Index, ...] = (reference,)
+            code = f"np.arange({self.length(reference.size)})"
+        elif isinstance(reference, Gather):
+            symbol = self.scope.symbols[reference.table]
+            name = self.body.names.of(reference.table)
+            if reference.table in self.missing:
+                name = self.body.define(f"index of {reference.table}", f"index_of({name})", ()).name
+            axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
+            inner = self.plain(Operand(Named(name, axes), reference.references))
+            assert isinstance(inner.array, Named)
+            code, own = inner.array.name, as_indices(inner.references)
+        elif isinstance(reference, Shift):
+            own = (reference.index,)
+            code = f"np.maximum(np.arange({self.length(reference.index.size)}) - {reference.lag}, 0)"
+        else:
+            raise CompilerBug("a number among the indices of a gather")
+        if own == entries or len(entries) == 1:
+            return code
+        return code + _subscript(":" if index in own else "None" for index in entries)
+
+    def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:
+        """The expectation of a term, with those of `axes` that it carries; index arrays are read by gathers."""
+        return self._contracted(self.gathered(term, frozenset(axes))[0], axes)
+
+    def _contracted(self, term: Term, axes: tuple[Index, ...]) -> Array:
+        plain = [item for item in term.atoms if item.variable != STRUCTURE]
+        structure = [item for item in term.atoms if item.variable == STRUCTURE]
+        factor, operands = self.operands(plain)
+        operands = [self.plain(operand) for operand in operands]
+        operands += [self.plain(self.structural_of(item)) for item in structure]
+        carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
+        coefficient, counted = term.coefficient * factor, []
+        for index in term.bound:
+            if index not in carried and index not in axes:
+                size = self.size(index.size)
+                if isinstance(size, int):
+                    coefficient *= size
+                else:
+                    counted.append(index.size)
+        return Contraction(coefficient, tuple(operands), axes, tuple(counted))
+
+    def structural_of(self, item: Atom) -> Operand:
+        """A delta or a number, whatever stands in it."""
+        if item.statistic == NUMBER:
+            (reference,) = item.references
+            if isinstance(reference, Gather):
+                symbol = self.scope.symbols[reference.table]
+                axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes)
+                return Operand(Named(self.body.names.of(reference.table), axes), reference.references)
+            if isinstance(reference, Shift):
+                raise CompilerBug("a lagged letter as a number")
+            return self.structural(item)
+        left, right = item.references
+        if isinstance(left, Gather) or isinstance(right, Gather):
+            entries = tuple(dict.fromkeys(index for side in (left, right) for index in indices_in(side)))
+            codes = [
+                str(side.position) if isinstance(side, Fixed) else self.index_code(side, entries)
+                for side in (left, right)
+            ]
+            code = f"np.equal({codes[0]}, {codes[1]}).astype(float)"
+            return Operand(Named(code, entries), entries)
+        return self.structural(item)
+
+    def gathered(self, term: Term, outputs: frozenset[Index]) -> tuple[Term, dict[Index, Reference]]:
+        """[table_i = v] · f(v) becomes f(table_i); the images of those of `outputs` that are such categories."""
+        images: dict[Index, Reference] = {}
+        atoms = list(term.atoms)
+        bound = list(term.bound)
+        for item in term.atoms:
+            category = item.references[-1] if item.references else None
+            if not self._is_table(item) or not isinstance(category, Index) or category in images:
+                continue
+            if category not in bound and category not in outputs:
+                continue
+            images[category] = Gather(item.variable, item.references[:-1])
+            atoms.remove(item)
+            if item.variable in self.missing:
+                atoms.append(Atom(item.variable, MASK, item.references[:-1]))
+            if category in bound:
+                bound.remove(category)
+        if not images:
+            return term, {}
+        moved = tuple(self._compared(item.substitute(images)) for item in atoms)
+        return Term(term.coefficient, moved, tuple(bound)), images
+
+    def _is_table(self, item: Atom) -> bool:
+        symbol = self.scope.symbols.get(item.variable)
+        return item.statistic == HOT and symbol is not None and symbol.known
+
+    def _compared(self, item: Atom) -> Atom:
+        """[a_i = b_i] for two index arrays."""
+        if self._is_table(item) and isinstance(item.references[-1], Gather):
+            own = Gather(item.variable, item.references[:-1])
+            return Atom(STRUCTURE, DELTA, (own, item.references[-1]))
+        return item
+
+    def covered(self, value: Array, axes: Sequence[Index]) -> Array:
+        """The array repeated along those of `axes` that it does not carry."""
+        absent = [axis for axis in axes if axis not in carried_axes(value)]
+        if not absent:
+            return value
+        ones = tuple(Operand(Named(f"np.ones({self.length(axis.size)})", (axis,)), (axis,)) for axis in absent)
+        if isinstance(value, Contraction):
+            return replace(value, operands=value.operands + ones)
+        return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
+
+
+def _subscript(places: Iterable[str]) -> str:
+    listed = list(places)
+    while listed and listed[-1] == ":":
+        listed.pop()
+    return f"[{', '.join(listed)}]" if listed else ""
+
+
+def as_indices(references: Iterable[Reference]) -> tuple[Index, ...]:
+    return tuple(reference for reference in references if isinstance(reference, Index))
+
+
+def _size_of(reference: Reference, moments: Reads) -> str:
+    """The length of the plate that a reference runs over."""
+    match reference:
+        case Index():
+            return moments.length(reference.size)
+        case Gather(table, _):
+            return moments.length(moments.scope.symbols[table].categories or 0)
+    raise CompilerBug("a weight at a fixed row")

@@ -1,0 +1,341 @@
+"""What the model says of steps that are not seen yet: the states of the chains, and what will be observed.
+
+The E-step of the model in which observations may be missing gives the law of the states at any step. What is observed
+there follows from the states that its law reads: a mixture over them, one after the other,
+
+    p(y) = Σ_z p(z) Σ_w p(w | z) p(y | z, w)        E[y] and var[y] from those of the laws
+
+A real state is put at 2 d points, its mean ± √d times the columns of a root of its covariance: means and variances of
+what is linear in it are exact. The parameters are those of the fit: their own uncertainty is not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emdsl.algebra.expressions import Expression, Name, Subscript, names, walk
+from emdsl.data.ragged import merged_letters
+from emdsl.errors import DataError
+from emdsl.families.moments import moments
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Law, Role, Variable
+from emdsl.results.axes import sizes_of
+from emdsl.results.laws import LawReader
+from emdsl.results.lets import without_lets
+from emdsl.results.rows import Rows, Values
+from emdsl.results.series import Steps, expressions_of, group_sizes, merged, padded, plates_of
+from emdsl.runtime.diagnostics import resuming
+
+Array = np.ndarray[Any, Any]
+Statistics = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A latent at references to its plates, as a law reads it."""
+
+    name: str
+    indices: tuple[Expression, ...]
+
+
+def outlook(
+    steps: Steps, module: Any, raw: Mapping[str, Any], params: Mapping[str, Any], sizes: Mapping[str, int]
+) -> dict[str, Statistics]:
+    """The law of each latent and observed variable over time at the steps, given all that the data say.
+
+    `module` is that of the opened model and `raw` its parameters; `params` are the estimates. Arrays have the plates of
+    the variable first, with the steps in place of the time.
+    """
+    return _Outlook(steps.bound, steps.data, module, raw, params, sizes).at(steps)
+
+
+def imputed(
+    bound: BoundModel,
+    data: Mapping[str, Any],
+    variable: Variable,
+    module: Any,
+    raw: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> Array:
+    """An observed variable with its missing entries at their conditional means, or at the most probable category.
+
+    Raises DataError for vectors whose entries are seen in part and depend on each other given the latents.
+    """
+    known = {name: value for name, value in data.items() if bound.checked.model.variable(name) is not None}
+    sizes = sizes_of(bound, known) | sizes_of(bound, params) | group_sizes(bound, data)
+    sizes |= {name: value for name, value in data.items() if isinstance(value, int)}
+    found = _Outlook(bound, data, module, raw, params, sizes).missing(variable.name)
+    result = np.array(data[variable.name], dtype=np.float64)
+    entries = result.reshape(-1, *result.shape[len(merged_letters(plates_of(bound, variable))) :])
+    gone = np.isnan(entries)
+    rows = np.flatnonzero(gone.reshape(len(entries), -1).any(axis=1))
+    if "cov" in found:
+        partly = ~gone[rows].all(axis=-1)
+        if np.any(found["cov"][partly] * (1 - np.eye(entries.shape[-1]))):
+            raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`, which is seen in part")
+    filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
+    entries[rows] = np.where(gone[rows], filled, entries[rows])
+    return result
+
+
+class _Outlook:
+    def __init__(
+        self,
+        bound: BoundModel,
+        data: Mapping[str, Any],
+        module: Any,
+        raw: Mapping[str, Any],
+        params: Mapping[str, Any],
+        sizes: Mapping[str, int],
+    ) -> None:
+        self.bound, self.data, self.module, self.raw, self.model = bound, data, module, raw, bound.checked.model
+        known = {
+            v.name: padded(data[v.name], plates_of(self.bound, v), data) for v in self.model.variables if v.name in data
+        }
+        self.given = {name: array for name, array in known.items() if self._is_latent(name)}
+        self.reader = LawReader(self.bound, {**params, **known}, sizes, data)
+        self.posterior = self._infer({})
+
+    def at(self, steps: Steps) -> dict[str, Statistics]:
+        """Latents and observed variables at some steps."""
+        found: dict[str, Statistics] = {}
+        for variable in self.model.variables:
+            if steps.plate.letter not in variable.plates:
+                continue
+            if variable.role is Role.LATENT and variable.name in self.posterior:
+                plates, own = plates_of(self.bound, variable), self.posterior[variable.name]
+                found[variable.name] = {key: steps.of(value, plates) for key, value in own.items()}
+            elif variable.role is Role.OBSERVED:
+                found[variable.name] = self._observed(variable, steps)
+        return found
+
+    def missing(self, name: str) -> Statistics:
+        """A variable at those of its entries that are missing, one after the other in the layout of the data."""
+        variable = self._variable(name)
+        rows = self.reader.grid(variable, {})
+        values = self.reader.values[name][tuple(rows.values())]
+        gone = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        rows = {letter: index[gone] for letter, index in rows.items()}
+        sites = self._sites(variable)
+        time = next((p.letter for p in plates_of(self.bound, variable) if p.ordered), None)
+        if time is None or len(sites) <= 1 or self._apart:
+            return self._mixed(variable, sites, rows)
+        result: Statistics = {}
+        for step in np.unique(rows[time]):
+            chosen = rows[time] == step
+            for key, value in self._mixed(variable, sites, {k: v[chosen] for k, v in rows.items()}).items():
+                result.setdefault(key, np.zeros((len(chosen), *value.shape[1:])))[chosen] = value
+        return result
+
+    def _infer(self, labels: Mapping[str, Array]) -> dict[str, Statistics]:
+        """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not."""
+        data = dict(self.data)
+        for name, values in labels.items():
+            variable = self._variable(name)
+            data[name] = merged(values, plates_of(self.bound, variable), self.data)
+        found = self.module.posterior(resuming(self.module, data, {}), self.raw)
+        result = {}
+        for variable in self.model.variables:
+            if variable.role is Role.LATENT and variable.name in found:
+                plates = plates_of(self.bound, variable)
+                statistics = found[variable.name].items()
+                result[variable.name] = {
+                    key: padded(np.asarray(value, dtype=float), plates, self.data) for key, value in statistics
+                }
+        return result
+
+    def _variable(self, name: str) -> Variable:
+        variable = self.model.variable(name)
+        assert variable is not None
+        return variable
+
+    # observed variables
+
+    def _observed(self, variable: Variable, steps: Steps) -> Statistics:
+        """Mixed moments of a variable at the steps: all at once where one state decides, else one by one."""
+        sites, parts = self._sites(variable), []
+        together = len(sites) <= 1 or self._apart
+        for part in [slice(None)] if together else [slice(step, step + 1) for step in range(steps.count)]:
+            rows, shape = self._rows(variable, steps, part)
+            found = self._mixed(variable, sites, rows)
+            parts.append({key: np.reshape(value, (*shape, *np.shape(value)[1:])) for key, value in found.items()})
+        axis = variable.plates.index(steps.plate.letter)
+        return {key: np.concatenate([part[key] for part in parts], axis=axis) for key in parts[0]}
+
+    @property
+    def _apart(self) -> bool:
+        """Whether latents are independent under the posterior, as far as it knows."""
+        return getattr(self.module, "RESUMED", None) is not None
+
+    def _sites(self, variable: Variable) -> list[_Site]:
+        """The latents that the laws of a variable read, those of the fewest plates first."""
+        found: dict[_Site, None] = {}
+        for definition in variable.definitions:
+            for value in expressions_of(without_lets(definition.law, self.model)):
+                for node in walk(value):
+                    site = self._site(node)
+                    if site is None:
+                        continue
+                    if any(names(index) - set(variable.plates) - self._known for index in site.indices):
+                        raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
+                    found[site] = None
+        sites = sorted(found, key=lambda site: len(site.indices))
+        latents = [v for v in self.model.variables if v.role is Role.LATENT]
+        for place, site in enumerate(sites[:-1]):
+            own = set(self._variable(site.name).plates)
+            settled = {other.name for other in sites[: place + 1]}
+            outside = [v.name for v in latents if v.name not in settled and not own <= set(v.plates)]
+            if outside and not self._apart:
+                raise DataError(
+                    f"`{variable.name}` depends on `{site.name}` and on others jointly, "
+                    f"and `{outside[0]}` ties entries of `{site.name}` together"
+                )
+        return sites
+
+    @property
+    def _known(self) -> set[str]:
+        """Names that stand for numbers at every row: data, latents, constants and sizes."""
+        return {v.name for v in self.model.variables} | set(self.reader.sizes) | set(self.bound.constants)
+
+    def _site(self, node: Expression) -> _Site | None:
+        match node:
+            case Subscript(Name(name), indices) if self._is_latent(name):
+                return _Site(name, indices[: len(self._variable(name).plates)])
+            case Name(name) if self._is_latent(name) and not self._variable(name).plates:
+                return _Site(name, ())
+        return None
+
+    def _is_latent(self, name: str) -> bool:
+        variable = self.model.variable(name)
+        return variable is not None and variable.role is Role.LATENT
+
+    def _mixed(self, variable: Variable, sites: Sequence[_Site], rows: Rows) -> Statistics:
+        """Moments of a variable at each row, mixed over what its law reads."""
+        count = len(next(iter(rows.values())))
+        total: Statistics = {}
+        second: Array | float = 0.0
+        spread = ""
+        for weight in self._points(sites, rows, np.ones(count), self.posterior, {}):
+            law = self._moments(variable, rows, count)
+            spread = "cov" if "cov" in law else "var"
+            mean = law["mean"]
+            square = mean**2 if spread == "var" else mean[..., :, None] * mean[..., None, :]
+            second = second + _scaled(weight, law[spread] + square)
+            for key in ("mean", "probabilities"):
+                if key in law:
+                    total[key] = total.get(key, 0.0) + _scaled(weight, law[key])
+        mean = total["mean"]
+        total[spread] = second - (mean**2 if spread == "var" else mean[..., :, None] * mean[..., None, :])
+        if "probabilities" in total and self.bound.checked.types[variable.name].kind == "index":
+            total = {"probabilities": total["probabilities"]}
+        else:
+            total.pop("probabilities", None)
+        return total
+
+    def _rows(self, variable: Variable, steps: Steps, part: slice) -> tuple[Rows, tuple[int, ...]]:
+        """The entries of a variable at some steps, and the lengths of its axes there."""
+        letter, places = steps.plate.letter, steps.places[..., part]
+        lengths = [places.shape[-1] if p == letter else self.reader.length(p) for p in variable.plates]
+        grid = dict(zip(variable.plates, np.indices(lengths).reshape(len(lengths), -1), strict=True))
+        time = places[(*(grid[parent] for parent in steps.plate.parents), grid[letter])]
+        return {**grid, letter: time}, tuple(lengths)
+
+    def _points(
+        self,
+        sites: Sequence[_Site],
+        rows: Rows,
+        weight: Array,
+        posterior: Mapping[str, Statistics],
+        labels: Mapping[str, Array],
+    ) -> Iterator[Array]:
+        """Weights (row,) of joint values of the sites, each time with these values in the reader."""
+        if not sites:
+            yield weight
+            return
+        site, rest = sites[0], sites[1:]
+        variable, statistics = self._variable(site.name), posterior[site.name]
+        entries = tuple(self.reader.evaluator.rows(index, rows).astype(np.int64) for index in site.indices)
+        entries = tuple(np.broadcast_to(entry, weight.shape) for entry in entries)
+        event = np.shape(statistics["mean"])[len(variable.plates) :] if "mean" in statistics else ()
+        shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
+        for share, value in _values(statistics, entries):
+            known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
+            known[entries] = value
+            self.reader.values[site.name] = known
+            if rest and not self._apart:
+                below = labels | {site.name: known}  # type: ignore[operator]
+                yield from self._points(rest, rows, weight * share, self._infer(below), below)
+            else:
+                yield from self._points(rest, rows, weight * share, posterior, labels)
+
+    def _moments(self, variable: Variable, rows: Rows, count: int) -> Statistics:
+        """Moments of the variable's law at each row, its latents being what the reader has."""
+        result: Statistics = {}
+        for law, chosen in self.reader.definitions(variable, rows, count):
+            part = {letter: index[chosen] for letter, index in rows.items()}
+            found = self._of_law(without_lets(law, self.model), part, int(chosen.sum()), variable)
+            for key, value in found.items():
+                if key not in result:
+                    result[key] = np.zeros((count, *value.shape[1:]))
+                result[key][chosen] = value
+        return result
+
+    def _of_law(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:
+        event = self.reader.event_shape(variable.name)
+        if law.family == "switch":
+            return self._of_switch(law, rows, count, variable)
+        form, arguments, entrywise = self.reader.arguments(law, rows, event)
+        found = None if law.limits else moments(form.name, arguments)
+        if found is None:
+            raise DataError(f"the mean and variance of `{variable.name}` are not known: its law is {law.family}")
+        if law.family == "PointMass" and self.bound.checked.types[variable.name].kind == "index":
+            found = found | {"probabilities": self._certain(variable, found["mean"])}
+        return {k: np.broadcast_to(v, (count, *(event if entrywise else v.shape[1:]))) for k, v in found.items()}
+
+    def _of_switch(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:
+        selector = law.arguments[0][1]
+        assert isinstance(selector, Expression)
+        choice = np.broadcast_to(self.reader.evaluator.rows(selector, rows), (count,)).astype(np.int64)
+        result: Statistics = {}
+        for number, (_, branch) in enumerate(law.arguments[1:]):
+            chosen = choice == number
+            if chosen.any() and isinstance(branch, Law):
+                part = {letter: index[chosen] for letter, index in rows.items()}
+                for key, value in self._of_law(branch, part, int(chosen.sum()), variable).items():
+                    result.setdefault(key, np.zeros((count, *value.shape[1:])))[chosen] = value
+        return result
+
+    def _certain(self, variable: Variable, value: Array) -> Array:
+        """The one-hot of a value that is certain."""
+        (dim,) = self.bound.checked.types[variable.name].dims
+        size = int(self.reader.evaluator.rows(dim, {})[0])
+        return np.asarray(value[..., None] == np.arange(size)).astype(float)
+
+
+def _values(statistics: Statistics, entries: tuple[Array, ...]) -> Iterator[tuple[Array | float, Array | float]]:
+    """Shares and values of one latent at each row: its states, or points with its mean and covariance."""
+    if "probabilities" in statistics:
+        probabilities = statistics["probabilities"][entries]
+        for state in range(probabilities.shape[-1]):
+            if np.any(probabilities[..., state] > 0):
+                yield probabilities[..., state], float(state)
+        return
+    mean = statistics["mean"][entries]
+    if "cov" in statistics:
+        values, vectors = np.linalg.eigh(statistics["cov"][entries])
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] * np.sqrt(mean.shape[-1])
+    elif "var" in statistics:
+        root = np.sqrt(np.maximum(statistics["var"][entries], 0.0))[..., None]
+    else:
+        raise DataError("a latent without a variance cannot be pushed through the law of what is observed")
+    for column in range(root.shape[-1]):
+        for sign in (1.0, -1.0):
+            yield 0.5 / root.shape[-1], mean + sign * root[..., column]
+
+
+def _scaled(weight: Array, values: Values) -> Array:
+    return np.asarray(weight.reshape(-1, *(1,) * (values.ndim - 1)) * values)

@@ -1,0 +1,245 @@
+"""A fit over time: forecasts, filtered states, one-step predictions, and the likelihood of each series.
+
+    filtered      p(state at t | all up to t)          the E-step of the data cut after t, at its last step
+    predictive    p(step t | all before t)             the same with what is observed at t missing
+    forecast      p(step T + i | all up to T)          the E-step of the data with h steps more, all missing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emdsl.algebra.expressions import Name, Subscript, walk
+from emdsl.data.ragged import merged_letters, tables
+from emdsl.data.sources import to_array
+from emdsl.data.support import check_finite, check_support
+from emdsl.errors import DataError
+from emdsl.model.bound import BoundModel
+from emdsl.model.statements import Role, Variable
+from emdsl.results.axes import plate_of, sizes_of
+from emdsl.results.by_name import ByName
+from emdsl.results.forecast import Statistics, outlook
+from emdsl.results.futures import simulated
+from emdsl.results.lets import without_lets
+from emdsl.results.posterior import Posterior
+from emdsl.results.series import (
+    Steps,
+    expressions_of,
+    group_sizes,
+    lengthened,
+    merged,
+    nesting,
+    padded,
+    plates_of,
+    shortened,
+    time_plate,
+)
+from emdsl.runtime.diagnostics import resuming
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """A model at its estimates. `raw`: the parameters of its modules; `opened()`: the one with observations missing."""
+
+    bound: BoundModel
+    params: Mapping[str, Array]
+    raw: Mapping[str, Any]
+    module: Any
+    opened: Callable[[], Any]
+
+    def forecast(
+        self, data: Mapping[str, Any], steps: int, given: Mapping[str, Any], draws: int, rng: np.random.Generator
+    ) -> dict[str, Posterior]:
+        """The law of the next steps of every series; `given` has the given data of these by name.
+
+        Where what is observed depends on what was, that of `draws` simulated futures.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+            raise DataError(f"forecast: {steps!r} steps; a whole number from 1 on is needed")
+        ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
+        ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
+        within, back = self._observed_reads()
+        if within or (back and steps > 1):
+            now = shortened(self.bound, data, ahead.plate, int(np.max(ahead.places)) + 1)
+            found = simulated(now, ahead, self.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+        else:
+            found = self._outlook(ahead)
+        return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
+
+    def filtered(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
+        """The law of each latent over time, given what is known up to its own step."""
+
+        def at(steps: Steps) -> dict[str, Statistics]:
+            found = self.module.posterior(resuming(self.module, steps.data, {}), self.raw)
+            result = {}
+            for variable in self._over_time(Role.LATENT):
+                if variable.name in found:
+                    plates = plates_of(self.bound, variable)
+                    result[variable.name] = {
+                        key: steps.of(padded(np.asarray(value, dtype=float), plates, steps.data), plates)
+                        for key, value in found[variable.name].items()
+                    }
+            return result
+
+        return self._step_by_step(data, at)
+
+    def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
+        """The law of each latent and observed variable over time, given what is known before its own step."""
+        if within := self._observed_reads()[0]:
+            raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+
+        def at(steps: Steps) -> dict[str, Statistics]:
+            open_data = dict(steps.data)
+            for variable in (*self._over_time(Role.OBSERVED), *self._over_time(Role.LATENT)):
+                if variable.name in open_data:
+                    plates = plates_of(self.bound, variable)
+                    values = padded(np.asarray(open_data[variable.name], dtype=float), plates, open_data)
+                    values = steps.put(values, plates, np.array(np.nan))
+                    open_data[variable.name] = merged(values, plates, open_data)
+            return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
+
+        return self._step_by_step(data, at)
+
+    # inside
+
+    def _over_time(self, role: Role) -> list[Variable]:
+        letter = time_plate(self.bound).letter
+        return [v for v in self.bound.checked.model.variables if v.role is role and letter in v.plates]
+
+    def _observed_reads(self) -> tuple[str | None, str | None]:
+        """An observed variable that is read within a step, and one that is read at a later one."""
+        model, letter = self.bound.checked.model, time_plate(self.bound).letter
+        observed = {v.name: v.plates.index(letter) for v in self._over_time(Role.OBSERVED)}
+        within, back = None, None
+        for variable in model.variables:
+            for definition in variable.definitions:
+                for value in expressions_of(without_lets(definition.law, model)):
+                    for node in walk(value):
+                        if isinstance(node, Subscript) and isinstance(node.base, Name) and node.base.name in observed:
+                            name = node.base.name
+                            now = node.indices[observed[name]] == Name(letter)
+                            within, back = (name, back) if now else (within, name)
+        return within, back
+
+    def _sizes(self, steps: Steps) -> dict[str, int]:
+        model = self.bound.checked.model
+        sizes = {name: value for name, value in steps.data.items() if isinstance(value, int)}
+        sizes |= sizes_of(self.bound, {k: v for k, v in steps.data.items() if model.variable(k) is not None})
+        return sizes | sizes_of(self.bound, self.params) | group_sizes(self.bound, steps.data)
+
+    def _outlook(self, steps: Steps) -> dict[str, Statistics]:
+        return outlook(steps, self.opened(), self.raw, self.params, self._sizes(steps))
+
+    def _step_by_step(
+        self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
+    ) -> dict[str, Posterior]:
+        """Results of the data cut after each step in turn, put together in the layout of the data."""
+        plate, collected = time_plate(self.bound), dict[str, dict[str, list[Array]]]()
+        for steps in _prefixes(self.bound, data):
+            for name, statistics in at(steps).items():
+                for key, value in statistics.items():
+                    collected.setdefault(name, {}).setdefault(key, []).append(value)
+        result = {}
+        for name, lists in collected.items():
+            variable = self.bound.checked.model.variable(name)
+            assert variable is not None
+            plates = plates_of(self.bound, variable)
+            axis = variable.plates.index(plate.letter)
+            whole = {key: np.concatenate(values, axis=axis) for key, values in lists.items()}
+            rows = {key: merged(value, plates, data) for key, value in whole.items()}
+            result[name] = Posterior(name, rows, nesting(self.bound, name, data))
+        return ByName("there is no such result", result)
+
+    def _with_given(self, steps: Steps, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The data with the given variables of the new steps, (groups…, steps, …)."""
+        data, wanted = dict(steps.data), {v.name: v for v in self._over_time(Role.GIVEN)}
+        for name in given:
+            if name not in wanted:
+                raise DataError(f"forecast: `{name}` is no given variable over time")
+        for name, variable in wanted.items():
+            if name not in given:
+                raise DataError(f"`{name}` is given data over time: forecast(…, {name}=…) needs that of the new steps")
+            plates, kind = plates_of(self.bound, variable), self.bound.checked.types[name]
+            whole, values = padded(data[name], plates, data), to_array(name, given[name])
+            expected = steps.of(whole, plates).shape
+            if values.shape != expected:
+                raise DataError(f"forecast: `{name}` of the new steps has shape {values.shape}; {expected} is needed")
+            check_finite(name, values, missing=False, infinite=False, cure="given data must be complete")
+            check_support(name, values, kind, frozenset())
+            data[name] = merged(steps.put(whole, plates, values.astype(whole.dtype)), plates, data)
+        return data
+
+
+def _prefixes(bound: BoundModel, data: Mapping[str, Any]) -> Iterator[Steps]:
+    """The data cut after the first step, the second, …; shorter series stay whole."""
+    plate = time_plate(bound)
+    if plate.parents:
+        longest = int(np.max(np.diff(data[f"offsets.{plate.letter}"])))
+    else:
+        variable = next(v for v in bound.checked.model.variables if v.name in data and plate.letter in v.plates)
+        letters = merged_letters(plates_of(bound, variable))
+        longest = int(np.shape(data[variable.name])[letters.index(plate.letter)])
+    for step in range(longest):
+        yield shortened(bound, data, plate, step + 1)
+
+
+def log_likelihoods(
+    bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str
+) -> Array:
+    """The log likelihood of each entry of a plate by itself; weights do not count.
+
+    Raises DataError where entries of the plate share a latent or have a parameter each, so that they do not stand
+    alone.
+    """
+    model = bound.checked.model
+    plate = model.plate(letter)
+    if plate is None or plate.parents or plate.ordered:
+        known = [p.letter for p in model.plates if not p.parents and not p.ordered]
+        raise DataError(f"`{letter}` is no plate whose entries stand alone; there is {', '.join(known) or 'none'}")
+    for variable in model.variables:
+        if variable.role in (Role.LATENT, Role.OBSERVED) and letter not in variable.plates:
+            raise DataError(f"`{variable.name}` is no part of a single entry of plate `{letter}`")
+        if variable.role is Role.PARAM and letter in variable.plates:
+            raise DataError(f"`{variable.name}` differs along plate `{letter}`, so its entries do not stand alone")
+    count = _plate_length(bound, data, letter)
+    return np.array([module.e_step(_entry(bound, data, letter, place), raw)[1] for place in range(count)])
+
+
+def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> int:
+    for plate in bound.checked.model.plates:
+        if plate.parents == (letter,):
+            return len(data[f"offsets.{plate.letter}"]) - 1
+    variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)
+    return int(np.shape(data[variable.name])[merged_letters(plates_of(bound, variable)).index(letter)])
+
+
+def _entry(bound: BoundModel, data: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
+    """The data of one entry of a plate, without weights of the plate."""
+    result = {name: value for name, value in data.items() if name != f"weights.{letter}"}
+    rows: dict[str, slice] = {letter: slice(place, place + 1)}
+    for plate in bound.checked.model.plates:
+        if letter not in plate.parents:
+            continue
+        if plate.parents != (letter,):
+            raise DataError(f"plate `{plate.letter}` has several parents: its entries are not told apart by `{letter}`")
+        starts = data[f"offsets.{plate.letter}"]
+        rows[plate.letter] = slice(int(starts[place]), int(starts[place + 1]))
+        result |= tables(plate, (letter,), (1,), [int(starts[place + 1] - starts[place])])
+        if f"weights.{plate.letter}" in result:
+            result[f"weights.{plate.letter}"] = result[f"weights.{plate.letter}"][rows[plate.letter]]
+    size = plate_of(bound, letter).size
+    if isinstance(size, str) and isinstance(result.get(size), int):
+        result[size] = 1
+    for variable in bound.checked.model.variables:
+        if variable.name not in data:
+            continue
+        letters = merged_letters(plates_of(bound, variable))
+        chosen = tuple(rows.get(own, slice(None)) for own in letters)
+        result[variable.name] = np.ascontiguousarray(data[variable.name][chosen])
+    return result

@@ -1,0 +1,276 @@
+"""Forecasts, filtered states, one-step predictions and likelihoods of series, against recursions written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+import emdsl as em
+from emdsl.errors import DataError
+from tests.results.test_networks import CHAIN, START, fitted, series
+from tests.zoo_networks import BY_NAME
+
+Array = np.ndarray[Any, Any]
+
+
+def forward(start: Array, matrix: Array, density: Array) -> tuple[Array, Array, float]:
+    """States before and after each row is seen, (t, k), and the log likelihood; `density` (t, k)."""
+    before, after, total, ahead = [], [], 0.0, np.asarray(start)
+    for row in density:
+        before.append(ahead)
+        total += np.log(ahead @ row)
+        after.append(ahead * row / (ahead @ row))
+        ahead = after[-1] @ matrix
+    return np.array(before), np.array(after), float(total)
+
+
+def chain(fit: Any, y: Array) -> tuple[Array, Array, float]:
+    p = fit.params
+    return forward(p["start"], p["A"], stats.norm.pdf(np.asarray(y)[:, None], p["m"], np.sqrt(p["v"])))
+
+
+def mixed(states: Array, mean: Array, var: Array | float) -> tuple[Array, Array]:
+    """Mean and variance of a mixture over the last axis."""
+    centre = states @ mean
+    return centre, states @ (mean**2 + var) - centre**2
+
+
+def test_a_discrete_chain_over_ragged_series() -> None:
+    y = series()
+    fit = fitted(data={"y": y})
+    filtered, predictive, ahead = fit.filtered(), fit.predictive(), fit.forecast(3)
+    p = fit.params
+    for s, rows in enumerate(y):
+        before, after, _ = chain(fit, rows)
+        assert_allclose(filtered["z"].probabilities[s], after, atol=1e-10)
+        assert_allclose(predictive["z"].probabilities[s], before, atol=1e-10)
+        mean, var = mixed(before, p["m"], p["v"])
+        assert_allclose(predictive["y"].mean[s], mean)
+        assert_allclose(predictive["y"].var[s], var)
+        states = np.array([after[-1] @ np.linalg.matrix_power(p["A"], step) for step in (1, 2, 3)])
+        assert_allclose(ahead["z"].probabilities[s], states, atol=1e-10)
+        assert_allclose(ahead["y"].mean[s], mixed(states, p["m"], p["v"])[0])
+        assert_allclose(ahead["y"].var[s], mixed(states, p["m"], p["v"])[1])
+    assert ahead["y"].mean.shape == (3, 3)
+
+
+def test_other_series_than_those_of_the_fit() -> None:
+    fit, y = fitted(), series((2, 4), 7)
+    ahead = fit.forecast(1, {"y": y})["z"].probabilities
+    for s, rows in enumerate(y):
+        assert_allclose(ahead[s, 0], chain(fit, rows)[1][-1] @ fit.params["A"])
+        assert_allclose(fit.filtered(y=y)["z"].probabilities[s], chain(fit, rows)[1], atol=1e-10)
+
+
+def test_a_single_series_and_series_of_one_step() -> None:
+    text = CHAIN.replace("[s, ", "[").replace("plate s in S, k", "plate k").replace("T[s]", "T")
+    y = series((6,))[0]
+    fit = em.parse(text)().fit(y=y, init=START, max_iter=1)
+    assert_allclose(fit.filtered()["z"].probabilities, chain(fit, y)[1], atol=1e-10)
+    assert fit.forecast(2)["y"].mean.shape == (2,)
+    short = fitted(data={"y": [np.array([0.5]), np.array([-1.0])]}, max_iter=0)
+    assert_allclose(short.forecast(1)["z"].probabilities[0, 0], chain(short, [0.5])[1][0] @ short.params["A"])
+    flat = em.parse(CHAIN.replace("T[s]", "T"))().fit(y=np.array([[0.5], [-1.0]]), init=START, max_iter=0)
+    assert_allclose(flat.forecast(1)["z"].probabilities, short.forecast(1)["z"].probabilities)
+
+
+def test_a_loaded_fit(tmp_path: Any) -> None:
+    fit = fitted()
+    fit.save(tmp_path / "fit.json")
+    again = em.load(tmp_path / "fit.json")
+    assert_allclose(again.forecast(2, {"y": series()})["y"].var, fit.forecast(2)["y"].var)
+    with pytest.raises(DataError, match="a loaded fit has no data"):
+        again.forecast(2)
+
+
+def test_categories_and_counts() -> None:
+    for name in ("categorical_chain", "poisson_ragged"):
+        example = BY_NAME[name]
+        data = example.draw()
+        fit = em.parse(example.text)().fit(data, n_init=1, max_iter=3)
+        p = fit.params
+        for s, rows in enumerate(data["y"]):
+            density = p["theta"].T[rows] if name[0] == "c" else stats.poisson.pmf(rows[:, None], p["rate"])
+            states = forward(p["start"], p["A"], density)[1][-1] @ p["A"]
+            ahead = fit.forecast(1)["y"]
+            if name[0] == "c":
+                assert_allclose(ahead.probabilities[s, 0], states @ p["theta"], atol=1e-10)
+            else:
+                assert_allclose((ahead.mean[s, 0], ahead.var[s, 0]), mixed(states, p["rate"], p["rate"]))
+
+
+def test_vb_forecasts_at_the_means() -> None:
+    text = CHAIN.replace("param A[k] : simplex[K]", "param A[k] : simplex[K] ~ Dirichlet(2)")
+    fit = fitted(text, method="vb", init=None, max_iter=3)
+    states = fit.forecast(1)
+    assert_allclose(states["z"].probabilities.sum(axis=-1), 1)
+    assert_allclose(states["y"].mean, states["z"].probabilities @ fit.params["m"])
+
+
+# several latents
+
+
+def test_two_chains_are_mixed_jointly() -> None:
+    example = BY_NAME["two_chains"]
+    data = example.draw()
+    data["y"] = np.round(data["y"] / 3 - 1, 2)  # nearer to each other, so that the chains are dependent
+    init = {"A": [[0.7, 0.3], [0.4, 0.6]], "B": [[0.5, 0.5], [0.2, 0.8]], "m": [-1.0, 1.0], "h": [0.0, 1.5], "v": 0.7}
+    fit = em.parse(example.text)().fit(data, init=init, max_iter=0)
+    p, ahead, predictive = fit.params, fit.forecast(2), fit.predictive()
+    matrix, level = np.kron(p["A"], p["B"]), (p["m"][:, None] + p["h"]).ravel()
+    for s, y in enumerate(data["y"]):
+        before, after, _ = forward(np.full(4, 0.25), matrix, stats.norm.pdf(y[:, None], level, np.sqrt(p["v"])))
+        states = np.array([after[-1] @ matrix, after[-1] @ matrix @ matrix])
+        assert_allclose(ahead["y"].mean[s], mixed(states, level, p["v"])[0])
+        assert_allclose(ahead["y"].var[s], mixed(states, level, p["v"])[1])
+        assert_allclose(ahead["a"].probabilities[s], states.reshape(2, 2, 2).sum(axis=2), atol=1e-10)
+        assert_allclose(predictive["y"].var[s], mixed(before, level, p["v"])[1])
+
+
+def test_components_within_a_state_and_classes_of_series() -> None:
+    example = BY_NAME["chain_of_mixtures"]
+    data = example.draw()
+    fit = em.parse(example.text)().fit(data, n_init=1, max_iter=2)
+    p, ahead = fit.params, fit.forecast(1)
+    states = ahead["z"].probabilities[:, 0]
+    joint = (states[:, :, None] * p["mix"]).reshape(len(states), -1)
+    assert_allclose(ahead["y"].mean[:, 0], mixed(joint, p["mu"].ravel(), p["v"])[0])
+    assert_allclose(ahead["y"].var[:, 0], mixed(joint, p["mu"].ravel(), p["v"])[1])
+    example = BY_NAME["chain_classes"]
+    data = example.draw()
+    fit = em.parse(example.text)().fit(data, n_init=1, max_iter=2)
+    p, ahead = fit.params, fit.forecast(1)
+    for s, y in enumerate(data["y"]):
+        runs = [forward(p["start"], matrix, stats.poisson.pmf(y[:, None], p["rate"])) for matrix in p["A"]]
+        odds = p["rho"] * np.exp([total for _, _, total in runs])
+        states = sum(o * after[-1] @ a for o, (_, after, _), a in zip(odds, runs, p["A"], strict=True)) / odds.sum()
+        assert_allclose(ahead["z"].probabilities[s, 0], states, atol=1e-10)
+        assert_allclose(ahead["y"].var[s, 0], mixed(states, p["rate"], p["rate"])[1])
+
+
+# Gaussian chains
+
+
+def kalman(y: Array, h: Array, f: Array, q: Array, r: Array, mean: Array, cov: Array) -> list[tuple[Array, ...]]:
+    """(mean, cov) of the state before and after each row is seen; NaN is not."""
+    found = []
+    for row in y:
+        seen = ~np.isnan(row)
+        gain = cov @ h[seen].T @ np.linalg.inv(h[seen] @ cov @ h[seen].T + r[np.ix_(seen, seen)])
+        after, spread = mean + gain @ (row[seen] - h[seen] @ mean), cov - gain @ h[seen] @ cov
+        found.append((mean, cov, after, spread))
+        mean, cov = f @ after, f @ spread @ f.T + q
+    return found
+
+
+def test_vectors_of_states() -> None:
+    example = BY_NAME["vector_state"]
+    data = example.draw()
+    fit = em.parse(example.text)().fit(data, n_init=1, max_iter=3)
+    p, h = fit.params, data["H"]
+    filtered, predictive, ahead = fit.filtered(), fit.predictive(), fit.forecast(2)
+    for s, y in enumerate(data["y"]):
+        rows = kalman(y, h, p["F"], p["Q"], np.diag(p["r"]), np.zeros(2), np.eye(2))
+        for t, (mean, cov, after, spread) in enumerate(rows):
+            assert_allclose(filtered["x"].mean[s, t], after, atol=1e-9)
+            assert_allclose(filtered["x"].cov[s, t], spread, atol=1e-9)
+            assert_allclose(predictive["x"].cov[s, t], cov, atol=1e-9)
+            assert_allclose(predictive["y"].mean[s, t], h @ mean, atol=1e-9)
+            assert_allclose(predictive["y"].cov[s, t], h @ cov @ h.T + np.diag(p["r"]), atol=1e-9)
+        for step in range(2):
+            after, spread = p["F"] @ after, p["F"] @ spread @ p["F"].T + p["Q"]
+            assert_allclose(ahead["x"].cov[s, step], spread, atol=1e-9)
+            assert_allclose(ahead["y"].mean[s, step], h @ after, atol=1e-9)
+            assert_allclose(ahead["y"].cov[s, step], h @ spread @ h.T + np.diag(p["r"]), atol=1e-9)
+
+
+def test_level_and_slope_are_mixed_jointly() -> None:
+    text = """model Trend() plate s in S time t in T param q : positive param r : positive
+    param w : positive given u[s, t] : real
+    latent b[s, 0] ~ Normal(0, var=1) latent b[s, t] ~ Normal(b[s, t-1], var=w)
+    latent a[s, 0] ~ Normal(0, var=4) latent a[s, t] ~ Normal(a[s, t-1] + b[s, t-1], var=q)
+    let eta[s, t] = a[s, t] + u[s, t] * b[s, t]  observed y[s, t] ~ Normal(eta[s, t], var=r)"""
+    rng = np.random.default_rng(0)
+    u, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 5)).cumsum(axis=1)
+    fit = em.parse(text)().fit(u=u[:, :4], y=y[:, :4], init={"q": 0.5, "r": 0.8, "w": 0.1}, max_iter=0)
+    with pytest.raises(DataError, match=r"`u` is given data over time: forecast\(…, u=…\) needs that of the new steps"):
+        fit.forecast(1)
+    with pytest.raises(DataError, match=r"`u` of the new steps has shape \(2,\); \(2, 1\) is needed"):
+        fit.forecast(1, u=u[:, 4])
+    ahead, predictive = fit.forecast(1, u=u[:, 4:]), fit.predictive()
+    f, q = np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([0.5, 0.1])
+    for s in range(2):
+        mean, cov = np.zeros(2), np.diag([4.0, 1.0])
+        for t in range(5):
+            h = np.array([[1.0, u[s, t]]])
+            found = (ahead["y"].mean[s, 0], ahead["y"].var[s, 0])
+            if t < 4:
+                found = (predictive["y"].mean[s, t], predictive["y"].var[s, t])
+            assert_allclose(found, ((h @ mean)[0], (h @ cov @ h.T)[0, 0] + 0.8), atol=1e-9)
+            _, _, after, spread = kalman(y[s, t : t + 1, None], h, f, q, np.array([[0.8]]), mean, cov)[0]
+            mean, cov = f @ after, f @ spread @ f.T + q
+
+
+# series that depend on their own past
+
+
+def test_autoregression_is_drawn_beyond_the_next_step() -> None:
+    example = BY_NAME["autoregressive_chain"]
+    data = example.draw()
+    fit = em.parse(example.text)().fit(data, n_init=1, max_iter=3)
+    p, y = fit.params, data["y"]
+    one, drawn = fit.forecast(1), fit.forecast(2, draws=3000, random_state=1)
+    for s in range(3):
+        mean = np.vstack([p["m"] + 0 * p["a"], p["m"] + p["a"] * y[s, :-1, None]])
+        states = forward(p["start"], p["A"], stats.norm.pdf(y[s][:, None], mean, np.sqrt(p["v"])))[1][-1] @ p["A"]
+        level, var = mixed(states, p["m"] + p["a"] * y[s, -1], p["v"])
+        assert_allclose((one["y"].mean[s, 0], one["y"].var[s, 0]), (level, var))
+        assert drawn["y"].mean[s, 0] == pytest.approx(level, abs=5 * np.sqrt(var / 3000))
+        assert_allclose(drawn["z"].probabilities[s, 1], states @ p["A"], atol=0.05)
+        pairs = states[:, None] * p["A"]
+        expected = np.sum(pairs * (p["m"] + p["a"] * (p["m"] + p["a"] * y[s, -1])[:, None]))
+        assert drawn["y"].mean[s, 1] == pytest.approx(expected, abs=5 * np.sqrt(drawn["y"].var[s, 1] / 3000))
+
+
+# likelihoods of series
+
+
+def test_likelihoods_of_series() -> None:
+    y = series()
+    fit = fitted(data={"y": y})
+    assert_allclose(fit.log_likelihood_by("s"), [chain(fit, rows)[2] for rows in y])
+    assert_allclose(fit.log_likelihood_by("s", y=y[::-1]), fit.log_likelihood_by("s")[::-1])
+    weights = np.array([2.0, 0.5, 1.0])
+    flat = {"y": np.array(series((4, 4, 4)))}
+    weighted = fitted(CHAIN.replace("T[s]", "T"), flat, weights={"s": weights})
+    assert weighted.log_likelihood_by("s") @ weights == pytest.approx(weighted.log_likelihood)
+    with pytest.raises(DataError, match="`t` is no plate whose entries stand alone; there is s, k"):
+        fit.log_likelihood_by("t")
+
+
+def test_likelihoods_of_rows_that_share_a_latent() -> None:
+    example = BY_NAME["intercepts"]
+    fit = em.parse(example.text)().fit(example.draw(), n_init=1, max_iter=2)
+    with pytest.raises(DataError, match="`b` is no part of a single entry of plate `i`"):
+        fit.log_likelihood_by("i")
+
+
+# what cannot be done
+
+
+def test_refusals() -> None:
+    fit = fitted()
+    with pytest.raises(DataError, match="forecast: 0 steps; a whole number from 1 on is needed"):
+        fit.forecast(0)
+    with pytest.raises(DataError, match="forecast: `w` is no given variable over time"):
+        fit.forecast(1, w=1)
+    mixture = em.parse("model M plate n in N param m : real observed y[n] ~ Normal(m, sd=1)")().fit(y=[1.0, 2.0])
+    with pytest.raises(DataError, match="the model observes nothing over time"):
+        mixture.forecast(1)
+    bound = em.parse(CHAIN.replace("T[s]", "T"))(T=3).fit(y=np.array(series((3, 3))), init=START, max_iter=0)
+    with pytest.raises(DataError, match="the number of steps, T, is part of the model"):
+        bound.forecast(1)
