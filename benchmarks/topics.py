@@ -25,7 +25,7 @@ observed word[i] ~ Categorical(phi[z[i]])
 """
 
 
-def contest(documents: int, v: int, k: int, passes: int = 10) -> Contest:
+def contest(documents: int, v: int, k: int, passes: int = 5) -> Contest:
     """So many documents of 150 words on average, v words in the vocabulary, k topics."""
     rng = np.random.default_rng(0)
     topics = rng.dirichlet(np.full(v, 0.05), size=k)

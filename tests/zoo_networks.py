@@ -424,8 +424,8 @@ NETWORKS: tuple[Network, ...] = (
         observed y[s, t] ~ Normal(x[s, t], var=r)
     """),
     Network("vector_state", holed(tracks, "y", (0, 1, 0), (0, 2), (1, 0, 2)), text="""
-        model VectorState()  plate s in S  time t in T  given H : real[3, 2]  param F : real[2, 2]  param Q : cov[2]
-        param r : positive[3]
+        model VectorState()  plate s in S  time t in T  given H : real[3, 2]  param F : real[2, 2]
+        param Q : cov[2] ~ InvWishart(5, scale=eye(2))  param r : positive[3]
         latent x[s, 0] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal(F @ x[s, t-1], cov=Q)
         observed y[s, t] missing ~ MvNormal(H @ x[s, t], cov=diag(r))
     """),

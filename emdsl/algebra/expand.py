@@ -319,11 +319,15 @@ class Expansion(Operations):
         gates = [index for index in self.gates.values() if _is_number(index, value)]
         if not gates:
             table = self._known_discrete(value)
-            return self._by_known_cases(function, table, value, node) if table else self.elementwise(function, value, node)
+            return (
+                self._by_known_cases(function, table, value, node) if table else self.elementwise(function, value, node)
+            )
         gate = gates[0]
         count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
         if count is None or count > CASES:
-            raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+            raise NotPolynomial(
+                f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span
+            )
         result = Polynomial((), value.axes)
         for state in range(int(count)):
             case = self.by_cases(function, at_state(value, gate, state), node)
@@ -347,7 +351,9 @@ class Expansion(Operations):
         size = self.scope.symbols[table.variable].categories
         count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
         if count is None or count > CASES:
-            raise NotPolynomial(f"`{function}` of `{table.variable}` as a number, which has more than {CASES} values", node.span)
+            raise NotPolynomial(
+                f"`{function}` of `{table.variable}` as a number, which has more than {CASES} values", node.span
+            )
         result = Polynomial((), value.axes)
         for state in range(int(count)):
             case = self.by_cases(function, at_value(value, table, state), node)

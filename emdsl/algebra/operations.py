@@ -135,7 +135,9 @@ class Operations:
         if complement is not None:
             return Polynomial((Term(1.0, (complement,)),), value.axes)
         if self.known(value):
-            kinds = {symbol.kind for t in value.terms for a in t.atoms if (symbol := self.scope.symbols.get(a.variable))}
+            kinds = {
+                symbol.kind for t in value.terms for a in t.atoms if (symbol := self.scope.symbols.get(a.variable))
+            }
             return self.derive("log_probability" if kinds & {"unit", "simplex"} else "log", (value,), node)
         split = self._split_log(value)
         if split is not None:
@@ -299,13 +301,25 @@ def _with_complements(terms: tuple[Term, ...], scope: Scope) -> tuple[Term, ...]
             symbol = scope.symbols.get(single.variable)
             rest = tuple(item for item in negative.atoms if item is not single)
             partner = next(
-                (t for t in left if t.coefficient == -negative.coefficient and sorted(t.atoms, key=repr) == sorted(rest, key=repr)), None
+                (
+                    t
+                    for t in left
+                    if t.coefficient == -negative.coefficient and sorted(t.atoms, key=repr) == sorted(rest, key=repr)
+                ),
+                None,
             )
-            if partner is None or symbol is None or symbol.kind not in ("unit", "simplex") or single.statistic != IDENTITY:
+            if (
+                partner is None
+                or symbol is None
+                or symbol.kind not in ("unit", "simplex")
+                or single.statistic != IDENTITY
+            ):
                 continue
             left.remove(partner)
             left.remove(negative)
-            left.append(Term(partner.coefficient, (*rest, Atom(single.variable, LOG1M, single.references)), partner.bound))
+            left.append(
+                Term(partner.coefficient, (*rest, Atom(single.variable, LOG1M, single.references)), partner.bound)
+            )
             break
     return tuple(left)
 

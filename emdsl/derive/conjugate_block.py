@@ -1,6 +1,6 @@
 """Positive, unit, simplex and matrix latents: each entry its own conjugate law.
 
-    q(u) ∝ exp (Σ natural · statistic)        Gamma, Beta, Dirichlet, Wishart
+q(u) ∝ exp (Σ natural · statistic)        Gamma, Beta, Dirichlet, Wishart
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ class ConjugateInference:
             identifier = self.moments.parameter(self.form, key).name
             if self.form.kernel == "Wishart":
                 width = self.moments.length(self.symbol.axes[-1][0])
-                value = f"np.full({shape}, {width} + 2.0)" if key == "df" else f"np.zeros({shape}) + np.eye({width}) / {width}"
+                value = (
+                    f"np.full({shape}, {width} + 2.0)"
+                    if key == "df"
+                    else f"np.zeros({shape}) + np.eye({width}) / {width}"
+                )
             elif self.body.looping:
                 value = f"rng.uniform(2.5, 3.5, {shape})"
             else:
@@ -95,4 +99,3 @@ class ConjugateInference:
         for key in self.form.keys:
             entry = entry.replace(f'params["{self.form.key(key)}"]', self.moments.parameter(self.form, key).name)
         return [entry]
-

@@ -101,6 +101,7 @@ class Monomials:
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
         names: dict[Index, Index] = {}
+        row_references: list[tuple[Reference, ...]]
         if len(rows) == 1:
             places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
             references: list[Reference] = list(rows[0])
@@ -240,5 +241,3 @@ def coupled_terms(
     statistic = CoupledStatistic(naming(inner, axes), network.name, inner, axes)
     left = tuple(index for index in term.bound if index not in summed)
     return Term(term.coefficient, (Atom(statistic.name, IDENTITY, axes), *globals_), left), statistic
-
-

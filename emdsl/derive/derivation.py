@@ -217,6 +217,7 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
     functions: list[Function] = [initialise_function(codes, [one.name for one in shares], setting)]
     functions += [code.function for code in codes]
+    functions += [code.folding.function for code in codes if code.folding]
     functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]
     functions += [reference] if reference is not None else []
     functions += [

@@ -69,7 +69,7 @@ class FiniteInference(StartedSweep):
 
     def row_weights(self, variable: str, rows: Sequence[Index], kept: Sequence[Index] = ()) -> tuple[Operand, ...]:
         """The weights of the plates that are summed over."""
-        letters = self.weights.get(variable, ())
+        letters = (*self.weights.get(variable, ()), *self.weights.get(f"groups of {variable}", ()))
         return tuple(
             self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,))))
             for row in rows
@@ -83,7 +83,9 @@ class FiniteInference(StartedSweep):
         letters = self.weights.get(f"groups of {step.variables[0]}", ())
         return tuple(
             self.moments.plain(
-                self.moments.data_operand(Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),)))
+                self.moments.data_operand(
+                    Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),))
+                )
             )
             for row in step.rows
             for letter in letters
@@ -133,7 +135,10 @@ class FiniteInference(StartedSweep):
             )
             joint = Joint(step, states, log_joint=log_joint, message=kept)
         else:
-            summed, shares = (self._unused(f"{what} {name}") for what in ("log sum", "conditional" if step.neighbours else "probabilities"))
+            summed, shares = (
+                self._unused(f"{what} {name}")
+                for what in ("log sum", "conditional" if step.neighbours else "probabilities")
+            )
             self.body.several((summed, shares), f"log_shares({log_joint.name})")
             message = Named(self.body.names.of(summed), axes[:-1])
             joint = Joint(step, states, log_joint=log_joint, message=message)
@@ -173,9 +178,7 @@ class FiniteInference(StartedSweep):
             else:
                 inner = Contraction(1.0, operands, (*entries, *plain, outer[0]))
                 codes = [
-                    self.moments.index_code(reference, entries)
-                    for reference in references
-                    if reference not in plain
+                    self.moments.index_code(reference, entries) for reference in references if reference not in plain
                 ]
                 placed = [t for t, reference in zip(targets, references, strict=True) if reference not in plain]
                 rest = [t for t, reference in zip(targets, references, strict=True) if reference in plain]
@@ -221,9 +224,13 @@ class FiniteInference(StartedSweep):
         varying = rows if carried & set(rows) else ()
         outer_pair = outer if carried & set(outer) else ()
         pair_axes = (*outer_pair, *varying, *lagged, *own)
-        transition = self.moments.covered(total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes)
+        transition = self.moments.covered(
+            total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes
+        )
         name = " ".join(step.variables)
-        e = self.body.define(fresh_label(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}")
+        e = self.body.define(
+            fresh_label(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}"
+        )
         t = self.body.define(fresh_label(self.body, f"transition of {name}"), transition, pair_axes)
         k = product_text([self.moments.length(index.size) for index in own])
         c = product_text([self.moments.length(index.size) for index in outer])
@@ -233,7 +240,9 @@ class FiniteInference(StartedSweep):
         offsets = self._offsets(rows)
         hard = ", hard=True" if self.hard else ""
         call = f"chain_forward({flat_e}, {flat_t}, {offsets}{hard}, by_row={bool(varying)})"
-        messages, evidence_name = self.body.several((f"messages of {name}", f"log likelihoods of series of {name}"), call)
+        messages, evidence_name = self.body.several(
+            (f"messages of {name}", f"log likelihoods of series of {name}"), call
+        )
         series = step.sent_rows
         sizes = [self.moments.length(index.size) for index in (*outer, *series)]
         log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
@@ -270,9 +279,7 @@ class FiniteInference(StartedSweep):
         if not joint.step.neighbours:
             return ()
         table = joint.step.message
-        consumer = next(
-            other for other in self.joints if any(one.source == table.source for one in other.step.tables)
-        )
+        consumer = next(other for other in self.joints if any(one.source == table.source for one in other.step.tables))
         moved = next(one for one in consumer.step.tables if one.source == table.source)
         assert consumer.array is not None
         states = [consumer.states[place] for place in moved.places]
@@ -299,7 +306,9 @@ class FiniteInference(StartedSweep):
         if prior:
             given = self.body.define(fresh_label(self.body, f"conditional {name}"), chosen, axes)
             chosen = Contraction(1.0, (*prior, Operand(given, axes)), axes)
-        joint.array = self.body.define(fresh_label(self.body, f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}")
+        joint.array = self.body.define(
+            fresh_label(self.body, f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}"
+        )
         self._start(joint.array.name, self._shares(joint), axes)
 
     def _chain_backward(self, joint: Joint) -> None:
@@ -324,7 +333,9 @@ class FiniteInference(StartedSweep):
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
         shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
-        array = self.body.define(fresh_label(self.body, f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}")
+        array = self.body.define(
+            fresh_label(self.body, f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}"
+        )
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:

@@ -90,7 +90,9 @@ def operand_indices(part: Array) -> set[Index]:
     return {r for operand in part.operands for r in operand.references if isinstance(r, Index)}
 
 
-def renamed_axes(value: Contraction, axes: tuple[Index, ...]) -> Array:
+def renamed_axes(value: Array, axes: tuple[Index, ...]) -> Array:
+    if not isinstance(value, Contraction):
+        raise CompilerBug("a message that is no contraction")
     names: dict[Index, Reference] = dict(zip(value.axes, axes, strict=True))
     operands = tuple(
         Operand(operand.array, tuple(substitute(reference, names) for reference in operand.references))

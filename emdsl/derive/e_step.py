@@ -16,6 +16,7 @@ from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.expectation import expectation
+from emdsl.derive.folding import Folding, folding
 from emdsl.derive.layout import Layout, Slot, is_constant, layout
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import lower, lower_term
@@ -26,12 +27,13 @@ from emdsl.derive.statistics import Collapsed, Feature, SufficientStatistic, Swe
 
 @dataclass(frozen=True)
 class SweepCode:
-    """The function that prepares one sweep, and how its results are unpacked."""
+    """The function that prepares one sweep, how its results are unpacked, and how it goes without rows, if it does."""
 
     sweep: Sweep
     function: Function
     layout: Layout
     name: str
+    folding: Folding | None = None
 
 
 def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
@@ -64,7 +66,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
         f"({', '.join(arguments)})",
         setting.sources(params=True, data=True),
     )
-    return SweepCode(sweep, function, plan, name)
+    return SweepCode(sweep, function, plan, name, folding(sweep, plan, name, setting))
 
 
 def _plates_text(sweep: Sweep) -> str:

@@ -11,7 +11,7 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
-from emdsl.derive.layout import Layout, is_constant
+from emdsl.derive.layout import Layout
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
 from emdsl.derive.statistics import LocalStatistic, Sweep
@@ -45,25 +45,10 @@ def expectation(sweep: Sweep, plan: Layout, setting: Setting) -> list[ProgrammeS
 def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -> list[ProgrammeStatement]:
     block = sweep.block
     assert block is not None
-    spans, position = {}, "0"
-    for name in block.gaussian:
-        event = setting.scope.symbols[name].event
-        size = setting.size_text(event[0][0]) if event else "1"
-        stop = size if position == "0" else f"{position} + {size}"
-        spans[name] = (position, stop)
-        position = stop
-    singles, pairs = [], []
-    for local, slot in plan.locals:
-        names = variables_of(local)
-        rows_text = f"slice({slot.start}, {slot.stop})"
-        if len(names) == 1:
-            singles.append(f"({rows_text}, slice({', '.join(spans[names[0]])}))")
-        elif len(names) == 2:
-            one, two = (f"slice({', '.join(spans[name])})" for name in names)
-            pairs.append(f"({rows_text}, {one}, {two})")
-    shared = all(is_constant(s.feature) for s in sweep.statistics if len(variables_of(s.local)) == 2)
+    spans, singles, pairs = gaussian_places(block.gaussian, plan, setting)
+    size = spans[block.gaussian[-1]][1]
     own = has_own_points(sweep, setting)
-    shape = f"({states[0]}, natural.shape[1], {position})" if own else f"(1, natural.shape[1], {position})"
+    shape = f"({states[0]}, natural.shape[1], {size})" if own else f"(1, natural.shape[1], {size})"
     statements: list[ProgrammeStatement] = [Assign("values", f"np.full({shape}, np.nan)", "entries that are known")]
     for name in block.gaussian:
         entries = ":".join(spans[name])
@@ -73,11 +58,39 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
             fill = Assign(f"values[:, :, {entries}]", f'data["{name}"][rows].reshape(natural.shape[1], -1)')
             statements.append(Nested(f'if "{name}" in data:', (fill,)))
     count = " * ".join(states) or "1"
-    listed = f"[{', '.join(singles)}], [{', '.join(pairs)}]"
     has_logits = bool(block.discrete)
-    arguments = f"natural, {count}, {has_logits}, {listed}, values, {shared}, hard"
+    arguments = f"natural, {count}, {has_logits}, {singles}, {pairs}, values, {one_precision(sweep)}, hard"
     statements.append(Lines((f"return gaussian_rows({arguments})",)))
     return statements
+
+
+def one_precision(sweep: Sweep) -> bool:
+    """Whether the quadratic terms of Gaussian latents are the same in every row."""
+    return not any(s.feature.atoms for s in sweep.statistics if len(variables_of(s.local)) == 2)
+
+
+def gaussian_places(
+    names: tuple[str, ...], plan: Layout, setting: Setting
+) -> tuple[dict[str, tuple[str, str]], str, str]:
+    """The entries of each Gaussian latent; then, as code, (rows, entries) of singles and (rows, one, two) of pairs."""
+    spans: dict[str, tuple[str, str]] = {}
+    position = "0"
+    for name in names:
+        event = setting.scope.symbols[name].event
+        size = setting.size_text(event[0][0]) if event else "1"
+        stop = size if position == "0" else f"{position} + {size}"
+        spans[name] = (position, stop)
+        position = stop
+    singles, pairs = [], []
+    for local, slot in plan.locals:
+        variables = variables_of(local)
+        rows_text = f"slice({slot.start}, {slot.stop})"
+        if len(variables) == 1:
+            singles.append(f"({rows_text}, slice({', '.join(spans[variables[0]])}))")
+        elif len(variables) == 2:
+            one, two = (f"slice({', '.join(spans[name])})" for name in variables)
+            pairs.append(f"({rows_text}, {one}, {two})")
+    return spans, f"[{', '.join(singles)}]", f"[{', '.join(pairs)}]"
 
 
 def has_own_points(sweep: Sweep, setting: Setting) -> bool:

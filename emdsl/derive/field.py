@@ -1,7 +1,7 @@
 """Sums over entries onto their targets, on top of the reads of a network.
 
-    Σ_i [doc_i = d] r_ik              an index array as the target of a sum is a scatter-add
-    Σ_a [item_a = i] f[rater_a, k]    data alone beside one array: a sparse matrix times the array, made once
+Σ_i [doc_i = d] r_ik              an index array as the target of a sum is a scatter-add
+Σ_a [item_a = i] f[rater_a, k]    data alone beside one array: a sparse matrix times the array, made once
 """
 
 from __future__ import annotations
@@ -90,9 +90,7 @@ class FieldMoments(Reads):
         placed: list[Array] = []
         rest: list[Array] = []
         for term, references in members:
-            own = tuple(
-                dict.fromkeys(i for r in references if not isinstance(r, Index) for i in indices_in(r))
-            )
+            own = tuple(dict.fromkeys(i for r in references if not isinstance(r, Index) for i in indices_in(r)))
             renamed = term.substitute(dict(zip(own, entries, strict=True)))
             bound = tuple(index for index in renamed.bound if index not in entries)
             for one in resolve_deltas(Polynomial((replace(renamed, bound=bound),), entries + plain)).terms:
@@ -141,7 +139,7 @@ class FieldMoments(Reads):
     ) -> Array | None:
         """Σ over entries of data times one array read at the entries: a sparse matrix of the data times the array.
 
-            Σ_a [item_a = i] w_a f[rater_a, y_a, k] = M f      M[i, (r, y)] = Σ_a [item_a = i, rater_a = r, y_a = y] w_a
+        Σ_a [item_a = i] w_a f[rater_a, y_a, k] = M f      M[i, (r, y)] = Σ_a [item_a = i, rater_a = r, y_a = y] w_a
         """
         placed = [(axis, reference) for axis, reference in zip(axes, targets, strict=True) if reference != axis]
         if any(item.variable == STRUCTURE for item in term.atoms):

@@ -15,6 +15,7 @@ from emdsl.derive.constant import prepared_key as constants_key
 from emdsl.derive.e_step import SweepCode, is_membership, unpacking
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
+from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
@@ -36,16 +37,14 @@ def e_step_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCo
     for code in codes:
         sums = setting.names.of(f"sums {code.name}")
         if code.sweep.block is None:
-            body += _sums_of_data(code, sums, setting)
-        elif not started:
-            body.append(Assign(f"{sums}, {likelihood}", f"sweep(*{code.name}(data, params, start))"))
-            started = True
-        else:
-            evidence = setting.names.of(f"evidence {code.name}")
-            body.append(Assign(f"{sums}, {evidence}", f"sweep(*{code.name}(data, params, start))"))
+            body += _sums_of_data(code, sums, codes, setting)
+            continue
+        evidence = setting.names.of(f"evidence {code.name}") if started else likelihood
+        body += _sums_of_latents(code, f"{sums}, {evidence}", setting)
+        if started:
             body.append(Lines((f"{likelihood} += {evidence}",)))
-        if code.sweep.block is not None:
-            body.append(Lines((f"{sums} = {sums}.reshape(-1, {sums}.shape[-1])",)))
+        started = True
+        body.append(Lines((f"{sums} = {sums}.reshape(-1, {sums}.shape[-1])",)))
         body += unpacking(code, sums, setting)
     found = []
     for one in inferences:
@@ -89,13 +88,45 @@ def is_fixed(code: SweepCode, setting: Setting) -> bool:
     )
 
 
-def _sums_of_data(code: SweepCode, target: str, setting: Setting) -> list[ProgrammeStatement]:
+def _sums_of_latents(code: SweepCode, targets: str, setting: Setting) -> list[ProgrammeStatement]:
+    """A sweep over the rows, or what it would give out of the products of their features."""
+    rows = Assign(targets, f"sweep(*{code.name}(data, params, start))")
+    if code.folding is None:
+        return [rows]
+    products = setting.names.of(code.folding.key)
+    why = "the precision is that of every row, the means are linear in T: sums over rows follow from Σ T Tᵀ"
+    folded = Assign(targets, f"folded_gaussian({products}, {code.folding.arguments})", why)
+    return [
+        Assign(products, f"None if start else {code.folding.function.name}(data, params)"),
+        Nested(f"if {products} is None:", (rows,)),
+        Nested("else:", (folded,)),
+    ]
+
+
+def _sums_of_data(
+    code: SweepCode, target: str, codes: Sequence[SweepCode], setting: Setting
+) -> list[ProgrammeStatement]:
     """Sums over rows without latents; those that no parameter enters are taken once, by `prepare`."""
     sums = f"sum_features(*{code.name}(data, params))"
-    if not is_fixed(code, setting):
-        return [Assign(target, sums)]
-    key = prepared_key(code)
-    return [Assign(target, f'data["{key}"] if "{key}" in data else {sums}')]
+    if is_fixed(code, setting):
+        key = prepared_key(code)
+        return [Assign(target, f'data["{key}"] if "{key}" in data else {sums}'), *unpacking(code, target, setting)]
+    plain = [Assign(target, sums), *unpacking(code, target, setting)]
+    blocks = [(other.layout, other.folding) for other in codes if other.sweep.plates == code.sweep.plates]
+    used: list[str] = []
+    folded: list[Assign] = []
+    for item in code.sweep.statistics:
+        for layout, folding in blocks:
+            products = setting.names.of(folding.key) if folding else ""
+            value = out_of_products(item, layout, products) if folding else None
+            if value is not None:
+                break
+        else:
+            return plain
+        used += [products] if products not in used else []
+        folded.append(Assign(setting.names.of(f"statistic {item.name}"), value))
+    missing = " or ".join(f"{products} is None" for products in used)
+    return [Nested(f"if {missing}:", tuple(plain)), Nested("else:", tuple(folded))]
 
 
 def prepared_key(code: SweepCode) -> str:
@@ -109,6 +140,11 @@ def prepare_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceC
     ]
     constants = [(one.terms.network.name, one.constants) for one in inferences if one.constants is not None]
     entries += [f'"{constants_key(name)}": {function.name}(data, params)' for name, function in constants]
+    for code in codes:
+        if code.folding is not None:
+            known = " or ".join(f'"{name}" in data' for name in code.folding.latents)
+            entries.append(f'"{code.folding.key}": None if {known} else sum_products(*{code.name}(data, params))')
+            entries += [f'"{code.folding.key}.{name}": params["{setting.whole(name)}"]' for name in code.folding.about]
     return Function(
         "prepare",
         "data, params",

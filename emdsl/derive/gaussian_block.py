@@ -1,6 +1,6 @@
 """Real variables of a network: one joint normal law, or one for each row given the states of its discrete parent.
 
-    exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments only of pairs that meet in a term
+exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments only of pairs that meet in a term
 """
 
 from __future__ import annotations
@@ -248,5 +248,3 @@ class GaussianInference:
             code = f"{products}.reshape({shape or '()'})"
         named = self.body.define(quantity, code, monomial.all_axes)
         self.moments.found[id(monomial)] = Moment(named)
-
-

@@ -1,6 +1,6 @@
 """Real variables of a row given the states of its discrete parent: a normal law for each state.
 
-    log partition of state k  →  a table for the parent        expectation = p(k) · expectation given k
+log partition of state k  →  a table for the parent        expectation = p(k) · expectation given k
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.discrete import FiniteInference, Stored
+from emdsl.derive.discrete import FiniteInference
+from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
@@ -20,6 +21,7 @@ from emdsl.derive.network_terms import CHILDREN, BlockTerms
 
 if TYPE_CHECKING:
     from emdsl.derive.setting import Setting
+
 
 class GaussianChildren:
     """Writes the normal laws of the children of one block, before and after its states are inferred."""

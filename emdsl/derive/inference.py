@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Gather, Index, Shift, indices_in
 from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
-from emdsl.arrays.body import Assign
+from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
-from emdsl.derive.discrete import FiniteInference, Stored
+from emdsl.derive.discrete import FiniteInference
+from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
@@ -76,12 +77,10 @@ class _Writer(PosteriorWriter):
         else:
             statements = self._several()
         partition = self.setting.names.of(f"log partition of {self.terms.network.name}")
-        self.body.statements = after = []
+        after: list[Statement] = []
+        self.body.statements = after
         listed = self._statistics()
-        if self.single:
-            value = self.partitions[0]
-        else:
-            value = self._bound()
+        value = self.partitions[0] if self.single else self._bound()
         self.write_posteriors()
         self.body.statements.append(Assign(partition, value))
         statements += after
@@ -120,13 +119,17 @@ class _Writer(PosteriorWriter):
                 result[id(monomial)] = None
                 continue
             quantity = self._fresh(f"natural {text}")
-            result[id(monomial)] = self.body.define(quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}")
+            result[id(monomial)] = self.body.define(
+                quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}"
+            )
         return result
 
     def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
         """Weights of the block's own rows count its log partition, not its natural parameters."""
         plain = {row.index if isinstance(row, Shift) else row for row in rows}
-        plain |= {r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references}
+        plain |= {
+            r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references
+        }
 
         def own(item: Atom) -> bool:
             return item.variable.startswith("weights.") and item.indices <= plain
@@ -137,7 +140,9 @@ class _Writer(PosteriorWriter):
         """First rows of a series have no pair, so the mask of the later ones is not needed."""
         derived = self.setting.derived
         atoms = tuple(
-            item for item in rest.atoms if not (item.variable in derived and derived[item.variable].function == "at_least")
+            item
+            for item in rest.atoms
+            if not (item.variable in derived and derived[item.variable].function == "at_least")
         )
         return Term(rest.coefficient, atoms, rest.bound)
 
@@ -145,14 +150,15 @@ class _Writer(PosteriorWriter):
 
     def _infer(self, one: BlockTerms) -> None:
         """One block, given the current expectations of the others."""
-        naturals: dict[int, Named | None] = {}
         if one.block.kind == "conjugate":
             ConjugateInference(one, self.moments, self.setting, self.body).write()
             return
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(naturals)
+            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(
+                naturals
+            )
             self.partitions.append(Named(partition))
         else:
             self._finite(one, monomials, naturals)
@@ -191,7 +197,9 @@ class _Writer(PosteriorWriter):
         axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
         value = self.moments.placed(list(one.multiplicity), axes, "counts")
         assert value is not None
-        return self.body.define(self._fresh(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes)
+        return self.body.define(
+            self._fresh(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
+        )
 
     def _labelled(self, monomial: Monomial, natural: Named) -> Named:
         """Given labels rule out the other states."""
@@ -216,11 +224,12 @@ class _Writer(PosteriorWriter):
             letters = {letter for name in monomial.variables for letter in weights.get(name, ())}
             for row in monomial.rows:
                 if row.letter in letters and row in carried:
-                    operands += (self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,)))),)
+                    operands += (
+                        self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,)))),
+                    )
             if one.multiplicity:
                 operands += (Operand(self._multiplicity_of(one, monomial), monomial.rows),)
-            value: Array = Contraction(-1.0, operands, ())
-            self.entropies.append(value)
+            self.entropies.append(Contraction(-1.0, operands, ()))
 
     def _multiplicity_of(self, one: BlockTerms, monomial: Monomial) -> Named:
         known = self.body.known(f"count of {one.block.variables[0]}")
@@ -382,7 +391,9 @@ class _Writer(PosteriorWriter):
             if value is None:
                 raise not_compiled(f"the statistic {statistic.name}", None)
             whole = self.moments.covered(with_axes(value, axes), axes)
-            self.body.statements.append(Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}"))
+            self.body.statements.append(
+                Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")
+            )
             listed.append(f'"{statistic.name}": {identifier}')
         return listed
 
@@ -448,5 +459,3 @@ class _Writer(PosteriorWriter):
 
 def _indices(reference: object) -> tuple[Index, ...]:
     return tuple(indices_in(reference))  # type: ignore[arg-type]
-
-

@@ -34,7 +34,9 @@ class Starts:
             letter = self.scope.symbols[item.variable].plates[place][1]
             if reference == Fixed(0) or (isinstance(reference, Gather) and reference.table == first_table(letter)):
                 return [done for one in self._replaced(term, item) for done in self.expanded(one)]
-        lagged = next((i for i in term.atoms if i.variable in self.values and isinstance(self._time(i)[1], Shift)), None)
+        lagged = next(
+            (i for i in term.atoms if i.variable in self.values and isinstance(self._time(i)[1], Shift)), None
+        )
         if lagged is not None:
             time = self._time(lagged)[1]
             assert isinstance(time, Shift)
@@ -78,7 +80,9 @@ class Starts:
             own = self.source.copy_of(time)
             ragged = time.letter in self.scope.ragged
             item = Atom(position_table(time.letter), IDENTITY, (own,)) if ragged else Atom(STRUCTURE, NUMBER, (own,))
-            self.derived[name] = Derived(name, "at_least", (Polynomial((Term(1.0, (item,)),)), number(position)), (own,))
+            self.derived[name] = Derived(
+                name, "at_least", (Polynomial((Term(1.0, (item,)),)), number(position)), (own,)
+            )
         return Atom(name, IDENTITY, (time,))
 
     def _replaced(self, term: Term, item: Atom) -> list[Term]:

@@ -53,7 +53,9 @@ def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> l
                 continue
             others = [item for item in occurrence.rest.atoms if item not in data]
             outer = {index for item in others for index in item.indices}
-            links = tuple(dict.fromkeys(i for item in data for i in item.indices if i in outer and i in occurrence.rest.bound))
+            links = tuple(
+                dict.fromkeys(i for item in data for i in item.indices if i in outer and i in occurrence.rest.bound)
+            )
             links = tuple(index for index in links if index not in _rows_of(occurrence.references))
             kept = {index for item in data for index in item.indices} | _rows_of(occurrence.references)
             bound = tuple(index for index in occurrence.rest.bound if index not in links and index in kept)

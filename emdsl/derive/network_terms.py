@@ -176,9 +176,7 @@ class NetworkCollector:
 
     # ---------------------------------------------------------------- one network
 
-    def network(
-        self, variables: Sequence[str], terms: Terms, apart: Callable[[str, str], bool]
-    ) -> NetworkTerms:
+    def network(self, variables: Sequence[str], terms: Terms, apart: Callable[[str, str], bool]) -> NetworkTerms:
         """Blocks, statistics and collapsed terms of the network over `variables`."""
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
@@ -312,7 +310,9 @@ class NetworkCollector:
         rest = tuple(other for other in term.atoms if other is not item)
         cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
         if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
-            raise not_compiled(f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span)
+            raise not_compiled(
+                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span
+            )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
     def _elimination(self, block: NetworkBlock, monomials: Monomials, children: Table | None = None) -> Elimination:
@@ -321,7 +321,8 @@ class NetworkCollector:
             if any(name in block.children for name in monomial.variables):
                 continue
             places = tuple(
-                (item.variable, item.references[: len(self.scope.symbols[item.variable].plates)]) for item in monomial.atoms
+                (item.variable, item.references[: len(self.scope.symbols[item.variable].plates)])
+                for item in monomial.atoms
             )
             tables.append(Table(id(monomial), monomial.rows, places))
         return eliminate(block.variables, tables, self.scope, self.source)
@@ -361,4 +362,3 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
         if any(isinstance(r, Shift) for item in others for r in item.references for _ in indices_in(r)):
             return False
     return True
-

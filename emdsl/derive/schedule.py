@@ -363,7 +363,8 @@ def _matrix_product(one: Operand, two: Operand, summed: Index, wanted: tuple[Ind
     left = tuple(r for r in one.references if r != summed and isinstance(r, Index))
     right = tuple(r for r in two.references if r != summed and isinstance(r, Index))
     before = not right and left and one.references[0] == summed
-    if before or (not left and right and two.references[0] != summed):  # a vector stands where the matrix need not be turned
+    if before or (not left and right and two.references[0] != summed):
+        # a vector stands where the matrix need not be turned
         one, two, left, right = two, one, right, left
     factors = (_turned(one, (*left, summed)), _turned(two, (summed, *right)))
     axes = (*left, *right)

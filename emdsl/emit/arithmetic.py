@@ -23,7 +23,7 @@ def text(array: Array | float | str, size_text: SizeText) -> str:
     return _written(array, size_text)[0]
 
 
-def _written(array: Array | float | str, size_text: SizeText) -> tuple[str, int]:
+def _written(array: Array | float | str, size_text: SizeText) -> tuple[str, float]:
     match array:
         case float() | int():
             return number_text(array), TIGHTEST if array >= 0 else STRENGTH["negative"]
@@ -48,12 +48,12 @@ def _written(array: Array | float | str, size_text: SizeText) -> tuple[str, int]
     raise CompilerBug(f"{array!r} is not an array expression")
 
 
-def _within(array: Array | float | str, strength: int, size_text: SizeText) -> str:
+def _within(array: Array | float | str, strength: float, size_text: SizeText) -> str:
     written, own = _written(array, size_text)
     return f"({written})" if own < strength else written
 
 
-def _sum(parts: Iterable[Array], size_text: SizeText) -> tuple[str, int]:
+def _sum(parts: Iterable[Array], size_text: SizeText) -> tuple[str, float]:
     result = ""
     for part in parts:
         written = _within(part, STRENGTH["+"], size_text)
@@ -71,7 +71,7 @@ def number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, int]:
+def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, float]:
     scalars = [operand for operand in array.operands if not operand.references]
     arrays = [operand for operand in array.operands if operand.references]
     factors = [_within(operand.array, STRENGTH["*"], size_text) for operand in scalars]

@@ -17,8 +17,8 @@ from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
-from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.forecast import imputed
+from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
@@ -188,7 +188,10 @@ class Fit:
         return float(self._module.e_step(self._bind(data, arrays, weights), self._outcome.params)[1])
 
     def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
-        """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count."""
+        """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
+
+        Where latents are inferred by coordinate ascent, a bound for each, inferred anew.
+        """
         bound = self._bind(data, arrays)
         return log_likelihoods(self.source.bound, self._module, self._outcome.params, bound, letter)
 
@@ -216,9 +219,7 @@ class Fit:
         rng = np.random.default_rng(random_state)
         return self._over_time().forecast(self._bind(data, {}), steps, given, draws, rng)
 
-    def sample(
-        self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any
-    ) -> dict[str, Any]:
+    def sample(self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any) -> dict[str, Any]:
         """A draw of all latent and observed variables at the estimates.
 
         `n` is the size of the outermost plate of the data; other sizes and given variables go by name, sizes of ragged
@@ -278,11 +279,12 @@ class Fit:
     def save(self, path: str | PathLike[str]) -> None:
         """Writes the fit as JSON; `emdsl.load` reads it back. The data are not part of it."""
         outcome = self._outcome
+        params = {name: np.asarray(value) for name, value in outcome.params.items()}
         saving.write(
             path,
             {
                 "text": self.text, "constants": dict(self.source.bound.constants), "method": self.method,
-                "params": outcome.params, "objective": outcome.objective, "log_likelihood": outcome.log_likelihood,
+                "params": params, "objective": outcome.objective, "log_likelihood": outcome.log_likelihood,
                 "history": outcome.history, "converged": outcome.converged, "n_iter": outcome.n_iter,
                 "restarts": outcome.restarts, "continued": outcome.continued, "warnings": outcome.warnings,
             },

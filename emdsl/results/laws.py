@@ -72,6 +72,8 @@ class LawReader:
                 axes.append({name: column[kept] for name, column in columns.items()})
             else:
                 axes.append({letter: np.array([fixed[letter]]) if letter in fixed else np.arange(self.length(letter))})
+        if not axes:
+            return {}
         places = np.indices([len(next(iter(columns.values()))) for columns in axes]).reshape(len(axes), -1)
         found = {
             name: column[place] for columns, place in zip(axes, places, strict=True) for name, column in columns.items()

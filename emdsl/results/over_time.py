@@ -1,13 +1,13 @@
 """A fit over time: forecasts, filtered states, one-step predictions, and the likelihood of each series.
 
-    filtered      p(state at t | all up to t)          the E-step of the data cut after t, at its last step
-    predictive    p(step t | all before t)             the same with what is observed at t missing
-    forecast      p(step T + i | all up to T)          the E-step of the data with h steps more, all missing
+filtered      p(state at t | all up to t)          the E-step of the data cut after t, at its last step
+predictive    p(step t | all before t)             the same with what is observed at t missing
+forecast      p(step T + i | all up to T)          the E-step of the data with h steps more, all missing
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from emdsl.results.forecast import Statistics, outlook
 from emdsl.results.futures import simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
+from emdsl.results.prefixes import after_each_step
 from emdsl.results.series import (
     Steps,
     expressions_of,
@@ -139,22 +140,9 @@ class OverTime:
     def _step_by_step(
         self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
     ) -> dict[str, Posterior]:
-        """Results of the data cut after each step in turn, put together in the layout of the data."""
-        plate, collected = time_plate(self.bound), dict[str, dict[str, list[Array]]]()
-        for steps in _prefixes(self.bound, data):
-            for name, statistics in at(steps).items():
-                for key, value in statistics.items():
-                    collected.setdefault(name, {}).setdefault(key, []).append(value)
-        result = {}
-        for name, lists in collected.items():
-            variable = self.bound.checked.model.variable(name)
-            assert variable is not None
-            plates = plates_of(self.bound, variable)
-            axis = variable.plates.index(plate.letter)
-            whole = {key: np.concatenate(values, axis=axis) for key, values in lists.items()}
-            rows = {key: merged(value, plates, data) for key, value in whole.items()}
-            result[name] = Posterior(name, rows, nesting(self.bound, name, data))
-        return ByName("there is no such result", result)
+        found = after_each_step(self.bound, data, at)
+        listed = {name: Posterior(name, item, nesting(self.bound, name, data)) for name, item in found.items()}
+        return ByName("there is no such result", listed)
 
     def _with_given(self, steps: Steps, given: Mapping[str, Any]) -> dict[str, Any]:
         """The data with the given variables of the new steps, (groups…, steps, …)."""
@@ -174,19 +162,6 @@ class OverTime:
             check_support(name, values, kind, frozenset())
             data[name] = merged(steps.put(whole, plates, values.astype(whole.dtype)), plates, data)
         return data
-
-
-def _prefixes(bound: BoundModel, data: Mapping[str, Any]) -> Iterator[Steps]:
-    """The data cut after the first step, the second, …; shorter series stay whole."""
-    plate = time_plate(bound)
-    if plate.parents:
-        longest = int(np.max(np.diff(data[f"offsets.{plate.letter}"])))
-    else:
-        variable = next(v for v in bound.checked.model.variables if v.name in data and plate.letter in v.plates)
-        letters = merged_letters(plates_of(bound, variable))
-        longest = int(np.shape(data[variable.name])[letters.index(plate.letter)])
-    for step in range(longest):
-        yield shortened(bound, data, plate, step + 1)
 
 
 def log_likelihoods(

@@ -117,9 +117,7 @@ def _ragged_letter(plates: Sequence[Plate]) -> str | None:
     return found[0] if found else None
 
 
-def _order(
-    letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]
-) -> tuple[dict[str, Array], list[int], int]:
+def _order(letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]) -> tuple[dict[str, Array], list[int], int]:
     """The columns of the joined rows, the declared places of these letters and then the others, and their axis."""
     columns, letters = coordinates(letter, plates, tables), merged_letters(plates)
     declared = [plate.letter for plate in plates]
@@ -140,7 +138,9 @@ def _longest(name: str, letter: str, plates: Sequence[Plate], tables: Mapping[st
 
 def row_count(bound: BoundModel, data: Mapping[str, Any]) -> float:
     """Rows of the data, weights counted: entries of the outermost plate, or over time all steps of all series."""
-    variable = next(v for v in bound.checked.model.variables if v.role is Role.OBSERVED and v.plates)
+    variable = next((v for v in bound.checked.model.variables if v.role is Role.OBSERVED and v.plates), None)
+    if variable is None:
+        return 1.0
     plates = plates_of(bound, variable)
     letters = merged_letters(plates)
     shape = dict(zip(letters, np.shape(data[variable.name]), strict=False))

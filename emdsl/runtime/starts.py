@@ -95,8 +95,8 @@ def _statistics(
     for name, latent in latents.items():
         if name != soft and name not in shared:
             completed[name] = np.argmax(latent.value, axis=-1).astype(float) if latent.discrete else latent.value
+    start = (_shares(module, completed, params, shared),) if shared else ()
     if soft is None:
-        start = (_shares(module, completed, params, shared),) if shared else ()
         statistics: dict[str, Array] = module.e_step(completed, params, *start)[0]
         return statistics
     probabilities, key = latents[soft].value, f"weights.{latents[soft].plate}"
@@ -104,7 +104,7 @@ def _statistics(
     total: dict[str, Array] = {}
     for state in range(probabilities.shape[-1]):
         rows = {soft: np.full(len(probabilities), float(state)), key: weights * probabilities[:, state]}
-        part = module.e_step(completed | rows, params)[0]
+        part = module.e_step(completed | rows, params, *start)[0]
         total = {name: total[name] + value if total else value for name, value in part.items()}
     return total
 

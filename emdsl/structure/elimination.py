@@ -64,9 +64,7 @@ class Elimination:
     refusal: str | None = None
 
 
-def eliminate(
-    variables: Sequence[str], tables: Sequence[Table], scope: Scope, source: IndexSource
-) -> Elimination:
+def eliminate(variables: Sequence[str], tables: Sequence[Table], scope: Scope, source: IndexSource) -> Elimination:
     """An order that sums all `variables` out of `tables`; a refusal where there is none within the budget."""
     left, waiting, steps = list(variables), list(tables), list[Step]()
     while left:
@@ -202,7 +200,9 @@ def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index
     shifts = [reference for reference in references if isinstance(reference, Shift)]
     if len(shifts) != 1 or shifts[0].lag != 1 or len(references) != len(rows):
         return None
-    same = all(one == row or one == shifts[0] and shifts[0].index == row for one, row in zip(references, rows, strict=True))
+    same = all(
+        one == row or one == shifts[0] and shifts[0].index == row for one, row in zip(references, rows, strict=True)
+    )
     return shifts[0].index if same else None
 
 
@@ -239,5 +239,3 @@ def _grouped(reference: Reference, groups: Mapping[Gather, Index]) -> Reference:
 
 def _axis_of(letter: str, scope: Scope) -> tuple[str | int, str]:
     return next(axis for symbol in scope.symbols.values() for axis in symbol.plates if axis[1] == letter)
-
-

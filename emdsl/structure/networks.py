@@ -131,7 +131,7 @@ def _merged_finite(
 ) -> list[tuple[str, ...]]:
     """Discrete variables that meet are merged as long as the result can be eliminated."""
     order = {name: place for place, name in enumerate(names)}
-    groups = [(name,) for name in names]
+    groups: list[tuple[str, ...]] = [(name,) for name in names]
     counts: dict[tuple[str, str], int] = {}
     for atoms in own:
         present = sorted({item.variable for item in atoms if item.variable in order}, key=order.__getitem__)
@@ -154,7 +154,7 @@ def _merged_gaussian(
 ) -> list[tuple[str, ...]]:
     """Real variables that meet are merged as long as no term is of more than second degree in the group."""
     order = {name: place for place, name in enumerate(names)}
-    groups = [(name,) for name in names]
+    groups: list[tuple[str, ...]] = [(name,) for name in names]
     met = {
         (one, other)
         for atoms in own

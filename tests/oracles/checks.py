@@ -169,6 +169,16 @@ def check_additivity(module: Any, model: Model, data: Values, params: Values, to
         assert_allclose(total, value, rtol=tol, atol=tol, err_msg=f"statistic {name} of two blocks")
 
 
+def check_prepared(module: Any, data: Values, params: Values, other: Values, tol: float = 1e-9) -> None:
+    """What `prepare` leaves, at whatever parameters, changes no statistic and no likelihood."""
+    plain, log_plain = module.e_step(data, params)
+    found, log_found = module.e_step(module.prepare(data, other), params)
+    assert_allclose(log_found, log_plain, rtol=tol, atol=tol, err_msg="log likelihood of prepared data")
+    for name, value in plain.items():
+        size = max(1.0, float(np.max(np.abs(value), initial=0.0)))
+        assert_allclose(found[name], value, rtol=tol, atol=tol * size, err_msg=f"statistic {name} of prepared data")
+
+
 def check_m_step(
     module: Any,
     model: Model,
@@ -382,7 +392,8 @@ def check_em(
         check_additivity(module, model, data, params)
         if exact:
             check_m_step(module, model, constants, data, params, rng)
-        params = module.m_step(module.e_step(data, params)[0], params)
+        before, params = params, module.m_step(module.e_step(data, params)[0], params)
+        check_prepared(module, data, params, before)
     params = check_monotone(module, data, params)
     if fit:
         check_fit(module, model, constants, data, params)

@@ -111,6 +111,19 @@ def test_vb_forecasts_at_the_means() -> None:
     assert_allclose(states["y"].mean, states["z"].probabilities @ fit.params["m"])
 
 
+def test_copies_of_series_and_cuts_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ragged series are copied, some at a time; those of one length are cut step by step."""
+    monkeypatch.setattr("emdsl.results.prefixes.ROWS_AT_ONCE", 7)
+    example = BY_NAME["chain_of_regressions"]
+    data = example.draw()
+    cut = em.parse(example.text)().fit(data, n_init=1, max_iter=2)
+    ragged = {name: list(value) for name, value in data.items()}
+    copied = em.parse(example.text.replace("in T ", "in T[s] "))().fit(ragged, init=cut.params, max_iter=0)
+    for ours, theirs in ((copied.filtered(), cut.filtered()), (copied.predictive(), cut.predictive())):
+        assert_allclose(np.array(ours["z"].probabilities), theirs["z"].probabilities, atol=1e-10)
+    assert_allclose(np.array(copied.predictive()["y"].var), cut.predictive()["y"].var)
+
+
 # several latents
 
 

@@ -31,7 +31,7 @@ def dense_moments(precision: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, 
 
 def sparse_matrix(
     data: list[np.ndarray], at: list[np.ndarray], to: list[np.ndarray], shape: tuple[int, int]
-) -> np.ndarray:
+) -> sparse.csr_matrix:
     """The sparse matrix (CSR) of blocks `data` at rows `at` and columns `to`, which broadcast to each other."""
 
     sizes = [np.broadcast_shapes(rows.shape, columns.shape) for rows, columns in zip(at, to, strict=True)]
@@ -137,7 +137,7 @@ def row_span(rows: np.ndarray) -> np.ndarray | slice:
     return rows
 
 
-def chosen_blocks(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def chosen_blocks(values: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """values[rows], where one value may stand for all rows."""
     return values if len(values) == 1 else values[rows]
 

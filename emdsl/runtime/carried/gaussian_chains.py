@@ -141,9 +141,9 @@ def steady_chain(
     halves, gains, at = forward
     solution, quadratic = steady_means(halves, gains, at, sides.reshape(count, length, d, -1))
     spread, lag = np.empty((count, length, d, d)), np.empty((count, length, d, d))
-    for first, last in equal_stretches(backward[2]):
-        spread[:, first:last] = backward[0][backward[2][first]]
-        lag[:, first:last] = backward[1][backward[2][first]]
+    for begin, end in equal_stretches(backward[2]):
+        spread[:, begin:end] = backward[0][backward[2][begin]]
+        lag[:, begin:end] = backward[1][backward[2][begin]]
     log_halves = np.log(np.diagonal(halves, axis1=1, axis2=2)).sum(axis=1)
     total = count * float(np.bincount(at, minlength=len(halves)) @ log_halves)
     return solution.reshape(sides.shape), spread.reshape(n, d, d), lag.reshape(n, d, d), quadratic, total
@@ -165,7 +165,9 @@ def steady_factors(
     """
     n, d = diagonal.shape[:2]
     changes = np.append(np.flatnonzero(~same), n)
-    halves, gains, at = [], [], np.empty(n, dtype=int)
+    halves: list[np.ndarray] = []
+    gains: list[np.ndarray] = []
+    at = np.empty(n, dtype=int)
     inverse_before, before, step_before, t = np.zeros((d, d)), np.zeros((d, d)), np.inf, 0
     while t < n:
         if len(halves) >= budget:
@@ -193,7 +195,9 @@ def steady_covariances(
     """The distinct covariances Cₜ and lag-one covariances −CₜKₜ, and which of them each row has."""
     inverses = np.swapaxes(halves, 1, 2) @ halves
     begins = np.append(0, np.flatnonzero(at[1:] != at[:-1]) + 1)
-    spreads, lags, which = [], [], np.empty(len(at), dtype=int)
+    spreads: list[np.ndarray] = []
+    lags: list[np.ndarray] = []
+    which = np.empty(len(at), dtype=int)
     spread, t = inverses[at[-1]], len(at) - 1
     while t >= 0:
         if len(spreads) >= budget:

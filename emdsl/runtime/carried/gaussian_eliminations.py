@@ -362,9 +362,9 @@ def rooted_system(
         log_partition = rows_log_partition(half, white[:, :, 0])
         arms = [block_products(chosen_blocks(half, rows), blocks) for _, rows, _, _, blocks in around]
         own = np.arange(n * d).reshape(n, d)
-        mine = [own[rows][:, :, None] for _, rows, _, _, _ in around]
-        theirs = [entries[w][others][:, None, :] for _, _, w, others, _ in around]
-        arm = sparse_matrix(arms, mine, theirs, (n * d, size))
+        at_rows = [own[rows][:, :, None] for _, rows, _, _, _ in around]
+        at_roots = [entries[w][others][:, None, :] for _, _, w, others, _ in around]
+        arm = sparse_matrix(arms, at_rows, at_roots, (n * d, size))
         pull = pull - arm.T @ np.ravel(white)
         if (
             n * d * size <= 10**8

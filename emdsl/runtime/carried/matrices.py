@@ -31,7 +31,7 @@ def symmetric(matrix: np.ndarray) -> np.ndarray:
 
 
 def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
-    """precision⁻¹ linear for (…, j, j) and (…, j); least norm where the precision is singular.
+    """precision⁻¹ linear for (…, j, j) or (j, j), and (…, j); least norm where the precision is singular.
 
     held: (…, j) values of entries that are not free, NaN for those that are.
     """
@@ -47,6 +47,8 @@ def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = N
     target = linear / scale
     try:
         np.linalg.cholesky(scaled)
+        if scaled.ndim == 2:  # one system for all linear terms
+            return np.linalg.solve(scaled, target.reshape(-1, len(scaled)).T).T.reshape(target.shape) / scale
         return np.linalg.solve(scaled, target[..., None])[..., 0] / scale
     except np.linalg.LinAlgError:
         return (np.linalg.pinv(scaled, hermitian=True) @ target[..., None])[..., 0] / scale
@@ -75,9 +77,15 @@ def solve_blocks(
     held: for each block values of entries that are not free (NaN for those that are), or None.
     """
     widths = [int(np.prod(shape)) for shape in shapes]
+    varying = any(
+        np.ndim(block) > len(one) + len(two)
+        for one, row in zip(shapes, precision, strict=True)
+        for two, block in zip(shapes, row, strict=True)
+    )
+    systems = batch if varying else ()
     rows = [
         [
-            np.broadcast_to(block, batch + one + two).reshape((*batch, v, w))
+            np.broadcast_to(block, systems + one + two).reshape((*systems, v, w))
             for block, two, w in zip(row, shapes, widths, strict=True)
         ]
         for row, one, v in zip(precision, shapes, widths, strict=True)

@@ -153,7 +153,7 @@ def later_rows(offsets: np.ndarray) -> np.ndarray:
 def flat_rows(
     index: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...] | None = None
 ) -> np.ndarray:
-    """Positions (entry,) in an array of these sizes, from whole numbers for each of its axes; `shape` of the entries."""
+    """Positions (entry,) in an array of these sizes, from whole numbers for each axis; `shape` of the entries."""
     flat = np.ravel_multi_index(np.broadcast_arrays(*index), sizes)
     return (flat if shape is None else np.broadcast_to(flat, shape)).ravel()
 
@@ -238,7 +238,7 @@ def pair_covariances(own: np.ndarray, crosses: np.ndarray, one: np.ndarray, two:
 def known_from_start(
     given: np.ndarray | None, start: np.ndarray, first: np.ndarray, count: int, width: int
 ) -> np.ndarray:
-    """Known values (row, d), NaN where unknown: those that are given, and the start of every series in its first row."""
+    """Known values (row, d), NaN where unknown: those given, and the start of every series in its first row."""
     known = np.full((count, width), np.nan) if given is None else np.array(given, dtype=float).reshape(count, width)
     known[np.ravel(first)] = np.reshape(start, (-1, width))
     return known
@@ -253,7 +253,7 @@ def summed_parts(shape: tuple[int, ...], parts: list[tuple[tuple[slice, ...], np
     """An array of zeros with every part added at its place along the last axes."""
     result = np.zeros(shape)
     for place, values in parts:
-        result[(..., *place)] += values
+        result[(..., *place)] += values  # type: ignore[arg-type]
     return result
 
 

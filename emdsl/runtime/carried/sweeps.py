@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,21 @@ def single_threaded_blas() -> Iterator[bool]:
         put(before)
 
 
+def in_lanes(lane: Callable[[int, int, int], Any], n_rows: int, repeats: int, height: int) -> list[Any]:
+    """`lane(first, last, block)` for lanes of rows, on threads: what each gives, in order.
+
+    height: numbers that a lane works on for each row; a block of rows holds no more of them than the cache does.
+    """
+    n_lanes = int(min(16, 1 + n_rows * repeats * height // 2**18, max(n_rows, 1)))
+    edges = [n_rows * place // n_lanes for place in range(n_lanes + 1)]
+    longest = -(-n_rows // n_lanes)
+    block = max(min(longest, max(min(2**15, 2**19 // height), 256) // repeats), 1)
+    if n_lanes == 1:
+        return [lane(0, n_rows, block)]
+    with single_threaded_blas() as held, ThreadPoolExecutor(len(os.sched_getaffinity(0)) if held else 1) as pool:
+        return list(pool.map(lane, edges[:-1], edges[1:], [block] * n_lanes))
+
+
 def sweep(
     write_features: Callable[[slice, int, np.ndarray], None],
     natural: np.ndarray,
@@ -46,13 +62,8 @@ def sweep(
     blocks, blocks in lanes, lanes on threads; sums are taken in the order of the lanes, whatever the timing.
     """
     groups, states, width = natural.shape
-    total = width + groups * states
-    n_lanes = int(min(16, 1 + n_rows * repeats * total // 2**18, max(n_rows, 1)))
-    edges = [n_rows * lane // n_lanes for lane in range(n_lanes + 1)]
-    longest = -(-n_rows // n_lanes)
-    block = max(min(longest, max(min(2**15, 2**19 // total), 256) // repeats), 1)
 
-    def lane(first: int, last: int) -> tuple[np.ndarray, float]:
+    def lane(first: int, last: int, block: int) -> tuple[np.ndarray, float]:
         features = np.ones((width, block * repeats))
         expected = np.empty((groups, states, block * repeats))
         statistics, log_partition = np.zeros(natural.shape), 0.0
@@ -78,10 +89,7 @@ def sweep(
                 statistics[group] += e[group] @ f.T
         return statistics, log_partition
 
-    if n_lanes == 1:
-        return lane(0, n_rows)
-    with single_threaded_blas() as held, ThreadPoolExecutor(len(os.sched_getaffinity(0)) if held else 1) as pool:
-        results = list(pool.map(lane, edges[:-1], edges[1:]))
+    results = in_lanes(lane, n_rows, repeats, width + groups * states)
     return np.sum([s for s, _ in results], axis=0), float(sum(value for _, value in results))
 
 

@@ -86,13 +86,35 @@ def sweep_n(data, params):
     return (write, 1 + D + D, N, 1, data.get("weights.n"))
 
 
+def products_f_about(data, params):
+    """Σ T Tᵀ about the current reference points, from what `prepare` has summed; None where it has not."""
+    m = params["m"]
+    D = params["W"].shape[0]
+    if data.get("products.f") is None:
+        return None
+    moved_m = m - data["products.f.m"]
+    change_products_f = np.zeros((1 + D, 1 + D))
+    change_products_f[1:1 + D, 0] = -moved_m
+    return about_points(data["products.f"], change_products_f, *sweep_f(data, params))
+
+
 def e_step(data, params, start=None):
     """Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.
     `start`: expectations to use in place of the posterior, for starting values.
     """
     psi = params["psi"]
     D = params["W"].shape[0]
-    sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
+    products_f = None if start else products_f_about(data, params)
+    if products_f is None:
+        sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
+    else:
+        # the precision is that of every row, the means are linear in T: sums over rows follow from Σ T Tᵀ
+        sums_sweep_f, log_likelihood_ = folded_gaussian(
+            products_f,
+            sweep_f(data, params)[1],
+            [(slice(0, L), slice(0, L))],
+            [(slice(L, L + L * L), slice(0, L), slice(0, L))],
+        )
     sums_sweep_f = sums_sweep_f.reshape(-1, sums_sweep_f.shape[-1])
     # f_f_lm = Σ f_l f_l
     f_f_lm = sums_sweep_f[L:L + L * L, 0].reshape(L, L)
@@ -100,13 +122,18 @@ def e_step(data, params, start=None):
     f_x_ld = sums_sweep_f[0:L, 1:1 + D]
     # f_l = Σ f_l
     f_l = sums_sweep_f[0:L, 0]
-    sums_sweep_n = sum_features(*sweep_n(data, params))
-    # count = Σ 1
-    count = sums_sweep_n[0]
-    # x_x_d = Σ  x̃_d x̃_d
-    x_x_d = sums_sweep_n[1 + D:1 + D + D]
-    # x_d = Σ  x̃_d
-    x_d = sums_sweep_n[1:1 + D]
+    if products_f is None:
+        sums_sweep_n = sum_features(*sweep_n(data, params))
+        # count = Σ 1
+        count = sums_sweep_n[0]
+        # x_x_d = Σ  x̃_d x̃_d
+        x_x_d = sums_sweep_n[1 + D:1 + D + D]
+        # x_d = Σ  x̃_d
+        x_d = sums_sweep_n[1:1 + D]
+    else:
+        count = products_f[0, 0]
+        x_x_d = np.einsum("dd->d", products_f[1:1 + D, 1:1 + D])
+        x_d = products_f[1:1 + D, 0]
     log_psi = np.log(psi)
     inverse_psi = 1 / psi
     # laws without latents, and constants
@@ -173,7 +200,11 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return {
+        **data,
+        "products.f": None if "f" in data else sum_products(*sweep_f(data, params)),
+        "products.f.m": params["m"],
+    }
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):

@@ -1,0 +1,57 @@
+"""Sums through index arrays and shares of states, against dense arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emdsl.runtime.carried.networks import added_at, gathered_shares, incidence, log_shares, matrix_times, ruled_out
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("targets", "sources"), [((4,), (3, 5)), ((3, 5), (4,)), ((40,), (2,))])
+def test_a_sparse_product_is_the_sum_over_entries(
+    targets: tuple[int, ...], sources: tuple[int, ...], weighted: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    one, two = (tuple(rng.integers(size, size=30) for size in sizes) for sizes in (targets, sources))
+    weights, table = rng.random(30), rng.normal(size=(*sources, 6))
+    matrix = incidence(one, targets, two, sources, weights if weighted else None)
+    expected = np.zeros((*targets, 6))
+    np.add.at(expected, one, table[two] * (weights[:, None] if weighted else 1.0))
+    np.testing.assert_allclose(matrix_times(matrix, table, targets, len(sources)), expected, rtol=1e-13)
+    back = rng.normal(size=(*targets, 2))
+    expected = np.zeros((*sources, 2))
+    np.add.at(expected, two, back[one] * (weights[:, None] if weighted else 1.0))
+    np.testing.assert_allclose(matrix_times(matrix.T, back, sources, len(targets)), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("states", [1, 2, 15, 16, 40])
+def test_shares_of_logarithms_far_apart(states: int) -> None:
+    logits = np.random.default_rng(1).normal(scale=400.0, size=(3, 7, states)) - 5000.0
+    total, shares = log_shares(logits)
+    np.testing.assert_allclose(total, np.logaddexp.reduce(logits, axis=-1), rtol=1e-14)
+    np.testing.assert_allclose(shares, np.exp(logits - total[..., None]), rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0, 3000.0])
+def test_gathered_shares_are_those_of_the_sum(scale: float) -> None:
+    """Also where the tables contradict each other, so that every product of exponentials vanishes."""
+    rng = np.random.default_rng(2)
+    tables = [(scale * rng.normal(size=(size, 4)) - 50.0, rng.integers(size, size=5000)) for size in (6, 30, 9)]
+    tables[0] = (np.asfortranarray(tables[0][0]), tables[0][1])
+    logits = sum(table[index] for table, index in tables)
+    total, shares = gathered_shares(tables)
+    expected, wanted = log_shares(logits)
+    np.testing.assert_allclose(total, expected, rtol=1e-12)
+    np.testing.assert_allclose(shares, wanted, rtol=1e-9, atol=1e-100)
+    labels = np.where(rng.random(5000) < 0.5, np.nan, rng.integers(4, size=5000))
+    for one, other in zip(gathered_shares(tables, labels), log_shares(ruled_out(logits, labels)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_adding_at_a_place_leaves_whole_numbers_alone() -> None:
+    counts = np.ones((3, 4), dtype=int)
+    result = added_at(counts, np.array([0.5, 0.25, 0.0]), 1, 2)
+    assert counts.sum() == 12
+    np.testing.assert_array_equal(result[:, 2], [1.5, 1.25, 1.0])
