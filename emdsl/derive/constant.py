@@ -77,13 +77,26 @@ class Constants:
                         continue
                     if not isinstance(new, str):
                         new = self._without_constants(new)
-                    result += self._step_by_step(Assign(target, new, comment))
+                    result.append(Assign(target, new, comment))
                 case When(condition, assign):
                     value = assign.value
                     new = self.schedule.arranged(value) if not isinstance(value, str) else value
                     result.append(When(condition, replace(assign, value=new)))
                 case Nested(header, body):
                     result.append(Nested(header, tuple(self.arranged(body, outermost=False))))
+                case _:
+                    result.append(statement)
+        return result
+
+    def stepwise(self, statements: Sequence[ProgrammeStatement]) -> list[ProgrammeStatement]:
+        """The statements with sums of long arrays added up in place."""
+        result: list[ProgrammeStatement] = []
+        for statement in statements:
+            match statement:
+                case Assign():
+                    result += self._step_by_step(statement)
+                case Nested(header, body):
+                    result.append(Nested(header, tuple(self.stepwise(body))))
                 case _:
                     result.append(statement)
         return result
@@ -103,7 +116,7 @@ class Constants:
         long = [one for one in value.parts if carried_axes(one) == whole]
         first = next((one for one in long if is_new(one) and not self.is_fixed(one)), None)
         short = [one for one in value.parts if one not in long]
-        if len(value.parts) < 2 or first is None or assign.target in identifiers_of(value):
+        if len(long) < 2 or first is None or assign.target in identifiers_of(value):
             return [assign]
         rest = [one for one in long if one is not first]
         rest += [total(tuple(short), value.axes)] if short else []

@@ -17,7 +17,7 @@ from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
-from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
+from emdsl.derive.coupled import CoupledStatistic, Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, with_axes
@@ -91,7 +91,7 @@ class _Writer(PosteriorWriter):
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
         doc = f"Expected statistics, posterior and {'log likelihood' if self.single else 'bound'} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        statements = with_products(constants.arranged(statements), result)
+        statements = constants.stepwise(with_products(constants.arranged(statements), result))
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(used_in(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
@@ -310,24 +310,6 @@ class _Writer(PosteriorWriter):
         body.inside.append(Nested(f"for rows in {colours.name}:", tuple(inner)))  # type: ignore[arg-type]
         self.entropies.append(Named(f"categorical_entropy({target.name})"))
 
-    def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
-        """The pairs of rows that meet, and the classes of rows that do not."""
-        if len(monomial.rows) != 1:
-            raise not_compiled(f"`{name}`, which meets itself over two plates", None)
-        pairs = []
-        for occurrence in occurrences:
-            other = next((item for item in occurrence.rest.atoms if item.variable == name), None)
-            if other is None:
-                continue
-            references = (occurrence.references[0], other.references[0])
-            entries = tuple(dict.fromkeys(i for reference in references for i in _indices(reference)))
-            if len(entries) == 1 and references[0] == references[1]:
-                continue
-            one, two = (self.moments.index_code(reference, entries) for reference in references)
-            pairs.append(f"({one}, {two})")
-        listed = ", ".join(dict.fromkeys(pairs))
-        return f"colour_classes([{listed}], {self.moments.length(monomial.rows[0].size)})"
-
     def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
         names = self.setting.names
@@ -429,7 +411,7 @@ class _Writer(PosteriorWriter):
             if moment.rows:
                 continue
             derived = self.setting.derived
-            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in _indices(r)}
+            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in indices_in(r)}
             atoms = tuple(
                 item
                 for item in term.atoms
@@ -455,7 +437,3 @@ class _Writer(PosteriorWriter):
             if one.block.kind == "conjugate":
                 parts += ConjugateInference(one, self.moments, self.setting, self.body).entropy()
         return total(tuple(parts), ())
-
-
-def _indices(reference: object) -> tuple[Index, ...]:
-    return tuple(indices_in(reference))  # type: ignore[arg-type]

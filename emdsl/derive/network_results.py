@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from emdsl.algebra.indices import indices_in
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.expressions import Contraction, Named, Operand, Total
 from emdsl.derive.conjugate_block import ConjugateInference
-from emdsl.derive.coupled import Monomial
+from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
@@ -31,6 +35,24 @@ class PosteriorWriter:
         while self.body.known(candidate) is not None:
             candidate, number = f"{label} {number}", number + 1
         return candidate
+
+    def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
+        """The pairs of rows that meet, and the classes of rows that do not."""
+        if len(monomial.rows) != 1:
+            raise not_compiled(f"`{name}`, which meets itself over two plates", None)
+        pairs = []
+        for occurrence in occurrences:
+            other = next((item for item in occurrence.rest.atoms if item.variable == name), None)
+            if other is None:
+                continue
+            references = (occurrence.references[0], other.references[0])
+            entries = tuple(dict.fromkeys(i for reference in references for i in indices_in(reference)))
+            if len(entries) == 1 and references[0] == references[1]:
+                continue
+            one, two = (self.moments.index_code(reference, entries) for reference in references)
+            pairs.append(f"({one}, {two})")
+        listed = ", ".join(dict.fromkeys(pairs))
+        return f"colour_classes([{listed}], {self.moments.length(monomial.rows[0].size)})"
 
     def write_posteriors(self) -> None:
         """What the data say of each latent."""

@@ -29,6 +29,9 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
     if opening is None:
         return [prefix + code]
     pieces = [piece.strip() for piece in _split(code[opening + 1 : -1], ",")]
+    called = opening > 0 and (code[opening - 1].isalnum() or code[opening - 1] in "_)]")
+    if code[opening] == "(" and not called and len(pieces) == 1:  # a group: a comma would make it a tuple
+        return [prefix + code[: opening + 1], *(INDENT + part for part in fitted(pieces[0], width - 4)), code[-1]]
     inner = [INDENT + part for piece in pieces for part in _piece(piece, width - 4)]
     return [prefix + code[: opening + 1], *inner, code[-1]]
 
