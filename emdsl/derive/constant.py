@@ -136,7 +136,14 @@ class Constants:
                 )
                 return replace(value, operands=tuple(operands))
             case Total(parts, axes):
-                return Total(tuple(self._without_constants(part) for part in parts), axes)
+                changed_parts = (self._without_constants(part) for part in parts)
+                return Total(
+                    tuple(
+                        Contraction(1.0, (read(part),), axes) if isinstance(part, Named) and part.axes != axes else part
+                        for part in changed_parts
+                    ),
+                    axes,
+                )
             case Apply(function, arguments, axes):
                 changed = (a if isinstance(a, float | int | str) else self._without_constants(a) for a in arguments)
                 return Apply(function, tuple(changed), axes)

@@ -49,7 +49,8 @@ def e_step_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCo
     found = []
     for one in inferences:
         expected, evidence = setting.names.of(f"expected {one.name}"), setting.names.of(f"evidence {one.name}")
-        body.append(Assign(f"{expected}, _, {evidence}", f"{one.name}(data, params, start)"))
+        call = Assign(f"{expected}, _, {evidence}", f"{one.name}(data, params, start)")
+        body.append(Nested("with single_threaded_blas():", (call,)))  # its products are many and narrow
         body.append(Lines((f"{likelihood} {'+=' if started else '='} {evidence}",)))
         started = True
         found.append(f"**{expected}")
