@@ -42,6 +42,7 @@ from tests.zoo_networks_data import (
     schools,
     sentences,
     series,
+    slopes_over_time,
     successes,
     symptoms,
     tracks,
@@ -428,6 +429,13 @@ NETWORKS: tuple[Network, ...] = (
         param Q : cov[2] ~ InvWishart(5, scale=eye(2))  param r : positive[3]
         latent x[s, 0] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal(F @ x[s, t-1], cov=Q)
         observed y[s, t] missing ~ MvNormal(H @ x[s, t], cov=diag(r))
+    """),
+    # two ways by which a level and its slope reach the same rows were summed as one
+    Network("level_and_slope", slopes_over_time, text="""
+        model LevelAndSlope()  plate s in S  time t in T  given u[s, t] : real  param q : positive  param r : positive
+        latent b[s, 0] ~ Normal(0, var=1)  latent b[s, t] ~ Normal(b[s, t-1], var=0.1)
+        latent a[s, 0] ~ Normal(0, var=4)  latent a[s, t] ~ Normal(a[s, t-1] + b[s, t-1], var=q)
+        observed y[s, t] ~ Normal(a[s, t] + u[s, t] * b[s, t], var=r)
     """),
     Network("switching_dynamics", walk(2, 4), exact=False, text=f"""
         model SwitchingDynamics(K = 2)  plate s in S, k in K  time t in T  {START}  param a[k] : real

@@ -300,3 +300,8 @@ def chain_labels(rng: Generator) -> Data:
 def two_levels(rng: Generator) -> Data:
     a, b = np.arange(4) // 2 % 2, np.arange(4) % 2
     return {"y": 6.0 * a + 2.0 * b + rng.normal(0, 0.5, (2, 4))}
+
+
+def slopes_over_time(rng: Generator) -> Data:
+    """y (s, t) that moves, beside a covariate u (s, t)."""
+    return {"u": rng.normal(size=(2, 4)), "y": rng.normal(size=(2, 4)).cumsum(axis=1)}

@@ -40,7 +40,6 @@ from emdsl.algebra.terms import (
 )
 from emdsl.errors import Span
 
-
 #: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
 IMPOSSIBLE = 1e300
 

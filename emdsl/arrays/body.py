@@ -51,7 +51,7 @@ OWN_NAMES = (
     "np", "data", "params", "statistics", "rng", "rows", "out", "group", "write", "expect", "start", "natural",
     "logits", "values", "hard", "initialise", "e_step", "m_step", "objective", "prepare", "fit", "posterior",
     "estimates", "from_estimates", "reference_points", "max_iter", "tol", "log_likelihood", "PARAMETERS", "SUPPORTS",
-    "UPDATES", "OBJECTIVE", "WEIGHTED", "SHARED", "RESUMED",
+    "UPDATES", "OBJECTIVE", "WEIGHTED", "SHARED", "RESUMED", "state", "last", "fixed",
 )  # fmt: skip
 
 
@@ -111,6 +111,13 @@ class Body:
             self._cache[quantity] = name
             self._depends[quantity] = frozenset(depends)
         return self._cache[quantity]
+
+    def unused(self, quantity: str) -> str:
+        """A label for a quantity that no other one has: itself, or itself with a number."""
+        number, candidate = 2, quantity
+        while candidate in self._cache:
+            candidate, number = f"{quantity} {number}", number + 1
+        return candidate
 
     def known(self, quantity: str) -> Named | None:
         return self._cache.get(quantity)

@@ -218,6 +218,8 @@ class _Binding:
         """Offsets, and for each row its group and its position there; the first row of each group, and the lengths."""
         plate = self.model.plate(letter)
         assert plate is not None
+        if plate.ordered and 0 in lengths:
+            raise DataError(f"series {list(lengths).index(0)} over `{letter}` is empty; leave it out")
         outer = tuple(p for letter in plate.parents if (p := self.model.plate(letter)) is not None)
         parents = merged_letters(outer)  # a ragged parent has swallowed its own
         shape = tuple(self._group_count(parent, len(lengths), len(parents)) for parent in parents)

@@ -27,7 +27,7 @@ from emdsl.derive.functions import (
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
-from emdsl.derive.inference import inference_code
+from emdsl.derive.inference import RESUMED, inference_code
 from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled, uses
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
@@ -51,8 +51,9 @@ def _check_missing(bound: BoundModel) -> None:
             continue
         for other in variables:
             value = names(other.value) if other.value is not None else frozenset()
-            if other.name != variable.name and variable.name in uses(other) | value:
-                raise not_compiled(f"`{variable.name}` may be missing and `{other.name}` depends on it", other.span)
+            if variable.name in uses(other) | value:
+                reader = "its own law" if other.name == variable.name else f"`{other.name}`"
+                raise not_compiled(f"`{variable.name}` may be missing and {reader} depends on it", other.span)
 
 
 Factors = tuple[tuple[Factor, tuple[Term, ...]], ...]
@@ -263,14 +264,14 @@ def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str
     if shared:
         found.append(("SHARED", repr(shared)))
     if any(len(network.blocks) > 1 for network in networks):
-        found.append(("RESUMED", '"state"'))
+        found.append(("RESUMED", repr(RESUMED)))
     return tuple(found)
 
 
 def _prepared(networks: Sequence[NetworkTerms]) -> str:
     """The data for a loop; coordinate ascent goes on in it from its last state."""
     resumed = any(len(network.blocks) > 1 for network in networks)
-    return '{**prepare(data, params), "state": {}}' if resumed else "prepare(data, params)"
+    return f'{{**prepare(data, params), "{RESUMED}": {{}}}}' if resumed else "prepare(data, params)"
 
 
 def _with_choices(joint: LogJoint) -> LogJoint:

@@ -20,7 +20,6 @@ from emdsl.derive.discrete_tables import (
     Joint,
     StartedSweep,
     Stored,
-    fresh_label,
     moved_operand,
     named_step,
     operand_indices,
@@ -101,7 +100,7 @@ class FiniteInference(StartedSweep):
         if joint.array.axes == axes:
             return joint.array
         value = Contraction(1.0, (Operand(joint.array, joint.array.axes),), axes)
-        return self.body.define(fresh_label(self.body, f"marginal {name}"), value, axes)
+        return self.body.define(self.body.unused(f"marginal {name}"), value, axes)
 
     def _summed_states(self, step: Step) -> dict[Place, Index]:
         places: dict[Place, Index] = {}
@@ -128,10 +127,10 @@ class FiniteInference(StartedSweep):
         value = self.moments.covered(total(parts, axes), axes)
         label = " ".join(("log joint", name))
         comment = f"log weight of {named_step(step)}"
-        log_joint = self.body.define(fresh_label(self.body, label), value, axes, comment)
+        log_joint = self.body.define(self.body.unused(label), value, axes, comment)
         if self.hard:
             kept = self.body.define(
-                fresh_label(self.body, f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
+                self.body.unused(f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
             )
             joint = Joint(step, states, log_joint=log_joint, message=kept)
         else:
@@ -187,14 +186,14 @@ class FiniteInference(StartedSweep):
                     "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, state)
                 )
                 value = with_axes(value, (*targets, state))
-            label = fresh_label(self.body, f"message of {step.variables[0]} to {name}")
+            label = self.body.unused(f"message of {step.variables[0]} to {name}")
             array = self.body.define(label, value, (*targets, state))
             self.stored[table.source] = Stored(array, table, (state,))
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
             operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, table.rows))
-            label = fresh_label(self.body, f"message of {step.variables[0]}")
+            label = self.body.unused(f"message of {step.variables[0]}")
             message = self.body.define(label, Contraction(1.0, operands, axes), axes)
         self.stored[table.source] = Stored(message, table, states)
 
@@ -229,9 +228,9 @@ class FiniteInference(StartedSweep):
         )
         name = " ".join(step.variables)
         e = self.body.define(
-            fresh_label(self.body, f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}"
+            self.body.unused(f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}"
         )
-        t = self.body.define(fresh_label(self.body, f"transition of {name}"), transition, pair_axes)
+        t = self.body.define(self.body.unused(f"transition of {name}"), transition, pair_axes)
         k = product_text([self.moments.length(index.size) for index in own])
         c = product_text([self.moments.length(index.size) for index in outer])
         flat_e = f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
@@ -248,7 +247,7 @@ class FiniteInference(StartedSweep):
         log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
         if not sizes:
             log_partition = f"{evidence_name}[0]"
-        array = self.body.define(fresh_label(self.body, f"log sum {name}"), log_partition, (*outer, *series))
+        array = self.body.define(self.body.unused(f"log sum {name}"), log_partition, (*outer, *series))
         joint = Joint(step, states, message=array, previous=before, messages=messages)
         self._pass_on(joint, series, outer)
         return joint
@@ -287,7 +286,7 @@ class FiniteInference(StartedSweep):
         axes = (*rows, *states)
         marginal: Array = Contraction(1.0, (Operand(consumer.array, consumer.array.axes),), axes)
         if consumer.array.axes != axes:
-            marginal = self.body.define(fresh_label(self.body, "probabilities of neighbours"), marginal, axes)
+            marginal = self.body.define(self.body.unused("probabilities of neighbours"), marginal, axes)
         else:
             marginal = consumer.array
         own = [joint.states[place] for place in joint.step.neighbours]
@@ -304,10 +303,10 @@ class FiniteInference(StartedSweep):
         name = joint.step.variables[0]
         prior = self._probability_of_neighbours(joint)
         if prior:
-            given = self.body.define(fresh_label(self.body, f"conditional {name}"), chosen, axes)
+            given = self.body.define(self.body.unused(f"conditional {name}"), chosen, axes)
             chosen = Contraction(1.0, (*prior, Operand(given, axes)), axes)
         joint.array = self.body.define(
-            fresh_label(self.body, f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}"
+            self.body.unused(f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}"
         )
         self._start(joint.array.name, self._shares(joint), axes)
 
@@ -325,7 +324,7 @@ class FiniteInference(StartedSweep):
         text = ""
         if prior or weights:
             value = self.moments.covered(Contraction(1.0, (*prior, *weights), weight_axes), weight_axes)
-            array = self.body.define(fresh_label(self.body, f"weights of series of {name}"), value, weight_axes)
+            array = self.body.define(self.body.unused(f"weights of series of {name}"), value, weight_axes)
             c = product_text([self.moments.length(index.size) for index in outer])
             text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
         call = f"chain_backward({joint.messages}{text})"
@@ -334,25 +333,25 @@ class FiniteInference(StartedSweep):
         axes = (*outer, *rows, *own)
         shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
         array = self.body.define(
-            fresh_label(self.body, f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}"
+            self.body.unused(f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}"
         )
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:
             at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
             value = Contraction(1.0, (*at_rows, Operand(array, axes)), axes)
-            array = self.body.define(fresh_label(self.body, f"joint probabilities {name}"), value, axes)
+            array = self.body.define(self.body.unused(f"joint probabilities {name}"), value, axes)
         joint.array = array
         varying = self._is_varying(joint)
         pair_axes = (*outer, *(rows if varying else ()), *lagged, *own)
         pair_sizes = [self.moments.length(index.size) for index in pair_axes]
         shaped = f"{pairs_name}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else pairs_name
-        pairs = self.body.define(fresh_label(self.body, f"transitions of {name}"), shaped, pair_axes)
+        pairs = self.body.define(self.body.unused(f"transitions of {name}"), shaped, pair_axes)
         own_pairs = pairs
         if varying and prior:
             at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
             pairs = self.body.define(
-                fresh_label(self.body, f"joint transitions of {name}"),
+                self.body.unused(f"joint transitions of {name}"),
                 Contraction(1.0, (*at_rows, Operand(pairs, pair_axes)), pair_axes),
                 pair_axes,
             )
@@ -407,7 +406,7 @@ class FiniteInference(StartedSweep):
                 states.append(joint.states[place])
         rows = tuple(row for row in table.rows if row in array.axes)
         axes = (*rows, *states)
-        label = fresh_label(self.body, f"expected {' '.join(dict.fromkeys(monomial.variables))}")
+        label = self.body.unused(f"expected {' '.join(dict.fromkeys(monomial.variables))}")
         if array.axes != axes:
             array = self.body.define(label, Contraction(1.0, (Operand(array, array.axes),), axes), axes)
         stored_rows = dict(zip(table.rows, monomial.rows, strict=True))

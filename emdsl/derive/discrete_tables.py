@@ -108,11 +108,3 @@ def product_text(factors: Sequence[str]) -> str:
 def named_step(step: Step) -> str:
     names = [*dict.fromkeys(name for name, _ in step.neighbours), *step.variables]
     return ", ".join(f"`{name}`" for name in names)
-
-
-def fresh_label(body: object, label: str) -> str:
-    """A quantity's name that is not taken in the body."""
-    number, candidate = 2, label
-    while body.known(candidate) is not None:  # type: ignore[attr-defined]
-        candidate, number = f"{label} {number}", number + 1
-    return candidate

@@ -48,7 +48,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
         references = [setting.names.of(f"reference {location}") for location in setting.gated_axes]
         arguments += [
             f"{natural}[None]" if sweep.block.gaussian else f"by_group({', '.join((natural, *references))})",
-            f'start["{sweep.block.name}"] if start else expect',
+            f'start.get("{sweep.block.name}", expect) if start else expect',
         ]
         statements += body.statements
         statements += expectation(sweep, plan, setting)
@@ -157,7 +157,8 @@ def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
 
 def _flattened(named: Named, local: Slot, feature: Slot) -> str:
     if feature.packed:
-        return f"pairs({named.name})" if len(local.shape) <= 1 else f"pairs({named.name}).reshape(-1, {feature.stop})"
+        packed = f"pairs({named.name})"
+        return packed if len(local.shape) <= 1 else f"{packed}.reshape({' * '.join(local.shape)}, -1)"
     if len(feature.shape) <= 1 and len(local.shape) <= 1:
         return named.name
     rows = " * ".join(local.shape)

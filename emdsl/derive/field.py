@@ -229,7 +229,7 @@ class FieldMoments(Reads):
         if len(placed) == 1 and isinstance(placed[0][1], Shift):
             axis, reference = placed[0]
             assert isinstance(reference, Shift)
-            named = self.body.define(hint, value, entries + plain)
+            named = self.body.define(self.body.unused(hint), value, entries + plain)
             moved = Named(f"lagged({named.name}, {-reference.lag}, 0)", (axis, *plain))
             return with_axes(moved, _order(axes, (axis, *plain)))
         codes = [self.index_code(reference, entries) for _, reference in placed]

@@ -90,7 +90,7 @@ class GaussianInference:
     def _shaped(self, name: str, code: str, copies: int) -> str:
         plates, event = self.sizes(name)
         width = " * ".join(event) or "1"
-        return f"{code}.reshape({', '.join(('-1', *[width] * copies))})"
+        return f"np.reshape({code}, ({', '.join(('-1', *[width] * copies))}))"
 
     def _linear(self, name: str, naturals: Naturals) -> str:
         for monomial in self.monomials:
@@ -134,8 +134,8 @@ class GaussianInference:
         assert natural is not None
         one, two = monomial.variables
         widths = [" * ".join(self.sizes(name)[1]) or "1" for name in (one, two)]
-        whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two}")
-        return f"{whole}.reshape(-1, {widths[0]}, {widths[1]})"
+        whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two} {self.monomials.index(monomial)}")
+        return f"np.reshape({whole}, (-1, {widths[0]}, {widths[1]}))"
 
     def _met(self, monomial: Monomial, naturals: Naturals) -> str:
         """The share of the precision of single rows in products of two rows: where both are the same."""
@@ -163,11 +163,11 @@ class GaussianInference:
         assert natural is not None
         carried = any(row in natural.axes for row in monomial.rows)
         wanted = (*(monomial.rows if carried else ()), *monomial.axes)
-        whole = self._covered(natural, wanted, f"coupling {one.variable} {two.variable}")
-        block = f"-{whole}.reshape(-1, {widths[0]}, {widths[1]})"
+        whole = self._covered(natural, wanted, f"coupling {one.variable} {two.variable} {self.monomials.index(monomial)}")
+        block = f"-np.reshape({whole}, (-1, {widths[0]}, {widths[1]}))"
         lagged = self._lagged_rows(monomial)
         if lagged is not None and carried:
-            block = f"-{whole}.reshape(-1, {widths[0]}, {widths[1]})[{lagged}]"
+            block += f"[{lagged}]"
         return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
 
     def _lagged_rows(self, monomial: Monomial) -> str | None:
@@ -181,7 +181,7 @@ class GaussianInference:
 
     def _later(self, monomial: Monomial, shift: Shift) -> str:
         letter = shift.index.letter
-        label = f"later rows of {letter} {self.block.variables[0]}"
+        label = f"later rows of {' '.join(row.letter for row in monomial.rows)}"
         if letter in self.scope.ragged:
             code = f'later_rows(data["offsets.{letter}"])'
         else:
@@ -223,9 +223,7 @@ class GaussianInference:
         shape = ", ".join((*plates, *event))
         places = [position[name] for name in monomial.variables]
         label = f"expected {' '.join(monomial.variables)}"
-        serial, quantity = 2, label
-        while self.body.known(quantity) is not None:
-            quantity, serial = f"{label} {serial}", serial + 1
+        quantity = self.body.unused(label)
         if len(places) == 1:
             code = f"{means}[{places[0]}].reshape({shape})" if shape else f"{means}[{places[0]}][0, 0]"
         elif self._is_diagonal(monomial):

@@ -33,6 +33,8 @@ from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
 COLD_SWEEPS, WARM_SWEEPS = 200, 3
+#: The entry of the data by which coordinate ascent goes on from its last state.
+RESUMED = "latents.state"
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
 
@@ -118,7 +120,7 @@ class _Writer(PosteriorWriter):
             if value is None:
                 result[id(monomial)] = None
                 continue
-            quantity = self._fresh(f"natural {text}")
+            quantity = self.body.unused(f"natural {text}")
             result[id(monomial)] = self.body.define(
                 quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}"
             )
@@ -174,7 +176,7 @@ class _Writer(PosteriorWriter):
                 continue
             natural = naturals[id(monomial)]
             if natural is None:
-                natural = self.body.define(self._fresh("no term"), "0.0", ())
+                natural = self.body.define(self.body.unused("no term"), "0.0", ())
             natural = self._labelled(monomial, natural)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
         if one.block.children:
@@ -198,7 +200,7 @@ class _Writer(PosteriorWriter):
         value = self.moments.placed(list(one.multiplicity), axes, "counts")
         assert value is not None
         return self.body.define(
-            self._fresh(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
+            self.body.unused(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
         )
 
     def _labelled(self, monomial: Monomial, natural: Named) -> Named:
@@ -208,8 +210,8 @@ class _Writer(PosteriorWriter):
         (name,) = monomial.variables
         axes = monomial.all_axes
         value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
-        whole = self.body.define(self._fresh(f"natural {name} of every row"), value, axes)
-        label = self._fresh(f"labelled {name}")
+        whole = self.body.define(self.body.unused(f"natural {name} of every row"), value, axes)
+        label = self.body.unused(f"labelled {name}")
         return self.body.define(label, f'ruled_out({whole.name}, data.get("{name}"))', axes, "where the state is given")
 
     def _entropy(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
@@ -255,7 +257,7 @@ class _Writer(PosteriorWriter):
     def _several(self) -> list[ProgrammeStatement]:
         """Coordinate ascent over the blocks."""
         body = self.body
-        body.before += [Assign("state", 'data.get("state", {})')]
+        body.before += [Assign("state", f'data.get("{RESUMED}", {{}})')]
         rng = 'np.random.default_rng(state.get("seed", 0))'
         body.before.append(Assign("rng", rng))
         ordered = sorted(self.terms.blocks, key=lambda one: one.block.kind == "finite")
@@ -285,7 +287,7 @@ class _Writer(PosteriorWriter):
         before = [Assign("last", f"np.array({watched})")]
         test = f"if np.max(np.abs({watched} - last)) <= {SETTLED} * np.max(np.abs({watched})):"
         loop = Nested(
-            f'for _ in range({WARM_SWEEPS} if "state" in data else {COLD_SWEEPS}):',
+            f'for _ in range({WARM_SWEEPS} if "{RESUMED}" in data else {COLD_SWEEPS}):',
             (*before, *body.inside, Nested(test, (Lines(("break",)),))),
         )
         statements: list[ProgrammeStatement] = [*body.before, loop]

@@ -30,12 +30,6 @@ class PosteriorWriter:
     finite: list[FiniteInference]
     children: list[GaussianChildren]
 
-    def _fresh(self, label: str) -> str:
-        number, candidate = 2, label
-        while self.body.known(candidate) is not None:
-            candidate, number = f"{label} {number}", number + 1
-        return candidate
-
     def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
         """The pairs of rows that meet, and the classes of rows that do not."""
         if len(monomial.rows) != 1:
@@ -87,7 +81,7 @@ class PosteriorWriter:
             sizes += [length(axis.size) for axis in event]
             spread = f"{spreads}[{place}].reshape({', '.join(sizes) or '()'})"
         if name in self.setting.centred:
-            mean = self.body.define(self._fresh(f"centred mean {name}"), mean, axes).name
+            mean = self.body.define(self.body.unused(f"centred mean {name}"), mean, axes).name
             return [f'"{self.setting.centred[name].base}": {{"mean": {self._with_origin(name, mean)}}}']
         if len(symbol.event) > 1:
             return [f'"{name}": {{"mean": {mean}}}']
@@ -100,7 +94,7 @@ class PosteriorWriter:
             return mean
         axes = self.setting.centred[name].indices
         whole = Total((Named(mean, axes), with_axes(origin, axes)), axes)
-        return self.body.define(self._fresh(f"mean {self.setting.centred[name].base}"), whole, axes).name
+        return self.body.define(self.body.unused(f"mean {self.setting.centred[name].base}"), whole, axes).name
 
     def _found(self, atoms: list[Atom], one: BlockTerms) -> str | None:
         monomial, _ = one.monomials.of(atoms)
@@ -110,7 +104,7 @@ class PosteriorWriter:
         array = moment.array
         if array.axes != monomial.all_axes:
             value = Contraction(1.0, (Operand(array, array.axes),), monomial.all_axes)
-            array = self.body.define(self._fresh(f"posterior {atoms[0].variable}"), value, monomial.all_axes)
+            array = self.body.define(self.body.unused(f"posterior {atoms[0].variable}"), value, monomial.all_axes)
         return array.name
 
 

@@ -203,7 +203,7 @@ class Reads(VariationalMoments):
             return operand
         array = operand.array
         if not isinstance(array, Named):
-            array = self.body.define(f"read {len(self.body.statements)}", array, array.axes)
+            array = self.body.define(self.body.unused("read"), array, array.axes)
         code, references = array.name, list(operand.references)
         for place, reference in enumerate(references):
             if isinstance(reference, Shift):

@@ -76,6 +76,14 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": X * 3, "q": X[::-1]},
         ("em",),
     ),
+    # pairs of a covariate under two discrete latents were reshaped by where they end, not by how many they are
+    "covariates_of_two_latents": (
+        f"""model M(K = 2) plate n in N, k in K plate l in K {MIXTURE} param p[k] : simplex[K] param m[k] : real
+        latent w[n] ~ Categorical(p[z[n]]) given q[n] : real[2] param b[k, l] : real[2] param v : positive
+        observed x[n] ~ Normal(m[z[n]], var=1) observed u[n] ~ Normal(q[n] @ b[z[n], w[n]], var=v)""",
+        {"x": X * 3, "q": RNG.normal(size=(8, 2)), "u": X[::-1]},
+        ("em",),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive

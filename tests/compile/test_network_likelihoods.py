@@ -20,7 +20,8 @@ STEPS = 8
 
 def steps(module: object, data: dict[str, object], params: dict[str, object]) -> list[float]:
     """The objective along EM steps, coordinate ascent going on from where it stood."""
-    prepared, trace = {**module.prepare(data, params), "state": {}}, []  # type: ignore[attr-defined]
+    resumed = {module.RESUMED: {}} if hasattr(module, "RESUMED") else {}
+    prepared, trace = {**module.prepare(data, params), **resumed}, []  # type: ignore[attr-defined]
     for _ in range(STEPS):
         statistics, value = module.e_step(prepared, params)  # type: ignore[attr-defined]
         trace.append(float(module.objective(value, params)))  # type: ignore[attr-defined]
