@@ -29,10 +29,9 @@ class Assign:
 
 @dataclass(frozen=True)
 class Remark:
-    """A comment line, or (with `code`) a line that is no assignment."""
+    """A comment line."""
 
     line: str
-    code: bool = False
 
 
 @dataclass(frozen=True)

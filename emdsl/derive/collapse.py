@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, indices_in
+from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, STRUCTURE, Atom, Term
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
+from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.statistics import Collapsed, Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
 from emdsl.structure.locals import LocalBlock
 
@@ -50,7 +51,7 @@ class Collapser:
 
     def _term(self, factor: Factor, term: Term) -> Term:
         is_local = {variable for block in self.blocks for variable in block.variables}
-        term = self._observed_hot(term)
+        term = with_observed_hots(term, self.joint.scope, self.source, self._stays)
         blocks = {block for block in self.blocks for item in term.atoms if item.variable in block.variables}
         if not blocks and not self._has_rows(factor):
             return term
@@ -139,29 +140,10 @@ class Collapser:
         rest = tuple(item for item in term.atoms if item.variable not in block.variables)
         return Term(term.coefficient, (*atoms, *rest), tuple(bound))
 
-    def _observed_hot(self, term: Term) -> Term:
-        """θ[…, y_n] becomes θ[…, v]·[y_n = v] with v bound: the observed one-hot is a feature."""
-        atoms: list[Atom] = []
-        hots: dict[Gather, Index] = {}
-        extra: list[Atom] = []
-        for item in term.atoms:
-            symbol = self.joint.scope.symbols.get(item.variable)
-            if item.statistic != DELTA and (symbol is None or symbol.known or item.statistic == MASK):
-                atoms.append(item)
-                continue
-            references: list[Reference] = []
-            for position, reference in enumerate(item.references):
-                if isinstance(reference, Gather):
-                    if reference not in hots:
-                        categories = self.joint.scope.symbols[reference.table].categories
-                        size, letter = symbol.axes[position] if symbol else (categories or 0, "v")
-                        plated = symbol is not None and position < len(symbol.plates)
-                        hots[reference] = self.source.fresh(size, letter if plated else "v")
-                        extra.append(Atom(reference.table, HOT, (*reference.references, hots[reference])))
-                    reference = hots[reference]
-                references.append(reference)
-            atoms.append(replace(item, references=tuple(references)))
-        return replace(term, atoms=tuple(atoms + extra), bound=term.bound + tuple(hots.values()))
+    def _stays(self, item: Atom) -> bool:
+        """Whether an index array in an atom is read as it is: the atom is data itself."""
+        symbol = self.joint.scope.symbols.get(item.variable)
+        return symbol is None or symbol.known or item.statistic == MASK
 
     def _has_rows(self, factor: Factor) -> bool:
         """Whether the factor is a law of data or of a local latent, not a prior of something global."""

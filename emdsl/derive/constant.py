@@ -1,6 +1,6 @@
 """What data alone determine in a function over a network: a function of its own, called once before all iterations.
 
-    fixed_z(data, params)  →  {"x_squared": …}          in `infer_z`:  x_squared = fixed["x_squared"]
+fixed_z(data, params)  →  {"x_squared": …}          in `infer_z`:  x_squared = fixed["x_squared"]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.body import Assign, Remark, When
+from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.schedule import Schedule, is_new
@@ -274,6 +274,4 @@ def used_in(statements: Sequence[ProgrammeStatement], result: str) -> set[str]:
                 found |= identifiers_of(header) | used_in(body, "")
             case Lines(code):
                 found |= {word for line in code for word in identifiers_of(line)}
-            case Remark(line, True):
-                found |= identifiers_of(line)
     return found

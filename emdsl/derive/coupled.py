@@ -226,10 +226,8 @@ def choice_symbols(splits: Mapping[str, Split]) -> dict[str, Symbol]:
     }
 
 
-def coupled_terms(
-    term: Term, network: Network, known: Callable[[Atom], bool], naming: Callable[[Term, tuple[Index, ...]], str]
-) -> tuple[Term, CoupledStatistic]:
-    """The term as a statistic times global atoms."""
+def coupled_terms(term: Term, network: Network, known: Callable[[Atom], bool]) -> tuple[Term, CoupledStatistic]:
+    """The term as a statistic, which has no name yet, times global atoms."""
     local = tuple(item for item in term.atoms if item.variable in network.variables)
     data = tuple(item for item in term.atoms if item not in local and known(item))
     globals_ = tuple(item for item in term.atoms if item not in local and not known(item))
@@ -238,6 +236,6 @@ def coupled_terms(
     axes = tuple(index for index in inside if index in outer)
     summed = tuple(index for index in term.bound if index not in axes and index not in outer)
     inner = Term(1.0, (*local, *data), summed)
-    statistic = CoupledStatistic(naming(inner, axes), network.name, inner, axes)
+    statistic = CoupledStatistic("", network.name, inner, axes)
     left = tuple(index for index in term.bound if index not in summed)
     return Term(term.coefficient, (Atom(statistic.name, IDENTITY, axes), *globals_), left), statistic

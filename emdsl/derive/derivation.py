@@ -150,9 +150,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
     collapsed = Collapser(centred.joint, blocks, partly, elsewhere).collapse(local.rows)
-    coupled = tuple(
-        (name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True)
-    )
+    coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))
     collapsed = replace(collapsed, terms=collapsed.terms + coupled)
     spans = {variable.name: variable.span for variable in model.variables}
     matrices = frozenset(name for name, symbol in centred.joint.scope.symbols.items() if symbol.kind == "cov")

@@ -332,9 +332,7 @@ class FiniteInference(StartedSweep):
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
         shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
-        array = self.body.define(
-            self.body.unused(f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}"
-        )
+        array = self.body.define(self.body.unused(f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}")
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:

@@ -253,7 +253,9 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         for statistic in sweep.statistics
         for item in statistic.feature.atoms
     )
-    groupable = not (gaussian or several or gathered or setting.networks) and all(axes == (0,) for axes in setting.gated_axes.values())
+    groupable = not (gaussian or several or gathered or setting.networks) and all(
+        axes == (0,) for axes in setting.gated_axes.values()
+    )
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
@@ -319,9 +321,7 @@ def _spreads(setting: Setting, codes: Sequence[SweepCode], body: Body) -> list[A
     return [spread for spread in spreads if spread is not None]
 
 
-def posterior_function(
-    codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting
-) -> Function:
+def posterior_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting) -> Function:
     """`posterior(data, params)`: what is expected of each latent, row by row."""
     body: list[ProgrammeStatement] = []
     entries: list[str] = []

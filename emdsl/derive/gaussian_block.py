@@ -88,7 +88,7 @@ class GaussianInference:
         return one.variable == two.variable and one.references[:count] == two.references[:count]
 
     def _shaped(self, name: str, code: str, copies: int) -> str:
-        plates, event = self.sizes(name)
+        _, event = self.sizes(name)
         width = " * ".join(event) or "1"
         return f"np.reshape({code}, ({', '.join(('-1', *[width] * copies))}))"
 
@@ -163,7 +163,9 @@ class GaussianInference:
         assert natural is not None
         carried = any(row in natural.axes for row in monomial.rows)
         wanted = (*(monomial.rows if carried else ()), *monomial.axes)
-        whole = self._covered(natural, wanted, f"coupling {one.variable} {two.variable} {self.monomials.index(monomial)}")
+        whole = self._covered(
+            natural, wanted, f"coupling {one.variable} {two.variable} {self.monomials.index(monomial)}"
+        )
         block = f"-np.reshape({whole}, (-1, {widths[0]}, {widths[1]}))"
         lagged = self._lagged_rows(monomial)
         if lagged is not None and carried:

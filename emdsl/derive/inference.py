@@ -91,7 +91,8 @@ class _Writer(PosteriorWriter):
             statements.append(Lines((f"state.update({{{state}}})",)))
         result = f"{{{', '.join(listed)}}}, {{{', '.join(self.entries)}}}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
-        doc = f"Expected statistics, posterior and {'log likelihood' if self.single else 'bound'} of {what or 'the data'}."
+        goal = "log likelihood" if self.single else "bound"
+        doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
         statements = constants.stepwise(with_products(constants.arranged(statements), result))
         sources = self.setting.sources(params=True, data=True)

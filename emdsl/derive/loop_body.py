@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import bare
-from emdsl.arrays.body import Assign, Body, Names, Remark, Statement, When
+from emdsl.arrays.body import Assign, Body, Names, Statement, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total
 
 
@@ -62,10 +62,6 @@ class LoopBody(Body):
     def when(self, condition: str, target: str, value: Array) -> None:
         """Another value for a quantity under a condition."""
         self.statements.append(When(condition, Assign(target, value)))
-
-    def code(self, line: str) -> None:
-        """A line that is no assignment of a new name."""
-        self.statements.append(Remark(line, code=True))
 
 
 def words_of(value: Array | float | str) -> set[str]:

@@ -13,6 +13,7 @@ from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, cou
 from emdsl.derive.field import WEIGHTS
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
+from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
@@ -105,30 +106,14 @@ class NetworkCollector:
         return replace(term, atoms=(*term.atoms, *atoms))
 
     def _opened(self, term: Term) -> Term:
-        """θ[…, y_n] becomes θ[…, v]·[y_n = v] with v bound, for everything that is neither data nor latent."""
-        atoms: list[Atom] = []
-        hots: dict[Gather, Index] = {}
-        extra: list[Atom] = []
-        for item in term.atoms:
-            symbol = self.scope.symbols.get(item.variable)
-            known = item.variable in self.joint.derived or item.variable.startswith(WEIGHTS)
-            stays = item.variable in self.latents or item.statistic in (MASK, NUMBER) or known
-            if item.statistic != DELTA and (stays or symbol is None or symbol.known):
-                atoms.append(item)
-                continue
-            references: list[Reference] = []
-            for position, reference in enumerate(item.references):
-                if isinstance(reference, Gather) and self.scope.symbols[reference.table].categories is not None:
-                    if reference not in hots:
-                        categories = self.scope.symbols[reference.table].categories
-                        size, letter = symbol.axes[position] if symbol else (categories or 0, "v")
-                        plated = symbol is not None and position < len(symbol.plates)
-                        hots[reference] = self.source.fresh(size, letter if plated else "v")
-                        extra.append(Atom(reference.table, HOT, (*reference.references, hots[reference])))
-                    reference = hots[reference]
-                references.append(reference)
-            atoms.append(replace(item, references=tuple(references)))
-        return replace(term, atoms=tuple(atoms + extra), bound=term.bound + tuple(hots.values()))
+        return with_observed_hots(term, self.scope, self.source, self._stays)
+
+    def _stays(self, item: Atom) -> bool:
+        """Whether an index array in an atom is read as it is: the atom is data itself, or a latent."""
+        symbol = self.scope.symbols.get(item.variable)
+        known = item.variable in self.joint.derived or item.variable.startswith(WEIGHTS)
+        known = known or symbol is None or symbol.known
+        return known or item.variable in self.latents or item.statistic in (MASK, NUMBER)
 
     def _start_in_time(self, term: Term) -> Term:
         """z at the first time beside another latent: the rows of time, with an indicator of the first."""
@@ -199,8 +184,9 @@ class NetworkCollector:
         listed = tuple(self._block(block, own) for block in blocks)
         statistics, collapsed, sources = [], [], []
         starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
-        for factor, term in ((factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)):
-            moved, statistic = coupled_terms(term, network, self._known, lambda inner, axes: "")
+        seen = [(factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)]
+        for factor, expanded in seen:
+            moved, statistic = coupled_terms(expanded, network, self._known)
             if network.exact and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)

@@ -1,6 +1,6 @@
 """Shares of a sum of gathered tables, as products of exponentials: far fewer exponentials than entries times states.
 
-    natural[i, k] = f[doc_i, k] + g[k, word_i]          shares = exp f[doc_i, k] exp g[k, word_i] / Σ_k
+natural[i, k] = f[doc_i, k] + g[k, word_i]          shares = exp f[doc_i, k] exp g[k, word_i] / Σ_k
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def _tables(chain: Sequence[Assign]) -> tuple[str, str]:
     return listed, "".join(f", {value[value.index('data.get') : -1]}" for value in ruled)
 
 
-def _used_elsewhere(
-    chain: Sequence[Assign], last: Assign, whole: Sequence[ProgrammeStatement], result: str
-) -> bool:
+def _used_elsewhere(chain: Sequence[Assign], last: Assign, whole: Sequence[ProgrammeStatement], result: str) -> bool:
     """Whether anything but the chain reads one of its names."""
     names = {one.target for one in chain}
     own = [*chain, last]

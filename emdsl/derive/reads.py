@@ -1,7 +1,7 @@
 """Quantities of a network as arrays over whole plates, and how they are read: index arrays gather, lags move.
 
-    θ[doc_i, k]             a read through an index array is theta[doc]
-    x[t − 1]                a lag is the array moved along its axis
+θ[doc_i, k]             a read through an index array is theta[doc]
+x[t − 1]                a lag is the array moved along its axis
 """
 
 from __future__ import annotations

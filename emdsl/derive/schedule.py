@@ -158,9 +158,7 @@ class Schedule:
 
     def _order(self, operands: Sequence[Operand], outputs: Sequence[Index]) -> Tree:
         """The cheapest order of pairs, by trial of all where there are few operands."""
-        items = [
-            _Item(place, frozenset(one.references), self.fixed(one.array)) for place, one in enumerate(operands)
-        ]
+        items = [_Item(place, frozenset(one.references), self.fixed(one.array)) for place, one in enumerate(operands)]
         sizes = {r: self._size(r) for one in operands for r in one.references}
         return _cheapest(items, frozenset(outputs), sizes)[1]
 
@@ -216,9 +214,7 @@ def _indices_of(tree: Tree, operands: Sequence[Operand]) -> frozenset[Reference]
     return _indices_of(tree[0], operands) | _indices_of(tree[1], operands)
 
 
-def _cheapest(
-    items: list[_Item], outputs: frozenset[Reference], sizes: dict[Reference, int]
-) -> tuple[float, Tree]:
+def _cheapest(items: list[_Item], outputs: frozenset[Reference], sizes: dict[Reference, int]) -> tuple[float, Tree]:
     """The cost and the tree of the cheapest order; of more than five factors the cheapest pair first."""
     if len(items) == 1:
         return 0.0, items[0].tree
@@ -296,7 +292,6 @@ def _place(part: Array) -> tuple[Operand, str] | None:
     return None
 
 
-
 def powers(operands: Sequence[Operand]) -> list[Operand]:
     """x · x as x²."""
     counted: dict[Operand, int] = {}
@@ -332,9 +327,7 @@ def pair(one: Operand, two: Operand, kept: frozenset[Reference], axes: Sequence[
     return _einsum(one, two, wanted)
 
 
-def _tensor_product(
-    one: Operand, two: Operand, summed: tuple[Index, ...], wanted: tuple[Index, ...]
-) -> Operand | None:
+def _tensor_product(one: Operand, two: Operand, summed: tuple[Index, ...], wanted: tuple[Index, ...]) -> Operand | None:
     """Sums over several axes, or of larger arrays, as one matrix product of all that is left; None if out of order."""
     for first, second in ((one, two), (two, one)):
         left, right = (tuple(r for r in o.references if r not in summed) for o in (first, second))

@@ -31,7 +31,8 @@ class Setting:
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `weighted`: letters of plates whose rows may have weights. `observed`:
-    observed variables. `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
+    observed variables. `given_latents`: latents whose values may be given. `starts`: values at which real latents over
+    time start.
     """
 
     names: Names

@@ -67,8 +67,8 @@ def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
             code = value if isinstance(value, str) else text(value, size_text)
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
             return lines + _fit(f"{target} = {code}" if target else code)
-        case Remark(line, code):
-            return _fit(line) if code else [f"# {line}"]
+        case Remark(line):
+            return [f"# {line}"]
         case When(condition, assign):
             return [f"if {condition}:", *(INDENT + line for line in _statement(assign, size_text))]
         case Lines(code):
@@ -116,8 +116,6 @@ def _use(statement: ProgrammeStatement, size_text: SizeText, used: set[str], ass
                 assigned.add(target)
             else:
                 used |= identifiers(target) - assigned
-        case Remark(line, True):
-            used |= identifiers(line) - assigned
         case When(condition, assign):
             used |= identifiers(condition) - assigned
             _use(assign, size_text, used, assigned)

@@ -201,7 +201,7 @@ def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index
     if len(shifts) != 1 or shifts[0].lag != 1 or len(references) != len(rows):
         return None
     same = all(
-        one == row or one == shifts[0] and shifts[0].index == row for one, row in zip(references, rows, strict=True)
+        one == row or (one == shifts[0] and shifts[0].index == row) for one, row in zip(references, rows, strict=True)
     )
     return shifts[0].index if same else None
 

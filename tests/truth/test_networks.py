@@ -105,6 +105,8 @@ def test_topics_stay_at_the_published_optimum(case: Cases) -> None:
 def test_relevance_of_every_weight(case: Cases) -> None:
     truth = case("blr_evidence_vb")
     table = truth.data("diabetes_sklearn_std")
-    fit = em.parse(ARD)().fit(X=table.iloc[:, :-1].to_numpy(), y=table["y"], method="vb", n_init=1, max_iter=5000, tol=1e-12)
+    fit = em.parse(ARD)().fit(
+        X=table.iloc[:, :-1].to_numpy(), y=table["y"], method="vb", n_init=1, max_iter=5000, tol=1e-12
+    )
     truth.check("ard_elbo", fit.objective)
     truth.check("ard_E_alpha", fit.params["alpha"])

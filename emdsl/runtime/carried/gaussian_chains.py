@@ -141,9 +141,9 @@ def steady_chain(
     halves, gains, at = forward
     solution, quadratic = steady_means(halves, gains, at, sides.reshape(count, length, d, -1))
     spread, lag = np.empty((count, length, d, d)), np.empty((count, length, d, d))
-    for begin, end in equal_stretches(backward[2]):
-        spread[:, begin:end] = backward[0][backward[2][begin]]
-        lag[:, begin:end] = backward[1][backward[2][begin]]
+    for at_first, end in equal_stretches(backward[2]):
+        spread[:, at_first:end] = backward[0][backward[2][at_first]]
+        lag[:, at_first:end] = backward[1][backward[2][at_first]]
     log_halves = np.log(np.diagonal(halves, axis1=1, axis2=2)).sum(axis=1)
     total = count * float(np.bincount(at, minlength=len(halves)) @ log_halves)
     return solution.reshape(sides.shape), spread.reshape(n, d, d), lag.reshape(n, d, d), quadratic, total

@@ -65,26 +65,7 @@ def gaussian_rows(
             natural, singles, pairs, linear[0], -(quadratic + np.swapaxes(quadratic, 1, 2))[0, ..., 0]
         )
     linear, precision = np.moveaxis(linear, 1, 2), -np.moveaxis(quadratic + np.swapaxes(quadratic, 1, 2), 3, 1)
-    mean, covariance = np.zeros((states, n, size)), np.zeros((states, n, size, size))
-    partition = np.zeros((states, n))
-    patterns, which = np.unique(~np.isnan(values[0]), axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        rows, known, free = np.flatnonzero(np.ravel(which) == number), np.flatnonzero(pattern), np.flatnonzero(~pattern)
-        p, h = precision if shared else precision[:, rows], linear[:, rows]
-        if known.size:
-            v = np.broadcast_to(values[:, rows[:, None], known], (states, rows.size, known.size))
-            pull = (p[..., known] @ v[..., None])[..., 0]
-            partition[:, rows] += ((h[..., known] - 0.5 * pull[..., known]) * v).sum(axis=-1)
-            mean[:, rows[:, None], known] = v
-            h = h - pull
-        if free.size:
-            p, h = p[..., free[:, None], free], h[..., free]
-            spread = inverse(p)
-            centre = (spread @ h[..., None])[..., 0]
-            log_volume = free.size * np.log(2 * np.pi) - log_determinant(p)
-            partition[:, rows] += 0.5 * ((h * centre).sum(axis=-1) + log_volume)
-            mean[:, rows[:, None], free] = centre
-            covariance[:, rows[:, None, None], free[:, None], free] = spread
+    mean, covariance, partition = conditioned_rows(linear, precision, values)
     if has_logits:
         natural[:states] += partition
         partition = hardmax(natural[:states]) if hard else softmax(natural[:states])
@@ -122,3 +103,35 @@ def shared_gaussian_rows(
 def covariances(mean: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Second moments (i, j, row) about the means (row, i): covariances (row, i, j)."""
     return np.moveaxis(second, 2, 0) - mean[:, :, None] * mean[:, None, :]
+
+
+def conditioned_rows(
+    linear: np.ndarray, precision: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, covariances and log partitions of a vector in every (state, row), given what is known of it.
+
+    linear: (state, row, d). precision: (state, row or 1, d, d). values: (state or 1, row, d), NaN where not known; rows
+    that know the same entries go together.
+    """
+    states, n, size = linear.shape
+    mean, covariance = np.zeros(linear.shape), np.zeros((states, n, size, size))
+    partition = np.zeros((states, n))
+    patterns, which = np.unique(~np.isnan(values[0]), axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows, known, free = np.flatnonzero(np.ravel(which) == number), np.flatnonzero(pattern), np.flatnonzero(~pattern)
+        p, h = precision if precision.shape[1] == 1 else precision[:, rows], linear[:, rows]
+        if known.size:
+            v = np.broadcast_to(values[:, rows[:, None], known], (states, rows.size, known.size))
+            pull = (p[..., known] @ v[..., None])[..., 0]
+            partition[:, rows] += ((h[..., known] - 0.5 * pull[..., known]) * v).sum(axis=-1)
+            mean[:, rows[:, None], known] = v
+            h = h - pull
+        if free.size:
+            p, h = p[..., free[:, None], free], h[..., free]
+            spread = inverse(p)
+            centre = (spread @ h[..., None])[..., 0]
+            log_volume = free.size * np.log(2 * np.pi) - log_determinant(p)
+            partition[:, rows] += 0.5 * ((h * centre).sum(axis=-1) + log_volume)
+            mean[:, rows[:, None], free] = centre
+            covariance[:, rows[:, None, None], free[:, None], free] = spread
+    return mean, covariance, partition

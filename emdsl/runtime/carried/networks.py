@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from emdsl.runtime.carried.matrices import inverse, log_determinant
+from emdsl.runtime.carried.latents import conditioned_rows
 
 
 def scatter_add(values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[int, ...]) -> np.ndarray:
@@ -119,12 +119,6 @@ def plate_weights(data: dict[str, np.ndarray], letter: str, size: int) -> np.nda
     return data[f"weights.{letter}"] if f"weights.{letter}" in data else np.ones(size)
 
 
-def log_sum_exp(values: np.ndarray) -> np.ndarray:
-    """log Σ exp along the last axis."""
-    top = values.max(axis=-1)
-    return top + np.log(np.exp(values - top[..., None]).sum(axis=-1))
-
-
 def best(values: np.ndarray) -> np.ndarray:
     """The one-hot of the first largest value along the last axis."""
     return np.equal(np.arange(values.shape[-1]), values.argmax(axis=-1)[..., None]).astype(float)
@@ -189,34 +183,14 @@ def gaussian_given_states(
     linear: (state, row, d). precision: (state, row, d, d). given: for each part of the vector its known values, NaN
     where unknown, or None, and its width.
     """
-    states, count, size = linear.shape
+    _, count, size = linear.shape
     values = np.full((count, size), np.nan)
     stop = 0
     for known, width in given:
         stop += width
         if known is not None:
             values[:, stop - width : stop] = np.reshape(known, (count, width))
-    mean, spread = np.zeros(linear.shape), np.zeros(precision.shape)
-    partition = np.zeros((states, count))
-    patterns, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        rows = np.flatnonzero(np.ravel(which) == number)
-        known, free = np.flatnonzero(pattern), np.flatnonzero(~pattern)
-        p, h = precision[:, rows], linear[:, rows]
-        if known.size:
-            v = np.broadcast_to(values[rows[:, None], known], (states, rows.size, known.size))
-            pull = (p[..., known] @ v[..., None])[..., 0]
-            partition[:, rows] += ((h[..., known] - 0.5 * pull[..., known]) * v).sum(axis=-1)
-            mean[:, rows[:, None], known] = v
-            h = h - pull
-        if free.size:
-            p, h = p[..., free[:, None], free], h[..., free]
-            covariance = inverse(p)
-            centre = (covariance @ h[..., None])[..., 0]
-            volume = free.size * np.log(2 * np.pi) - log_determinant(p)
-            partition[:, rows] += 0.5 * ((h * centre).sum(axis=-1) + volume)
-            mean[:, rows[:, None], free] = centre
-            spread[:, rows[:, None, None], free[:, None], free] = covariance
+    mean, spread, partition = conditioned_rows(linear, precision, values[None])
     return mean, spread + mean[..., :, None] * mean[..., None, :], partition
 
 

@@ -124,7 +124,7 @@ def separated(
 
 
 def seeded_shares(features: list[np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Probabilities (row…, state): each row mostly in the state of its nearest seed; unequal at random without features.
+    """Probabilities (row…, state): each row mostly in the state of its nearest seed; unequal without features.
 
     features: arrays (row…, feature…).
     """

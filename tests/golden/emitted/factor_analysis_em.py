@@ -67,7 +67,7 @@ def sweep_f(data, params, start=None):
             hard,
         )
 
-    return (write, naturals_of_f[None], start["f"] if start else expect, N, 1, data.get("weights.n"))
+    return (write, naturals_of_f[None], start.get("f", expect) if start else expect, N, 1, data.get("weights.n"))
 
 
 def sweep_n(data, params):

@@ -55,7 +55,14 @@ def sweep_x_centred(data, params, start=None):
             hard,
         )
 
-    return (write, naturals_of_x_centred[None], start["x~"] if start else expect, N, 1, data.get("weights.n"))
+    return (
+        write,
+        naturals_of_x_centred[None],
+        start.get("x~", expect) if start else expect,
+        N,
+        1,
+        data.get("weights.n"),
+    )
 
 
 def sweep_n(data, params):

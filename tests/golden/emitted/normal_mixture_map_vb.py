@@ -83,7 +83,7 @@ def sweep_z(data, params, start=None):
     return (
         write,
         by_group(naturals_of_z, reference_mu),
-        start["z"] if start else expect,
+        start.get("z", expect) if start else expect,
         N,
         1,
         data.get("weights.n"),
