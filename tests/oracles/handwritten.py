@@ -89,6 +89,9 @@ class Mixture:
     def objective(self, log_likelihood: float, params: Values) -> float:
         return log_likelihood + (0.0 if self.fault == "forget the prior" else self.log_prior(params))
 
+    def prepare(self, data: Values, params: Values) -> dict[str, Any]:
+        return dict(data)
+
     def posterior(self, data: Values, params: Values) -> dict[str, Any]:
         joint = self._log_joint(data, params)
         probabilities = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
