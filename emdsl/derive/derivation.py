@@ -51,9 +51,8 @@ def _check_missing(bound: BoundModel) -> None:
             continue
         for other in variables:
             value = names(other.value) if other.value is not None else frozenset()
-            if variable.name in uses(other) | value:
-                reader = "its own law" if other.name == variable.name else f"`{other.name}`"
-                raise not_compiled(f"`{variable.name}` may be missing and {reader} depends on it", other.span)
+            if other.name != variable.name and variable.name in uses(other) | value:
+                raise not_compiled(f"`{variable.name}` may be missing and `{other.name}` depends on it", other.span)
 
 
 Factors = tuple[tuple[Factor, tuple[Term, ...]], ...]
@@ -261,14 +260,14 @@ def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str
     shared = tuple(name for one in blocks for name in one.block.variables if not name.startswith("split "))
     if shared:
         found.append(("SHARED", repr(shared)))
-    if any(len(network.blocks) > 1 for network in networks):
+    if any(network.network.iterated for network in networks):
         found.append(("RESUMED", repr(RESUMED)))
     return tuple(found)
 
 
 def _prepared(networks: Sequence[NetworkTerms]) -> str:
     """The data for a loop; coordinate ascent goes on in it from its last state."""
-    resumed = any(len(network.blocks) > 1 for network in networks)
+    resumed = any(network.network.iterated for network in networks)
     return f'{{**prepare(data, params), "{RESUMED}": {{}}}}' if resumed else "prepare(data, params)"
 
 

@@ -61,7 +61,7 @@ class _Writer(PosteriorWriter):
         self.body = LoopBody(setting.names)
         blocks = [one.monomials for one in terms.blocks if one.block.kind != "conjugate"]
         self.moments: FieldMoments = setting.field_moments(self.body, blocks, terms.forms)
-        self.single = len(terms.blocks) == 1 and not terms.blocks[0].block.coupled
+        self.single = not terms.network.iterated
         self.partitions: list[Array] = []
         self.entropies: list[Array] = []
         self.entries: list[str] = []

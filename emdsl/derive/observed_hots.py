@@ -19,7 +19,8 @@ def with_observed_hots(term: Term, scope: Scope, source: IndexSource, stays: Cal
     hots: dict[Gather, Index] = {}
     extra: list[Atom] = []
     for item in term.atoms:
-        if item.statistic != DELTA and stays(item):
+        compared = item.statistic == DELTA and all(isinstance(reference, Gather) for reference in item.references)
+        if compared or (item.statistic != DELTA and stays(item)):
             atoms.append(item)
             continue
         symbol = scope.symbols.get(item.variable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
@@ -87,7 +87,9 @@ class RowMoments:
         """`identifier[…]` with numbers and gathers in place, and the block of the plate `lead`."""
         places: list[str] = []
         left: list[Index] = []
-        for reference in references:
+        for place, reference in enumerate(references):
+            if isinstance(reference, Shift):
+                identifier, reference = f"lagged({identifier}, {reference.lag}, {place})", reference.index
             match reference:
                 case Gather(table, inner):
                     array, axes = self.read(table, inner)

@@ -51,6 +51,11 @@ class Network:
     def exact(self) -> bool:
         return len(self.blocks) == 1 and not self.broken and not self.blocks[0].coupled
 
+    @property
+    def iterated(self) -> bool:
+        """Whether its blocks are updated in turn until nothing moves."""
+        return len(self.blocks) > 1 or self.blocks[0].coupled
+
     def block_of(self, variable: str) -> NetworkBlock:
         return next(block for block in self.blocks if variable in block.all)
 

@@ -84,6 +84,13 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": X * 3, "q": RNG.normal(size=(8, 2)), "u": X[::-1]},
         ("em",),
     ),
+    # data without latents that their own lag is read beside
+    "data_over_time": (
+        """model M() plate s in S time t in T param m : real param a : real observed x[s, 0] ~ Normal(m, var=1)
+        observed x[s, t] ~ Normal(m + a * x[s, t-1], var=1)""",
+        {"x": RNG.normal(size=(4, 5))},
+        ("em",),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive

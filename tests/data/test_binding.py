@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import emdsl as em
 from emdsl.algebra.expressions import Name, Number, Unary
 from emdsl.data.binding import bind_data
 from emdsl.errors import DataError
@@ -315,3 +316,22 @@ def test_ragged_refusals() -> None:
     assert refusal(RAGGED, {"u": [1, 2, 3], "y": y}) == "`y` has 2 entries, but S = 3 comes from `u`"
     assert "do not fit together" in refusal(RAGGED, {"u": [1, 2], "y": [np.ones((2, 2)), np.zeros((1, 3))]})
     assert "`y` needs a list over plate `s`" in refusal(RAGGED, {"u": [1, 2], "y": 3.0})
+
+
+def test_what_a_later_value_is_read_beside_is_not_missing() -> None:
+    model = em.parse(
+        """model M() plate s in S time t in T param m : real observed x[s, 0] missing ~ Normal(m, var=1)
+        observed x[s, t] missing ~ Normal(m * x[s, t-1], var=1)"""
+    )()
+    values = np.arange(6.0).reshape(2, 3)
+    ends = np.where(np.arange(6).reshape(2, 3) == 2, np.nan, values)
+    assert np.isnan(bind_data(model.bound_model, {"x": ends})["x"]).sum() == 1
+    inside = np.where(np.arange(6).reshape(2, 3) == 1, np.nan, values)
+    with pytest.raises(DataError, match="only the ends of series may be missing"):
+        bind_data(model.bound_model, {"x": inside})
+
+
+def test_an_empty_series_is_refused() -> None:
+    model = em.parse("model M() plate s in S time t in T[s] param m : real observed x[s, t] ~ Normal(m, var=1)")()
+    with pytest.raises(DataError, match="series 1 over `t` is empty"):
+        bind_data(model.bound_model, {"x": [np.ones(2), np.ones(0)]})
