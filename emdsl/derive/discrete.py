@@ -27,6 +27,7 @@ from emdsl.derive.discrete_tables import (
     renamed_axes,
 )
 from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.derive.row_evidence import RowEvidence
 from emdsl.structure.elimination import Elimination, Place, Step, Table
 
 
@@ -47,6 +48,10 @@ class FiniteInference(StartedSweep):
         self.joints: list[Joint] = []
         self.counts: dict[str, Named] = {}
         """How often each choice among the products of a sum is made, row by row."""
+        self.expects = False
+        """Whether the derivatives by the parts of its evidence are all that is needed of a chain."""
+        self.expectations = ""
+        """The identifier of these."""
 
     # ---------------------------------------------------------------- forwards
 
@@ -218,7 +223,6 @@ class FiniteInference(StartedSweep):
             is_pair = any(name in before and references != rows for name, references in table.places)
             (pair if is_pair else unary).append(Contraction(1.0, (operand,), ()))
         axes = (*outer, *rows, *own)
-        evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
         carried = {index for part in pair for index in operand_indices(part)}
         varying = rows if carried & set(rows) else ()
         outer_pair = outer if carried & set(outer) else ()
@@ -227,13 +231,15 @@ class FiniteInference(StartedSweep):
             total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes
         )
         name = " ".join(step.variables)
-        e = self.body.define(
-            self.body.unused(f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}"
-        )
         t = self.body.define(self.body.unused(f"transition of {name}"), transition, pair_axes)
         k = product_text([self.moments.length(index.size) for index in own])
         c = product_text([self.moments.length(index.size) for index in outer])
-        flat_e = f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
+        formed = self._formed(step)
+        if formed is None:
+            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
+            label, comment = self.body.unused(f"evidence of {name}"), f"log weight of {named_step(step)}"
+            e = self.body.define(label, evidence, axes, comment)
+        flat_e = formed.array.name if formed else f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
         shape = f"{f'{c}, ' if outer_pair else ''}{'-1, ' if varying else ''}{k}, {k}"
         flat_t = f"{t.name}.reshape({shape})" if len(pair_axes) > 2 else t.name
         offsets = self._offsets(rows)
@@ -251,6 +257,10 @@ class FiniteInference(StartedSweep):
         joint = Joint(step, states, message=array, previous=before, messages=messages)
         self._pass_on(joint, series, outer)
         return joint
+
+    def _formed(self, step: Step) -> RowEvidence | None:
+        """The evidence of a chain, if it is formed when rows are read."""
+        return next((one for table in step.tables if (one := self.stored[table.source].formed)), None)
 
     def _offsets(self, rows: tuple[Index, ...]) -> str:
         time = rows[-1]
@@ -327,12 +337,23 @@ class FiniteInference(StartedSweep):
             array = self.body.define(self.body.unused(f"weights of series of {name}"), value, weight_axes)
             c = product_text([self.moments.length(index.size) for index in outer])
             text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
-        call = f"chain_backward({joint.messages}{text})"
-        marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
-        shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
-        array = self.body.define(self.body.unused(f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}")
+        formed = self._formed(step)
+        if formed is not None and self.expects:
+            call = f"chain_expectations({joint.messages}{text})"
+            self.expectations, pairs_name = self.body.several((f"expectations of {name}", f"pairs of {name}"), call)
+            given = f'{formed.array.name}, start["{name}"], {self._offsets(rows)}{text}'
+            self.body.when("start is not None", self.expectations, Named(f"given_expectations({given})"))
+            self._first_rows(formed.monomial, series)
+            shaped = f"chain_backward({joint.messages})[0].reshape({', '.join(sizes)})"
+            array = Named(shaped, axes)
+        else:
+            call = f"chain_backward({joint.messages}{text})"
+            marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
+            shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
+            label, comment = self.body.unused(f"probabilities {name}"), f"p of {named_step(step)}"
+            array = self.body.define(label, shaped, axes, comment)
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:
@@ -355,14 +376,20 @@ class FiniteInference(StartedSweep):
             )
         joint.steps_summed = pairs
         shares = self._shares(joint)
-        if prior:
-            self._start(array.name, shares, axes)
-        else:
-            self._start(own_array.name, shares, axes)
+        if not self.expectations:
+            self._start(array.name if prior else own_array.name, shares, axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
         at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
         operands = [*shares, *self._lagged_shares(joint), *later[:1], *at_rows]
         self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
+
+    def _first_rows(self, monomial: Monomial, series: tuple[Index, ...]) -> None:
+        """What is expected of a monomial in the first row of each series."""
+        axes = (*series, *monomial.axes)
+        sizes = [self.moments.length(axis.size) for axis in axes]
+        code = f"{self.expectations}.first"
+        code = f"{code}[0]" if not series else code if len(series) == 1 else f"{code}.reshape({', '.join(sizes)})"
+        self.moments.firsts[id(monomial)] = Named(code, axes)
 
     def _is_varying(self, joint: Joint) -> bool:
         rows = set(joint.step.rows)

@@ -337,7 +337,8 @@ def posterior_function(codes: Sequence[SweepCode], inferences: Sequence[Inferenc
         entries += _posterior_entries(code, table, body, setting)
     for one in inferences:
         known = setting.names.of(f"known {one.name}")
-        body.append(Assign(f"_, {known}, _", f"{one.name}(data, params)"))
+        asked = ", known=True" if one.on_request else ""
+        body.append(Assign(f"_, {known}, _", f"{one.name}(data, params{asked})"))
         entries.append(f"**{known}")
     entries += posterior_entries(setting)
     return Function(

@@ -10,25 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, Shift, indices_in
+from emdsl.algebra.indices import Gather, Shift
 from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.constant import Constants, used_in
-from emdsl.derive.coupled import CoupledStatistic, Monomial
+from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
-from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
-from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
-from emdsl.derive.network_results import PosteriorWriter, monomial_text, statistic_text, table_of
+from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
+from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
+from emdsl.derive.row_evidence import RowEvidence, row_evidence
 from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
@@ -48,6 +49,8 @@ class InferenceCode:
     function: Function
     constants: Function | None
     """What data alone determine, under its key in prepared data."""
+    on_request: bool
+    """Whether it gives the posterior only if `known` is asked for."""
 
 
 def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
@@ -55,7 +58,7 @@ def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
     return _Writer(terms, setting).write()
 
 
-class _Writer(PosteriorWriter):
+class _Writer(StatisticWriter, PosteriorWriter):
     def __init__(self, terms: NetworkTerms, setting: Setting) -> None:
         self.terms, self.setting = terms, setting
         self.body = LoopBody(setting.names)
@@ -69,6 +72,8 @@ class _Writer(PosteriorWriter):
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
+        self.formed: dict[str, RowEvidence] = {}
+        """Evidence that is formed when rows are read, by its identifier."""
         self.children: list[GaussianChildren] = []
 
     def write(self) -> InferenceCode:
@@ -89,7 +94,9 @@ class _Writer(PosteriorWriter):
         if not self.single:
             state = ", ".join(f'"{one}": {one}' for one in self.kept)
             statements.append(Lines((f"state.update({{{state}}})",)))
-        result = f"{{{', '.join(listed)}}}, {{{', '.join(self.entries)}}}, float({partition})"
+        on_request = any(one.expectations for one in self.finite)
+        known = f"{{{', '.join(self.entries)}}}" + (" if known else {}" if on_request else "")
+        result = f"{{{', '.join(listed)}}}, {known}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
@@ -98,8 +105,9 @@ class _Writer(PosteriorWriter):
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(used_in(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
-        function = Function(name, "data, params, start=None", doc, tuple(statements), result, sources)
-        return InferenceCode(self.terms, name, function, fixed)
+        arguments = "data, params, start=None, known=False" if on_request else "data, params, start=None"
+        function = Function(name, arguments, doc, tuple(statements), result, sources)
+        return InferenceCode(self.terms, name, function, fixed, on_request)
 
     # ---------------------------------------------------------------- naturals
 
@@ -117,6 +125,15 @@ class _Writer(PosteriorWriter):
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
+            if parts and self._is_evidence(one, monomial):
+                (name,) = monomial.variables
+                labels = f'data.get("{name}")' if name in self.setting.given_latents else ""
+                comment = f"coefficient of {monomial_text(monomial)}"
+                formed = row_evidence(parts, monomial, self.moments, labels, comment)
+                if formed is not None:
+                    result[id(monomial)] = formed.array
+                    self.formed[formed.array.name] = formed
+                    continue
             value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
             if value is None:
                 result[id(monomial)] = None
@@ -126,6 +143,16 @@ class _Writer(PosteriorWriter):
                 quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}"
             )
         return result
+
+    def _is_evidence(self, one: BlockTerms, monomial: Monomial) -> bool:
+        """Whether a monomial's natural parameter is all that a chain hears of its rows, and nothing else reads it."""
+        if not self.single or one.block.kind != "finite" or one.block.children:
+            return False
+        for step in one.elimination.steps:
+            sources = [table.source for table in step.tables if all(refs == step.rows for _, refs in table.places)]
+            if id(monomial) in sources:
+                return step.time is not None and len(sources) == len(step.variables) == 1 and not step.neighbours
+        return False
 
     def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
         """Weights of the block's own rows count its log partition, not its natural parameters."""
@@ -178,8 +205,9 @@ class _Writer(PosteriorWriter):
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
-            natural = self._labelled(monomial, natural)
-            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
+            formed = self.formed.get(natural.name)
+            natural = natural if formed else self._labelled(monomial, natural)
+            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         if one.block.children:
             tables.append(children.forward(naturals))
         weights = self.setting.weighted_plates(one.block)
@@ -189,6 +217,7 @@ class _Writer(PosteriorWriter):
             finite.counts[name] = self._multiplicity(one)
         self.finite.append(finite)
         self.partitions.append(finite.forward())
+        finite.expects = all(self._is_expected(one, formed) for formed in self.formed.values())
         discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
         finite.backward(discrete)
         if one.block.children:
@@ -364,65 +393,6 @@ class _Writer(PosteriorWriter):
                 self.watched.insert(0, identifier)
 
     # ---------------------------------------------------------------- results
-
-    def _statistics(self) -> list[str]:
-        """Σ E[latents] · data, each under its name."""
-        listed = []
-        for statistic in self._needed():
-            term = self._of_sums(statistic.term)
-            value = self.moments.placed([(term, statistic.axes)], self._named_axes(statistic.axes), statistic.name)
-            identifier = self.setting.names.of(f"statistic {statistic.name}")
-            axes = self._named_axes(statistic.axes)
-            if value is None:
-                raise not_compiled(f"the statistic {statistic.name}", None)
-            whole = self.moments.covered(with_axes(value, axes), axes)
-            self.body.statements.append(
-                Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")
-            )
-            listed.append(f'"{statistic.name}": {identifier}')
-        return listed
-
-    def _needed(self) -> list[CoupledStatistic]:
-        """The statistics that parameters are updated from or the bound is computed from."""
-        names = {statistic.name for statistic in self.terms.statistics}
-        last = frozenset(() if self.single or self._last is None else self._last.block.all)
-        found = []
-        for statistic in self.terms.statistics:
-            terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
-            if any(term.variables() - names for term in terms) or not statistic.term.variables() & last:
-                found.append(statistic)
-        return found
-
-    def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
-        if axes not in self._axes:
-            self._axes[axes] = tuple(self.moments.source.copy_of(axis) for axis in axes)
-        return self._axes[axes]
-
-    @property
-    def _axes(self) -> dict[tuple[Index, ...], tuple[Index, ...]]:
-        return self.__dict__.setdefault("_axes_by_key", {})  # type: ignore[no-any-return]
-
-    def _of_sums(self, term: Term) -> Term:
-        """Where a chain gives the sum over its rows, the mask and the weights of the rows are in it already."""
-        for one in self.terms.blocks:
-            if one.block.kind == "conjugate" or one.block.coupled:
-                continue
-            occurrence = one.monomials.occurrence(term)
-            if occurrence is None:
-                continue
-            moment = self.moments.found[id(occurrence.monomial)]
-            if moment.rows:
-                continue
-            derived = self.setting.derived
-            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in indices_in(r)}
-            atoms = tuple(
-                item
-                for item in term.atoms
-                if not (item.variable in derived and derived[item.variable].function == "at_least")
-                and not (item.variable.startswith("weights.") and item.indices <= rows)
-            )
-            return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
-        return term
 
     def _bound(self) -> Array:
         """E[terms] from the statistics, and the entropy of every block."""

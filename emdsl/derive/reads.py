@@ -35,6 +35,15 @@ class Moment:
     rows: bool = True
 
 
+@dataclass(frozen=True)
+class EntryRead:
+    """An array of which one axis is read at whole numbers, `code`; `places`: what stands for its axes."""
+
+    array: Named
+    places: tuple[Reference, ...]
+    code: str
+
+
 class Reads(VariationalMoments):
     """Operands for expectations over networks: parameters, data, and moments of the blocks of latents."""
 
@@ -54,6 +63,10 @@ class Reads(VariationalMoments):
         """Names of sparse matrices of the data, by what they hold."""
         self.found: dict[int, Moment] = {}
         """Moments by the identity of their monomial."""
+        self.firsts: dict[int, Named] = {}
+        """What is known of a monomial in the first row of each series, where it is not known in every row."""
+        self.entries: dict[str, EntryRead] = {}
+        """What is read through one index array, by the code that reads it."""
 
     # ---------------------------------------------------------------- operands
 
@@ -68,6 +81,10 @@ class Reads(VariationalMoments):
                 if moment is None:
                     raise CompilerBug(f"no moment of {' '.join(monomial.variables)}")
                 by_axis = dict(zip(monomial.all_axes, references, strict=True))
+                first = self.firsts.get(id(monomial))
+                if first is not None:
+                    result.append(Operand(first, _in_first_row(monomial.rows, by_axis, references)))
+                    continue
                 result.append(Operand(moment.array, tuple(by_axis[axis] for axis in moment.array.axes)))
             rest = [item for item in rest if item not in own]
         data = [item for item in rest if self._is_data(item)]
@@ -223,13 +240,23 @@ class Reads(VariationalMoments):
         places = [place for place, is_taken in enumerate(taken) if is_taken]
         if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
             turned = (*entries, references[0])
-            return Operand(Named(f"np.take({code}.T, {codes[1]}, axis=0)", as_indices(turned)), turned)
+            taken_code = f"np.take({code}.T, {codes[1]}, axis=0)"
+            self._note_entry(taken_code, code, array, references, codes)
+            return Operand(Named(taken_code, as_indices(turned)), turned)
         adjacent = places == list(range(places[0], places[-1] + 1))
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
         after = left[len(before) :] if adjacent else left
         axes = (*before, *entries, *after)
+        self._note_entry(code + _subscript(codes), code, array, references, codes)
         return Operand(Named(code + _subscript(codes), as_indices(axes)), axes)
+
+    def _note_entry(
+        self, taken: str, code: str, array: Named, references: Sequence[Reference], codes: Sequence[str]
+    ) -> None:
+        gathers = [place for place, reference in enumerate(references) if isinstance(reference, Gather)]
+        if code == array.name and len(gathers) == 1 and codes.count(":") == len(codes) - 1:
+            self.entries[taken] = EntryRead(array, tuple(references), codes[gathers[0]])
 
     def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
         """An integer array over `entries` with the values of a reference."""
@@ -339,6 +366,18 @@ class Reads(VariationalMoments):
         if isinstance(value, Contraction):
             return replace(value, operands=value.operands + ones)
         return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
+
+
+def _in_first_row(
+    rows: tuple[Index, ...], by_axis: Mapping[Index, Reference], references: tuple[Reference, ...]
+) -> tuple[Reference, ...]:
+    """References to the first row of a series without its time."""
+    time = by_axis[rows[-1]]
+    if isinstance(time, Gather):
+        return (*time.references, *references[len(rows) :])
+    if time != Fixed(0):
+        raise CompilerBug("a row that is not known by itself")
+    return (*references[: len(rows) - 1], *references[len(rows) :])
 
 
 def _subscript(places: Iterable[str]) -> str:
