@@ -46,35 +46,53 @@ class ChainPart(ChainSteps):
 
     def forward(self) -> np.ndarray:
         """Messages of all rows; returns the log partitions (batch, series)."""
-        self.lag, forgets = self.find_lag()
-        self.cut(self.lag)
+        longest = int((self.stops - self.starts).max())
+        self.exact, self.piece = self.is_short(), longest
+        self.lag, forgets = (0, True) if self.exact else self.find_lag()
+        if self.lag:  # an odd length, as powers of two collide in caches
+            self.piece = -(-longest // max(longest // self.block(self.lag), 1)) | 1
+        elif self.exact:
+            self.piece = int(np.sqrt(longest / 2.0)) | 1
+        self.cut()
         self.sweep_forward(self.warm_up())
-        for _ in range(4):
-            reached = self.ends[..., self.previous]
-            wrong = np.flatnonzero(~self.agreeing(self.before, reached))
+        for _ in range(0 if self.exact else 3):
+            wrong = self.unsettled()
             if self.lost.any() or not wrong.size or not forgets:
                 break
+            reached = self.ends[..., self.previous]
             if wrong.size > len(self.inner) // 8:
                 self.sweep_forward(reached)
             else:
                 self.mend(wrong, reached[..., wrong])
-        if not self.lost.any() and wrong.size:
-            self.start_exactly()
+        if not self.lost.any() and (self.exact or self.unsettled().size):
+            self.start_exactly(longest)
         result = np.zeros((self.batch, len(self.starts)))
         np.add.at(result.T, self.owner, self.total.T)
         return result
 
-    def start_exactly(self) -> None:
+    def unsettled(self, tolerance: float = 1e-13) -> np.ndarray:
+        """Inner lanes whose messages before them are not what the lane before reaches."""
+        return np.flatnonzero(~self.agreeing(self.before, self.ends[..., self.previous], tolerance))
+
+    def start_exactly(self, longest: int) -> None:
         """What no guess can start: inner lanes run from every state, or one after the other."""
         if self.few and self.space == "scaled" and not self.sound:
             self.lost[:] = True  # logarithms can start from every state
             return
         if self.few:
             self.sweep_forward(self.transfer())
-            if self.lost.any() or np.all(self.agreeing(self.before, self.ends[..., self.previous], 1e-11)):
+            if self.lost.any() or not self.unsettled(1e-11).size:
                 return
-        self.cut(0)
+        self.exact, self.lag, self.piece = False, 0, longest
+        self.cut()
         self.sweep_forward(self.before[..., :0])
+
+    def is_short(self) -> bool:
+        """Whether a few short series are done in fewer steps by lanes that run from every state."""
+        lengths = self.stops - self.starts
+        longest, numbers = int(lengths.max()), int(lengths.sum()) * self.batch * self.states**2
+        sure = self.few and (self.sound or self.space != "scaled")
+        return sure and 48 <= longest <= 2000 and 3 * len(lengths) <= np.sqrt(longest) and numbers <= 4000 * longest
 
     def block(self, lag: int) -> int:
         """Length of a lane: balances the cost of a step against that of a number."""
@@ -105,11 +123,9 @@ class ChainPart(ChainSteps):
         sure = np.where(np.eye(self.states), *((self.scale, 0.0) if self.space == "scaled" else (0.0, -1e300)))
         return np.tile(np.repeat(sure, lanes, axis=1), (self.batch, 1, 1))
 
-    def cut(self, lag: int) -> None:
-        """Lanes of one length, but for the last of each series: an odd one, as powers of two collide in caches."""
+    def cut(self) -> None:
+        """Lanes of one length, but for the last of each series."""
         lengths = self.stops - self.starts
-        longest = int(lengths.max())
-        self.piece = -(-longest // max(longest // self.block(lag), 1)) | 1 if lag else longest
         pieces = -(-lengths // self.piece)
         owner = np.repeat(np.arange(len(pieces)), pieces)
         number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -187,6 +203,8 @@ class ChainPart(ChainSteps):
     def shared(self, task: Callable[[Any], Any], shares: Any) -> list[Any]:
         """The task for each share, on threads of their own, BLAS held to one each."""
         shares = range(shares) if isinstance(shares, int) else shares
+        if len(shares) == 1:
+            return [task(shares[0])]
         with single_threaded_blas() as held, ThreadPoolExecutor(len(shares) if held else 1) as pool:
             return list(pool.map(task, shares))
 
@@ -195,6 +213,8 @@ class ChainPart(ChainSteps):
         if not self.inner.size:
             return np.empty((self.batch, self.states, 0))
         lanes = as_slice(self.previous)
+        if self.exact:
+            return self.single_states(len(self.inner))[..., : len(self.inner)]  # any will do, they are not kept
         message = self.at(self.piece - self.lag)[..., lanes].copy()
         combine = np.multiply if self.space == "scaled" else np.add
         for step in range(self.piece - self.lag + 1, self.piece):
@@ -293,7 +313,10 @@ class ChainPart(ChainSteps):
         self.shares = None if weights is None else weights[:, self.owner]
         self.own = moves if self.by_row else np.zeros(moves.shape)
         after = self.probabilities(self.ends)
-        after[..., self.previous] = self.run_back(self.lag, 1)[:, :, 0]
+        if self.exact:
+            self.end_exactly(after)
+        else:
+            after[..., self.previous] = self.run_back(self.lag, 1)[:, :, 0]
         share = self.sweep_backward(after, found)
         for attempt in range(4):
             # The step back is a stochastic matrix: it does not amplify errors, so that absolute ones count.
@@ -306,16 +329,20 @@ class ChainPart(ChainSteps):
                 continue
             after[..., self.previous] = self.reached
             if attempt:
-                ways = self.run_back(self.steps, self.states)
-                for lane in self.chronological[::-1]:
-                    reached = np.einsum("cij,cj->ci", ways[..., lane], after[..., self.inner[lane]])
-                    after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
+                self.end_exactly(after)
             share = self.sweep_backward(after, found)
             if attempt:
                 break
         found.include(share)
         if not self.by_row:
             moves += self.own * self.matrix if self.space == "scaled" else self.own
+
+    def end_exactly(self, after: np.ndarray) -> None:
+        """Posteriors of the last rows of lanes before inner ones: these run from every state, last first."""
+        ways = self.run_back(self.steps, self.states)
+        for lane in self.chronological[::-1]:
+            reached = np.einsum("cij,cj->ci", ways[..., lane], after[..., self.inner[lane]])
+            after[..., self.previous[lane]] = reached / reached.sum(axis=1)[:, None]
 
     def sweep_backward(self, after: np.ndarray, found: Marginals | Expectations) -> Marginals | Expectations:
         """Posteriors and moves, given those of each lane's last row; what is `reached` before inner lanes."""

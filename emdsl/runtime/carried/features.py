@@ -23,8 +23,8 @@ def unpairs(sums: np.ndarray, size: int) -> np.ndarray:
 
 
 def write_pairs(values: np.ndarray, out: np.ndarray) -> None:
-    """The products x_d x_e, d ≤ e, of (d, row) into (d(d+1)/2, row)."""
-    start = 0
+    """The products x_d x_e, d ≤ e, of (d, plates of the row…) into (d(d+1)/2, row)."""
+    values, start = values.reshape(len(values), -1), 0
     for d in range(len(values)):
         stop = start + len(values) - d
         np.multiply(values[d], values[d:], out=out[start:stop])
