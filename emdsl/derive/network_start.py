@@ -7,7 +7,7 @@ from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.field import WEIGHTS
+from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting

@@ -90,7 +90,8 @@ def _statistics(
     """Statistics of the data completed by `latents`."""
     networked = getattr(module, "SHARED", ())
     shared = {name: latent.value for name, latent in latents.items() if latent.discrete and name in networked}
-    soft = next((n for n, latent in latents.items() if latent.discrete and latent.plate and n not in shared), None)
+    counted = {n for n, latent in latents.items() if latent.discrete and latent.plate in module.WEIGHTED}
+    soft = next((name for name in latents if name in counted and name not in shared), None)
     completed = dict(data)
     for name, latent in latents.items():
         if name != soft and name not in shared:

@@ -58,8 +58,9 @@ def chain_moments(
     """
     found = steady_chain(diagonal, lower, starts, sides) if counts is None else None
     if found is None:
-        moved = (np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides))
-        found = reduced_chain(*(part if len(part) > 5 else np.ascontiguousarray(part) for part in moved), counts)
+        moved = [np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides)]
+        whole, below, right = (part if len(part) > 5 else np.ascontiguousarray(part) for part in moved)
+        found = reduced_chain(whole, below, right, counts)
         solution, spread, lag = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in found[:3])
     else:
         solution, spread, lag = found[:3]

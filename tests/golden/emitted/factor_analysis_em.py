@@ -13,6 +13,7 @@ SUPPORTS = {'W': 'real', 'm': 'real', 'psi': 'positive'}
 UPDATES = (('W and m', ('W', 'm')), ('psi', ('psi',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n',)
+REFUSED_WEIGHTS = {('d',): 'rows of `x` are not counted one by one'}
 
 
 def initialise(data, rng):
@@ -104,6 +105,7 @@ def e_step(data, params, start=None):
     """
     psi = params["psi"]
     D = params["W"].shape[0]
+    check_weights(data, REFUSED_WEIGHTS)
     products_f = None if start else products_f_about(data, params)
     if products_f is None:
         sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
@@ -215,6 +217,7 @@ def fit(data, params, max_iter=1000, tol=1e-8):
 def posterior(data, params):
     """What the data say of each latent variable, given the parameters."""
     N = data["x"].shape[0]
+    check_weights(data, REFUSED_WEIGHTS)
     expected_f = expected_rows(*sweep_f(data, params))
     mean_f = expected_f[0:L].reshape(1, L, -1).sum(axis=0).T
     second_f = expected_f[L:L + L * L].reshape(1, L, L, -1).sum(axis=0)
