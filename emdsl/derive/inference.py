@@ -169,7 +169,8 @@ class _Writer(PosteriorWriter):
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
         if one.block.children:
             tables.append(children.forward(naturals))
-        finite = FiniteInference(one.elimination, tables, self.moments, self.setting.hard, self.setting.copies)
+        hard = self.setting.chooses(one.block)
+        finite = FiniteInference(one.elimination, tables, self.moments, hard, self.setting.copies)
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)

@@ -21,6 +21,7 @@ from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import Collapsed, normal_form, vanishes
 from emdsl.derive.variational import VariationalMoments
+from emdsl.structure.networks import NetworkBlock
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,10 @@ class Setting:
         names: dict[Index, Reference] = dict(zip(rows, occurrence.references, strict=False))
         own = set(self.weights_of(occurrence.monomial, names))
         return replace(occurrence.rest, atoms=tuple(item for item in occurrence.rest.atoms if item not in own))
+
+    def chooses(self, block: NetworkBlock) -> bool:
+        """Whether the best states of a block count alone: hard EM, of latents of the user; choices are summed out."""
+        return self.hard and block.kind == "finite" and not block.variables[0].startswith("split ")
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""
