@@ -46,12 +46,16 @@ def streams(random_state: Any, count: int) -> list[np.random.SeedSequence]:
 def start(
     module: Any,
     data: Mapping[str, Any],
+    prepared: Mapping[str, Any],
     seed: np.random.SeedSequence,
     init: Mapping[str, Any],
     latents: Mapping[str, LatentStart],
 ) -> Params:
-    """A random start, moved to the values in `init` and `latents`. Raises DataError for a value that does not fit."""
-    params: Params = module.initialise(data, np.random.default_rng(seed))
+    """A random start, moved to the values in `init` and `latents`. Raises DataError for a value that does not fit.
+
+    `prepared`: what `prepare` has made of the data before, if anything.
+    """
+    params: Params = module.initialise({**prepared, **data}, np.random.default_rng(seed))
     if latents or init:
         _forget(module, data)
     if latents:

@@ -32,6 +32,13 @@ def standardised(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre, np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
 
 
+def standardised_sums(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and scale (feature, 1) from products Σ_rows T Tᵀ of features of which the first is 1."""
+    centre = products[0] / products[0, 0]
+    scale = np.sqrt(np.maximum(np.diagonal(products) / products[0, 0] - centre**2, 0.0))
+    return centre[:, None], np.where(scale > 1e-7 * (1 + np.abs(centre)), scale, np.inf)[:, None]
+
+
 def nearest(points: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """The seed nearest to each point; both (feature, …)."""
     return np.argmin(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
@@ -79,18 +86,26 @@ def seeded(
     return expect
 
 
-def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list[slice]) -> Callable[..., np.ndarray]:
+def projected(
+    arguments: tuple[Any, ...], rng: np.random.Generator, linear: list[slice], products: np.ndarray | None = None
+) -> Callable[..., np.ndarray] | np.ndarray:
     """An `expect` for `sweep` over real latents: each starts as a random direction of the standardised features.
 
     The natural parameters in the rows `linear` are random linear functions of the features; the sweep's own `expect`
-    turns them into expected statistics, so that those are consistent.
+    turns them into expected statistics, so that those are consistent. With products Σ_rows T Tᵀ of the features, whose
+    first is 1, what is added to the natural parameters: (1, statistic, feature).
     """
     write, natural, expect = arguments[:3]
     width = natural.shape[2]
-    centre, scale = standardised(sampled(arguments, rng))
+    centre, scale = standardised(sampled(arguments, rng)) if products is None else standardised_sums(products)
     directions = np.zeros((natural.shape[1], width))
     for rows in linear:
         directions[rows] = 3.0 * rng.standard_normal(directions[rows].shape) / np.sqrt(max(width - 1, 1))
+
+    if products is not None:
+        shift = directions / scale[:, 0]
+        shift[:, 0] = -(shift @ centre[:, 0])
+        return shift[None]
 
     def start(expected: np.ndarray, rows: slice) -> np.ndarray:
         features = np.ones((width, expected.shape[1]))
