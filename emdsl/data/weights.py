@@ -30,12 +30,7 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
         if variable.role in (Role.OBSERVED, Role.GIVEN)
         for letter in variable.plates
     }
-    led_to = {
-        bound.checked.types[variable.name].dims[0]
-        for variable in model.variables
-        if variable.role in (Role.OBSERVED, Role.GIVEN) and bound.checked.types[variable.name].kind == "index"
-    }
-    data_plates |= {plate.letter for plate in model.plates if plate.size in {size_name(dim) for dim in led_to}}
+    data_plates |= _led_to(bound)
     result = {}
     for letter, values in weights.items():
         plate = model.plate(letter)
@@ -65,6 +60,15 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
             raise DataError(f"all weights of `{letter}` are zero")
         result[f"weights.{letter}"] = array
     return result
+
+
+def _led_to(bound: BoundModel) -> set[str]:
+    """Plates of latents to which index arrays of the data may lead."""
+    model, types = bound.checked.model, bound.checked.types
+    kinds = [types[v.name] for v in model.variables if v.role in (Role.OBSERVED, Role.GIVEN)]
+    sizes = {size_name(kind.dims[0]) for kind in kinds if kind.kind == "index"}
+    letters = {letter for variable in model.variables if variable.role is Role.LATENT for letter in variable.plates}
+    return {plate.letter for plate in model.plates if plate.letter in letters and plate.size in sizes}
 
 
 def check_weights(module: Any, weights: Any) -> None:
