@@ -89,20 +89,23 @@ def entropies(moments: VariationalMoments, scope: Scope) -> list[Array]:
     return result
 
 
-def entropy_of(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:
-    """The entropy of one posterior, as numbers."""
+def entropy_of(
+    form: PosteriorForm, moments: VariationalMoments, scope: Scope, counts: str | None = None
+) -> list[Array]:
+    """The entropy of one posterior, as numbers; `counts`: the argument that says how often each entry counts."""
     keys = tuple(moments.parameter(form, key) for key in form.keys)
+    often = () if counts is None else (counts,)
     match form.kernel:
         case "Gaussian":
             return _gaussian_entropy(form, moments, scope)
         case "Wishart":
-            return [Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", keys, ())]
+            return [Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", (*keys, *often), ())]
         case "Gamma":
-            return [Apply("gamma_entropy", (*keys, form.power), ())]
+            return [Apply("gamma_entropy", (*keys, form.power, *often), ())]
         case "Dirichlet":
-            return [Apply("dirichlet_entropy", keys, ())]
+            return [Apply("dirichlet_entropy", (*keys, *often), ())]
         case "Beta":
-            return [Apply("beta_entropy", keys, ())]
+            return [Apply("beta_entropy", (*keys, *often), ())]
     raise CompilerBug(f"no entropy for the kernel {form.kernel}")
 
 

@@ -11,7 +11,7 @@ from emdsl.algebra.indices import Index
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.derive.cavi import entropy_of
 from emdsl.derive.estimates import posterior_entry
-from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.field import FieldMoments, places_of, with_axes
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms
@@ -62,10 +62,7 @@ class ConjugateInference:
             if len(monomial.atoms) != 1:
                 raise not_compiled(f"`{self.name}` is multiplied with itself", None)
             own = axes[: len(monomial.all_axes)]
-            terms = [
-                (self.setting.without_weights(occurrence.rest, occurrence.references), occurrence.references)
-                for occurrence in occurrences
-            ]
+            terms = [(self.setting.of_one_copy(occurrence), occurrence.references) for occurrence in occurrences]
             terms = [(rest, references) for rest, references in terms if not self.setting.vanishes(rest)]
             value = self.moments.placed(terms, own, f"terms of {self.name} {kinds[0][0]}") if terms else None
             if value is None:
@@ -91,7 +88,10 @@ class ConjugateInference:
         return self.moments.covered(with_axes(value, value.axes), value.axes)
 
     def entropy(self) -> list[Array]:
-        return entropy_of(self.form, self.moments, self.setting.scope)
+        """The entropy of every copy."""
+        places = places_of(self.name, self.moments, self.setting.copies)
+        counts = None if places is None else f"counts=standing(data, {places})"
+        return entropy_of(self.form, self.moments, self.setting.scope, counts)
 
     def posterior(self) -> list[str]:
         """The entry of the latent: its mean and the parameters of its law."""

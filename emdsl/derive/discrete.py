@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.indices import Gather, Index, Reference, indices_in
 from emdsl.algebra.symbols import parent_table
-from emdsl.algebra.terms import IDENTITY, Atom
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete_tables import (
     Joint,
@@ -40,9 +40,9 @@ class FiniteInference(StartedSweep):
         tables: Sequence[Stored],
         moments: FieldMoments,
         hard: bool,
-        weights: Mapping[str, tuple[str, ...]],
+        copies: Copies,
     ) -> None:
-        self.steps, self.moments, self.hard, self.weights = elimination.steps, moments, hard, weights
+        self.steps, self.moments, self.hard, self.copies = elimination.steps, moments, hard, copies
         self.body, self.source, self.scope = moments.body, moments.source, moments.scope
         self.stored: dict[object, Stored] = {item.table.source: item for item in tables}
         self.joints: list[Joint] = []
@@ -63,38 +63,17 @@ class FiniteInference(StartedSweep):
             self.joints.append(joint)
             assert joint.message is not None
             if not step.neighbours:
-                rows = step.sent_rows
-                weights = self.row_weights(step.variables[0], rows) + self._group_weights(step)
-                operands = (Operand(joint.message, joint.message.axes), *weights)
+                operands = (Operand(joint.message, joint.message.axes), *self._weights(step))
                 if step.variables[0] in self.counts:
-                    operands += (Operand(self.counts[step.variables[0]], rows),)
+                    operands += (Operand(self.counts[step.variables[0]], step.sent_rows),)
                 parts.append(Contraction(1.0, operands, ()))
         return total(tuple(parts), ())
 
-    def row_weights(self, variable: str, rows: Sequence[Index], kept: Sequence[Index] = ()) -> tuple[Operand, ...]:
-        """The weights of the plates that are summed over."""
-        letters = (*self.weights.get(variable, ()), *self.weights.get(f"groups of {variable}", ()))
-        return tuple(
-            self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,))))
-            for row in rows
-            if row.letter in letters and row not in kept
-        )
-
-    def _group_weights(self, step: Step) -> tuple[Operand, ...]:
-        """The weights of the groups of a ragged plate whose rows stand alone."""
-        if step.time is not None:
-            return ()
-        letters = self.weights.get(f"groups of {step.variables[0]}", ())
-        return tuple(
-            self.moments.plain(
-                self.moments.data_operand(
-                    Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),))
-                )
-            )
-            for row in step.rows
-            for letter in letters
-            if letter in self.scope.ragged.get(row.letter, ())
-        )
+    def _weights(self, step: Step, within: Sequence[Place] = ()) -> tuple[Operand, ...]:
+        """How often what a step sends stands there, or within one copy of the variables that it is sent to."""
+        counted = {item for name, references in within for item in self.copies.at(name, references)}
+        own = [item for item in self.copies.of_step(step) if item not in counted]
+        return tuple(self.moments.plain(self.moments.data_operand(item)) for item in own)
 
     def marginal(self, name: str) -> Named | None:
         """The probabilities of one variable, with the axes (row…, state)."""
@@ -173,7 +152,7 @@ class FiniteInference(StartedSweep):
             gathers = [reference for reference in references if isinstance(reference, Gather)]
             entries = tuple(dict.fromkeys(i for reference in gathers for i in indices_in(reference)))
             plain = [reference for reference in references if isinstance(reference, Index) and reference not in entries]
-            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, plain))
+            operands = (Operand(message, message.axes), *self._weights(step, within=step.outer))
             if not entries:
                 axes = (*(r for r in references if isinstance(r, Index)), outer[0])
                 value: Array = Contraction(1.0, operands, axes)
@@ -197,7 +176,7 @@ class FiniteInference(StartedSweep):
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
-            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, table.rows))
+            operands = (Operand(message, message.axes), *self._weights(step, within=step.outer))
             label = self.body.unused(f"message of {step.variables[0]}")
             message = self.body.define(label, Contraction(1.0, operands, axes), axes)
         self.stored[table.source] = Stored(message, table, states)
@@ -329,7 +308,7 @@ class FiniteInference(StartedSweep):
         lagged = tuple(joint.previous[name] for name in step.variables)
         name = " ".join(step.variables)
         prior = self._probability_of_neighbours(joint)
-        weights = self.row_weights(step.variables[0], series)
+        weights = self._weights(step)
         weight_axes = (*outer, *series)
         text = ""
         if prior or weights:

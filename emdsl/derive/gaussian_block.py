@@ -11,8 +11,9 @@ from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.expressions import Contraction, Named, Operand, total
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.structure.networks import NetworkBlock
@@ -30,10 +31,11 @@ class GaussianInference:
         moments: FieldMoments,
         body: LoopBody,
         starts: Mapping[str, Polynomial],
+        copies: Copies,
     ) -> None:
-        """`starts`: values at which series of some variables start."""
+        """`starts`: values at which series of some variables start. `copies`: which weights count the variables."""
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
-        self.starts = starts
+        self.starts, self.copies = starts, copies
         self.scope: Scope = moments.scope
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
@@ -56,6 +58,9 @@ class GaussianInference:
         label = " ".join(self.block.variables)
         known = [self._known(name) for name in self.block.variables]
         listed = f"[{', '.join(linear)}], [{', '.join(diagonal)}], [{', '.join(couplings)}], [{', '.join(known)}]"
+        places = [places_of(name, self.moments, self.copies) for name in self.block.variables]
+        if any(places):
+            listed += f", copies_of(data, [{', '.join(f'({one})' if one else '([], ())' for one in places)}])"
         names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
         means, spreads, crosses, partition = self.body.several(
             names, f"gaussian_system({listed})", f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
@@ -205,6 +210,9 @@ class GaussianInference:
         plates, _ = self.sizes(name)
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
+        if not own:
+            lengths = " * ".join(self.moments.length(row.size) for row in monomial.rows)
+            return f"np.zeros({lengths}, dtype=int)"
         codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
         if len(monomial.rows) == 1:
             return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Shift
-from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
+from emdsl.algebra.indices import Shift
+from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -20,7 +20,7 @@ from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
-from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.loop_body import LoopBody
@@ -119,7 +119,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
             parts = []
             for occurrence in occurrences:
-                rest = self._without_row_weights(occurrence.rest, occurrence.references[: len(monomial.rows)])
+                rest = self.setting.of_one_copy(occurrence)
                 if reaches_back:
                     rest = self._without_masks(rest)
                 if self.setting.vanishes(rest):
@@ -154,18 +154,6 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 return step.time is not None and len(sources) == len(step.variables) == 1 and not step.neighbours
         return False
 
-    def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
-        """Weights of the block's own rows count its log partition, not its natural parameters."""
-        plain = {row.index if isinstance(row, Shift) else row for row in rows}
-        plain |= {
-            r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references
-        }
-
-        def own(item: Atom) -> bool:
-            return item.variable.startswith("weights.") and item.indices <= plain
-
-        return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
-
     def _without_masks(self, rest: Term) -> Term:
         """First rows of a series have no pair, so the mask of the later ones is not needed."""
         derived = self.setting.derived
@@ -186,10 +174,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(
-                naturals
-            )
-            self.partitions.append(Named(partition))
+            copies, starts = self.setting.copies, self.setting.starts
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, starts, copies)
+            self.partitions.append(Named(gaussian.write(naturals)))
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:
@@ -210,8 +197,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         if one.block.children:
             tables.append(children.forward(naturals))
-        weights = self.setting.weighted_plates(one.block)
-        finite = FiniteInference(one.elimination, tables, self.moments, self.setting.hard, weights)
+        hard = self.setting.chooses(one.block)
+        finite = FiniteInference(one.elimination, tables, self.moments, hard, self.setting.copies)
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)
@@ -251,14 +238,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if natural is None:
                 continue
             operands: tuple[Operand, ...] = (Operand(moment.array, moment.array.axes), Operand(natural, natural.axes))
-            carried = {*moment.array.axes}
-            weights = self.setting.weighted_plates(one.block)
-            letters = {letter for name in monomial.variables for letter in weights.get(name, ())}
-            for row in monomial.rows:
-                if row.letter in letters and row in carried:
-                    operands += (
-                        self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,)))),
-                    )
+            for item in self.setting.weights_of(monomial):
+                if item.indices <= {*moment.array.axes}:
+                    operands += (self.moments.plain(self.moments.data_operand(item)),)
             if one.multiplicity:
                 operands += (Operand(self._multiplicity_of(one, monomial), monomial.rows),)
             self.entropies.append(Contraction(-1.0, operands, ()))
@@ -340,7 +322,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
         self.moments.found[id(monomial)] = Moment(target)
         body.inside = body.statements = outer
         body.inside.append(Nested(f"for rows in {colours.name}:", tuple(inner)))  # type: ignore[arg-type]
-        self.entropies.append(Named(f"categorical_entropy({target.name})"))
+        places = places_of(name, self.moments, self.setting.copies)
+        counts = "" if places is None else f", standing(data, {places})"
+        self.entropies.append(Named(f"categorical_entropy({target.name}{counts})"))
 
     def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""

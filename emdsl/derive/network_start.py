@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Contraction, Operand
+from emdsl.arrays.expressions import Apply, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.field import WEIGHTS
+from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
@@ -59,11 +61,14 @@ def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> l
             links = tuple(index for index in links if index not in _rows_of(occurrence.references))
             kept = {index for item in data for index in item.indices} | _rows_of(occurrence.references)
             bound = tuple(index for index in occurrence.rest.bound if index not in links and index in kept)
+            rows = str(len(monomial.rows))
             axes = monomial.rows + tuple(moments.source.copy_of(index) for index in links)
             references = occurrence.references[: len(monomial.rows)] + links
             value = moments.placed([(Term(1.0, data, bound), references)], axes, "feature")
             if value is None:
                 continue
+            if isinstance(value, Apply) and value.function == "scatter_add" and value.axes == axes:
+                value = replace(value, function="scattered_features", arguments=(*value.arguments, rows, "rng"))
             whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
             identifier = setting.names.fresh(f"feature of {name}")
             body.before.append(Assign(identifier, whole))

@@ -128,14 +128,9 @@ class StatisticWriter:
         axes: tuple[Index, ...],
         name: str,
     ) -> Array | None:
-        term, names = statistic.term, dict(zip(statistic.axes, axes, strict=True))
+        rest, names = self.setting.of_one_copy(occurrence), dict(zip(statistic.axes, axes, strict=True))
         rows = {index for r in occurrence.references[: len(evidence.monomial.rows)] for index in indices_in(r)}
-        atoms = tuple(
-            item.substitute(dict(names))
-            for item in term.atoms
-            if item.variable not in evidence.monomial.variables
-            and not (item.variable.startswith("weights.") and item.indices <= rows)
-        )
-        bound = tuple(index for index in term.bound if index not in rows and index != occurrence.references[-1])
+        bound = tuple(index for index in rest.bound if index not in rows and index != occurrence.references[-1])
+        atoms = tuple(item.substitute(dict(names)) for item in rest.atoms)
         references = tuple(substitute(reference, dict(names)) for reference in occurrence.references)
-        return evidence.expectation(Term(term.coefficient, atoms, bound), references, axes, self.moments, name)
+        return evidence.expectation(Term(rest.coefficient, atoms, bound), references, axes, self.moments, name)

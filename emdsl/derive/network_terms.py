@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
-from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
+from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
+from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
-from emdsl.derive.field import WEIGHTS
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -53,33 +53,15 @@ class NetworkTerms:
     local_terms: tuple[Term, ...]
     forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
 
-    def unweighted(self, scope: Scope) -> set[str]:
-        """Plates whose rows cannot have weights: those of real and conjugate latents, and those that entries gather."""
-        letters: set[str] = set()
-        for one in self.blocks:
-            if one.block.kind != "finite" or one.block.coupled:
-                letters |= {letter for name in one.block.all for letter in scope.symbols[name].letters}
-        for term in self.local_terms:
-            for item in term.atoms:
-                if item.variable in self.network.variables and any(_is_gathered(r) for r in item.references):
-                    letters |= set(scope.symbols[item.variable].letters)
-        return letters
-
-
-def _is_gathered(reference: Reference) -> bool:
-    """Whether an index array of the user leads to a row, and not the one of a ragged plate."""
-    return isinstance(reference, Gather) and not reference.table.startswith(("parent.", "first."))
-
 
 class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self, joint: LogJoint, latents: frozenset[str], weighted: frozenset[str], spans: Mapping[str, Span | None]
+        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
     ) -> None:
-        """`weighted`: letters of the plates whose rows may have weights."""
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
-        self.latents, self.weighted, self.spans = latents, weighted, spans
+        self.latents, self.copies, self.spans = latents, copies, spans
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
@@ -87,22 +69,14 @@ class NetworkCollector:
         """The term with choices among sums, with starts of series as rows of time, and with weights of its rows."""
         result = []
         for one in with_choices(term, self.joint.splits, self.source):
-            moved = self._start_in_time(one)
-            result.append(self._opened(self._weighted(factor, moved)))
+            moved = self._start_in_time(self._weighted(factor, one))
+            result.append(self._opened(moved))
         return result
 
     def _weighted(self, factor: Factor, term: Term) -> Term:
-        """Weights of the plates of the factor; a ragged plate has those of its groups too."""
-        atoms = []
-        for index in factor.plates:
-            if index not in term.bound:
-                continue
-            if index.letter in self.weighted:
-                atoms.append(Atom(f"{WEIGHTS}{index.letter}", IDENTITY, (index,)))
-            for parent in self.scope.ragged.get(index.letter, ()):
-                if parent in self.weighted:
-                    group = Gather(parent_table(index.letter, parent), (index,))
-                    atoms.append(Atom(f"{WEIGHTS}{parent}", IDENTITY, (group,)))
+        """The weights of all rows that a row of the factor lies in."""
+        weights = self.copies.of_rows([(index.letter, index) for index in factor.plates])
+        atoms = tuple(item for item in weights if item.indices <= set(term.bound))
         return replace(term, atoms=(*term.atoms, *atoms))
 
     def _opened(self, term: Term) -> Term:

@@ -16,15 +16,13 @@ from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, A
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
+from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import NUMPY_NAMES
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import CompilerBug
-
-#: The prefix of the atoms that stand for weights of rows.
-WEIGHTS = "weights."
 
 
 @dataclass(frozen=True)

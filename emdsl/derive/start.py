@@ -32,6 +32,9 @@ def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setti
         entries += [f'"{key}": {text}' for key, text in posterior.items()]
     entries += [f'"given.{name}": data["{name}"]' for name in setting.carried]
     statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
+    folded = next((code.folding.key for code in codes if code.folding is not None), None)
+    if folded is not None:
+        statements.append(Assign("data", f'data if "{folded}" in data else prepare(data, params)'))
     blocks = [code for code in codes if code.sweep.block is not None]
     starts = []
     for code in blocks:
@@ -49,7 +52,9 @@ def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setti
                 for local, slot in code.layout.locals
                 if len(variables_of(local)) < 2
             ]
-            starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
+            products = f", {code.folding.function.name}(data, params)" if code.folding is not None else ""
+            arguments = f"{code.name}(data, params), rng, [{', '.join(linear)}]{products}"
+            starts.append(f'"{block.name}": projected({arguments})')
         else:
             starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {_distance(code)}, {labels})')
     starts += [f"**{name}(data, params, rng)" for name in shares]

@@ -206,7 +206,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
         blocks += children_blocks(block)
-    blocks += elimination_blocks(block, derivation.method == "hard")
+    blocks += elimination_blocks(block, derivation.setting.chooses(one.block))
     if one.multiplicity:
         letters, count = _count(one, block)
         times = block.notation.polynomial(count, letters)

@@ -148,7 +148,9 @@ def _block(block: BlockTerms, network: NetworkTerms, derivation: Derivation, mod
     if derivation.method == "em" and not exact:
         inference = "coordinate ascent"
     clause = why(block, network, derivation, model)
-    if derivation.method == "hard" and block.block.kind == "finite":
+    if derivation.method == "hard" and block.block.kind == "finite" and not derivation.setting.chooses(block.block):
+        inference = "exact" if exact else "coordinate ascent"  # a choice among products is no latent of the user
+    if derivation.setting.chooses(block.block):
         clause += ", of which the most probable are taken"
     if derivation.method == "vb":
         clause += ", given expectations over the parameters"

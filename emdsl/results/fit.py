@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from emdsl.data.binding import bind_data
+from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
@@ -374,6 +375,7 @@ class Fit:
             return self._own_data("new data")
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
+        check_weights(self._module, weights)
         return bind_data(sized, merged(sized, data, arrays), weights)
 
     @property

@@ -237,5 +237,15 @@ def _grouped(reference: Reference, groups: Mapping[Gather, Index]) -> Reference:
     return reference
 
 
+def in_series(reference: Reference, step: Step, scope: Scope) -> Reference | None:
+    """A reference in the rows of a step at the rows at which its message is known; None where it changes in time."""
+    if step.time is None:
+        return reference
+    letter = step.time.letter
+    tables = [Gather(parent_table(letter, parent), (step.time,)) for parent in scope.ragged.get(letter, ())]
+    moved = _grouped(reference, dict(zip(tables, step.sent_rows, strict=False)))
+    return None if step.time in set(indices_in(moved)) else moved
+
+
 def _axis_of(letter: str, scope: Scope) -> tuple[str | int, str]:
     return next(axis for symbol in scope.symbols.values() for axis in symbol.plates if axis[1] == letter)

@@ -34,7 +34,7 @@ GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")
 HARD_SEEDS: dict[str, int] = {}
 
 COMPILED = [example.name for example in NETWORKS if example.name not in REFUSED]
-CLASSIFIED = [example.name for example in EXACT if example.name in COMPILED and example.name not in GENERALISED]
+CLASSIFIED = [example.name for example in EXACT if example.name in COMPILED]
 BAYESIAN = [name for name in COMPILED if BY_NAME[name].bayesian]
 SEEDS = tuple(seed for seed in range(24) if seed not in REFUSED_SEEDS)
 

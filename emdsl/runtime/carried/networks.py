@@ -246,6 +246,7 @@ def colour_classes(pairs: list[tuple[np.ndarray, np.ndarray]], count: int) -> li
     return [np.flatnonzero(colour == one) for one in range(colour.max() + 1)]
 
 
-def categorical_entropy(probabilities: np.ndarray) -> float:
-    """− Σ p log p."""
-    return -float(np.sum(probabilities * np.log(np.maximum(probabilities, 1e-300))))
+def categorical_entropy(probabilities: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """− Σ p log p, each row (row…, state) as often as it counts."""
+    values = probabilities * np.log(np.maximum(probabilities, 1e-300))
+    return -float(np.sum(values if counts is None else values * counts[..., None]))
