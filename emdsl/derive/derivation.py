@@ -5,7 +5,7 @@ log joint → about reference points → rows summed out → updates → functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import names
@@ -29,6 +29,7 @@ from emdsl.derive.functions import (
 )
 from emdsl.derive.held import held_entries
 from emdsl.derive.inference import RESUMED, inference_code
+from emdsl.derive.loadings import loadings
 from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled, uses
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
@@ -202,14 +203,21 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         given_latents=frozenset(v.name for v in latents(bound)),
         starts=joint.starts,
     )
-    module = _module(bound, method, setting, steps)
+    reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
+    module = _module(bound, method, setting, steps, loadings(joint, reals))
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
 
 
 OBJECTIVES = {"em": "log likelihood", "hard": "classification log likelihood", "vb": "evidence lower bound"}
 
 
-def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Update, ...]) -> Module:
+def _module(
+    bound: BoundModel,
+    method: str,
+    setting: Setting,
+    steps: tuple[Update, ...],
+    at_random: Mapping[str, str | None],
+) -> Module:
     model = bound.checked.model
     sizes = [
         (setting.names.of(name), repr(value))
@@ -224,7 +232,7 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
     reference = reference_points_function(setting, codes)
     inferences = [inference_code(one, setting) for one in setting.networks]
     shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
-    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], setting)]
+    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], at_random, setting)]
     functions += [code.function for code in codes]
     functions += [code.folding.function for code in codes if code.folding]
     functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]

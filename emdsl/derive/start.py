@@ -7,7 +7,7 @@ points that the first one found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK
@@ -19,12 +19,19 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 
 
-def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setting: Setting) -> Function:
+def initialise_function(
+    codes: Sequence[SweepCode], shares: Sequence[str], loadings: Mapping[str, str | None], setting: Setting
+) -> Function:
     """`initialise(data, rng)`: one random start."""
     statements: list[ProgrammeStatement] = []
     entries = []
     for name in setting.parameters:
         value = _neutral(setting.scope.symbols[name], setting)
+        if name in loadings:
+            datum = loadings[name]
+            shape = value.removeprefix("np.zeros")
+            scale = "" if datum is None else f'spread_of(data["{datum}"]) * '
+            value = f"{scale}rng.standard_normal{shape}" if value.startswith("np.zeros") else value
         if name in setting.held and (whole := setting.held[name].whole) is not None:
             value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
         form = setting.forms.get(name)

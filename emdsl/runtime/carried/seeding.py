@@ -42,6 +42,11 @@ def standardised_sums(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre[:, None], np.where(scale > 1e-7 * (1 + np.abs(centre)), scale, np.inf)[:, None]
 
 
+def spread_of(values: np.ndarray) -> float:
+    """The standard deviation of all entries, 1 where they do not vary."""
+    return float(np.nanstd(values)) or 1.0
+
+
 def nearest(points: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """The seed nearest to each point; both (feature, …). In blocks of points, so that the differences fit a cache."""
     block = max(2**20 // max(seeds.size, 1), 1)
