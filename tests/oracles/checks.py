@@ -81,7 +81,7 @@ def check_posterior(
         common = set(expected) & set(found[name])
         assert common, f"posterior of {name} has {sorted(found[name])}, expected {sorted(expected)}"
         for key in common:
-            flat = flattened(expected[key])
+            flat = np.reshape(flattened(expected[key]), np.shape(found[name][key]))
             assert_allclose(found[name][key], flat, rtol=tol, atol=tol, err_msg=f"{key} of {name}")
 
 
@@ -125,7 +125,7 @@ def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
         if plate.parents == (letter,) and f"offsets.{plate.letter}" in data:
             ends, counts = data[f"offsets.{plate.letter}"], np.diff(data[f"offsets.{plate.letter}"])[chosen]
             inside[plate.letter] = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in chosen])
-            block |= ragged_tables(plate, counts)
+            block |= ragged_tables(plate, counts, f"place.{plate.letter}" in data)
     for name, value in data.items():
         if name in block:
             continue
@@ -140,11 +140,21 @@ def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
     return block
 
 
-def ragged_tables(plate: Plate, lengths: Any) -> dict[str, Any]:
-    """What the data hold of a ragged plate with one parent: where rows start, lie, and belong."""
+def ragged_tables(plate: Plate, lengths: Any, ranged: bool) -> dict[str, Any]:
+    """What the data hold of a ragged plate with one parent: where rows start, lie, and belong.
+
+    `ranged`: and where the k-th row of each group stands, the last one beyond its end.
+    """
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     parent = np.repeat(np.arange(len(lengths)), lengths)
-    return {
+    within = np.arange(max(lengths)) < np.asarray(lengths)[:, None]
+    places = [[starts[s] + min(k, lengths[s] - 1) for k in range(max(lengths))] for s in range(len(lengths))]
+    padded = {
+        f"place.{plate.letter}": np.array(places),
+        f"within.{plate.size}": within.astype(float),
+        f"beyond.{plate.size}": (~within).astype(float),
+    }
+    return (padded if ranged else {}) | {
         f"offsets.{plate.letter}": starts, f"position.{plate.letter}": np.arange(starts[-1]) - starts[parent],
         f"first.{plate.letter}": starts[:-1], f"parent.{plate.letter}.{plate.parents[0]}": parent,
         str(plate.size): np.asarray(lengths),

@@ -266,7 +266,7 @@ class Exact:
         """Q(params | the parameters of this posterior): the expected complete log joint, without parameters' priors."""
         scene = self.scene
         before = {name: scene.values[name] for name in params}
-        scene.values.update({name: np.array(value, float) for name, value in params.items()})
+        scene.values.update({name: scene.nested(name, np.array(value, float)) for name, value in params.items()})
         total = sum(scene.weight(f) * scene.log_density(f) for f in self.known)
         for (factor, sites, values), weight in self._compressed().items():
             for (name, index), value in zip(sites, values, strict=True):
