@@ -16,7 +16,13 @@ from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
-from emdsl.algebra.symbols import Scope, Symbol, first_table, parent_table, position_table
+from emdsl.algebra.symbols import (
+    Scope,
+    Symbol,
+    first_table,
+    parent_table,
+    position_table,
+)
 from emdsl.algebra.terms import (
     DELTA,
     IDENTITY,
@@ -33,10 +39,13 @@ from emdsl.algebra.terms import (
     multiply,
     number,
 )
-from emdsl.errors import ModelError, Span
+from emdsl.derive.refusal import not_compiled as not_compiled
+from emdsl.derive.scope import is_partly_missing as is_partly_missing
+from emdsl.derive.scope import scope_of, size_of
+from emdsl.errors import Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Definition, Law, Model, Role, Type, Variable
+from emdsl.model.statements import Definition, Law, Role, Variable
 
 
 @dataclass(frozen=True)
@@ -71,90 +80,6 @@ class LogJoint:
     source: IndexSource
     starts: Mapping[str, Polynomial] = field(default_factory=dict)
     """Values at which real latents over time start, with the axes of their series and events."""
-
-
-def not_compiled(reason: str, span: Span | None, cure: str | None = None) -> ModelError:
-    """The refusal of what the language allows and the compiler does not derive yet."""
-    return ModelError("E090", f"not compiled yet: {reason}", cure=cure, span=span)
-
-
-def scope_of(bound: BoundModel) -> Scope:
-    """Every variable of the model as a symbol."""
-    model = bound.checked.model
-    ragged = {plate.letter: plate.parents for plate in model.plates if plate.parents}
-    symbols = _tables_of_ragged(model, bound)
-    for variable in model.variables:
-        kind = bound.checked.types[variable.name]
-        swallowed = {parent for letter in variable.plates for parent in ragged.get(letter, ())}
-        symbols[variable.name] = Symbol(
-            name=variable.name,
-            known=_is_known(variable, kind),
-            kind=kind.kind,
-            plates=tuple((_plate_size(model, letter), letter) for letter in variable.plates if letter not in swallowed),
-            event=tuple((_size(dim, bound), _letter(dim, position)) for position, dim in enumerate(kind.event_shape)),
-            categories=_size(kind.dims[0], bound) if kind.kind == "index" else None,
-            value=variable.value,
-            letters=variable.plates,
-        )
-    return Scope(symbols, bound.constants, ragged)
-
-
-def _tables_of_ragged(model: Model, bound: BoundModel) -> dict[str, Symbol]:
-    """What is known of each ragged plate: the groups of its rows, their positions, first rows, and lengths."""
-    symbols = {}
-    for plate in model.plates:
-        if not plate.parents:
-            continue
-        rows = ((_plate_size(model, plate.letter), plate.letter),)
-        groups = tuple((_plate_size(model, parent), parent) for parent in plate.parents)
-        for parent in plate.parents:
-            name = parent_table(plate.letter, parent)
-            size = _plate_size(model, parent)
-            symbols[name] = Symbol(name, True, "index", rows, categories=size, letters=(plate.letter,))
-        position, first = position_table(plate.letter), first_table(plate.letter)
-        symbols[position] = Symbol(position, True, "count", rows, letters=(plate.letter,))
-        symbols[first] = Symbol(first, True, "index", groups, categories=rows[0][0], letters=plate.parents)
-        if isinstance(plate.size, str) and plate.size not in symbols:
-            symbols[plate.size] = Symbol(plate.size, True, "count", groups, letters=plate.parents)
-    return symbols
-
-
-def _is_known(variable: Variable, kind: Type) -> bool:
-    """Data are known, but for vectors that may miss some of their entries: those are inferred from the others."""
-    if variable.role is Role.GIVEN:
-        return True
-    return variable.role is Role.OBSERVED and not is_partly_missing(variable, kind)
-
-
-def is_partly_missing(variable: Variable, kind: Type) -> bool:
-    """Whether entries of one value may be missing that the law couples to the others."""
-    law = variable.definitions[0].law.family if variable.definitions else ""
-    return variable.missing and variable.role is Role.OBSERVED and law in COUPLED_LAWS and bool(kind.event_shape)
-
-
-#: Laws that couple the entries of a value by a precision matrix.
-COUPLED_LAWS = ("MvNormal",)
-
-
-def _size(dim: Expression, bound: BoundModel) -> str | int:
-    if isinstance(dim, Number):
-        return int(dim.value)
-    if isinstance(dim, Name):
-        return dim.name
-    raise not_compiled("a size that is not a name or a number", dim.span)
-
-
-def _plate_size(model: Model, letter: str) -> str | int:
-    """The size of a plate; that of a ragged one is the number of its rows in all groups."""
-    plate = model.plate(letter)
-    assert plate is not None
-    return f"rows of {letter}" if plate.parents else plate.size
-
-
-def _letter(dim: Expression, position: int) -> str:
-    """A letter for an event axis: that of its size, and the next ones for further axes of the same size."""
-    first = dim.name[:1].lower() if isinstance(dim, Name) and dim.name[:1].isalpha() else "i"
-    return chr((ord(first) - ord("a") + position) % 26 + ord("a"))
 
 
 def log_joint(bound: BoundModel) -> LogJoint:
@@ -224,6 +149,12 @@ def _factor(
         raise not_compiled(refusal.reason, refusal.span or definition.law.span or definition.span) from None
     value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
     value = _started(value, variable, definition, expansion)
+    if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
+        raise not_compiled(
+            f"`{variable.name}`, which runs over the size of a group that is not its own",
+            definition.law.span or definition.span,
+            "give it the letters of the group",
+        )
     bound_terms = resolve_deltas(
         Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
     ).terms
@@ -377,7 +308,7 @@ def _log_density(
     if form is None or form.log_density is None:
         raise not_compiled(f"the law `{law.family}` in this form", law.span)
     types = bound.checked.types[variable.name]
-    sizes = dict(zip(form.dims, (_size(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
+    sizes = dict(zip(form.dims, (size_of(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
     shapes = {}
     for name in given:
         argument = form.argument(name)

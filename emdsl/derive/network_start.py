@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from emdsl.algebra.groups import within_own_group
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.field import WEIGHTS
+from emdsl.derive.field import WEIGHTS, FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
@@ -26,7 +27,7 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             features = [] if name.startswith("split ") else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
             listed = f"[{', '.join(features)}]"
-            entries.append(f'"{name}": seeded_shares({listed}, {shape}, rng)')
+            entries.append(f'"{name}": {_within(name, f"seeded_shares({listed}, {shape}, rng)", moments)}')
     if not entries:
         return None
     statements: list[ProgrammeStatement] = list(body.before)
@@ -38,6 +39,19 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
         f"{{{', '.join(entries)}}}",
         setting.sources(params=True, data=True),
     )
+
+
+def _within(name: str, shares: str, moments: FieldMoments) -> str:
+    """Shares of the states that there are, where these differ from group to group."""
+    symbol = moments.scope.symbols[name]
+    rows = tuple(moments.source.fresh(size, letter) for size, letter in symbol.plates)
+    axes = (*rows, moments.source.fresh(symbol.categories or 1, "k"))
+    inside = within_own_group(moments.scope, symbol, axes)
+    if inside is None:
+        return shares
+    value = Contraction(1.0, (moments.plain(moments.data_operand(inside)),), axes)
+    label = moments.body.unused(f"states of {name}")
+    return f"normalised({shares} * {moments.body.define(label, moments.covered(value, axes), axes).name})"
 
 
 def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> list[str]:

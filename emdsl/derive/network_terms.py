@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
@@ -225,7 +225,7 @@ class NetworkCollector:
             if item.variable not in self.joint.derived
             and not item.variable.startswith(WEIGHTS)
             and item.variable != STRUCTURE
-            and not item.variable.startswith(("parent.", "position.", "first."))
+            and not item.variable.startswith(RAGGED_TABLES)
         ]
         parts = [_spelling(item).removeprefix("is_") for item in shown]
         stem = "_".join(part for part in parts if part) or "count"
@@ -330,6 +330,8 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
     if len(plates) > 1 or any(letter in ordered or letter in scope.ragged for letter in next(iter(plates))):
         return False
     if any(symbols[name].kind not in ("index", "real") or name.startswith("split ") for name in variables):
+        return False
+    if any(is_padded(symbols[name].categories) for name in variables):
         return False
     if sum(symbols[name].categories is not None for name in variables) > 2:
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
@@ -151,7 +151,7 @@ class Setting:
         symbol = self.scope.symbols.get(item.variable)
         if symbol is None or not symbol.known or item.statistic.kind == "mask":
             return False
-        table = item.variable.startswith(("parent.", "position.", "first."))
+        table = item.variable.startswith(RAGGED_TABLES)
         return not table and (symbol.kind != "index" or item.variable in self.observed)
 
     def moments(self, body: Body) -> PointMoments:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from emdsl.algebra.expressions import Name
 from emdsl.model.statements import Model, Type
 
 
@@ -22,6 +23,13 @@ class CheckedModel:
 
     model: Model
     types: Mapping[str, Type]
+
+    @property
+    def ragged_ranges(self) -> frozenset[str]:
+        """Ragged sizes that a variable runs over: the number of its states differs from group to group."""
+        ragged = {plate.size for plate in self.model.plates if plate.parents}
+        dims = {dim.name for kind in self.types.values() for dim in kind.dims if isinstance(dim, Name)}
+        return frozenset(str(size) for size in ragged & dims)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ from emdsl.results.series import (
     Steps,
     expressions_of,
     group_sizes,
+    in_layout,
     lengthened,
     merged,
-    nesting,
     padded,
     plates_of,
     shortened,
@@ -141,7 +141,7 @@ class OverTime:
         self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
     ) -> dict[str, Posterior]:
         found = after_each_step(self.bound, data, at)
-        listed = {name: Posterior(name, item, nesting(self.bound, name, data)) for name, item in found.items()}
+        listed = {name: in_layout(self.bound, name, item, data) for name, item in found.items()}
         return ByName("there is no such result", listed)
 
     def _with_given(self, steps: Steps, given: Mapping[str, Any]) -> dict[str, Any]:
