@@ -19,7 +19,7 @@ from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Num
 from emdsl.algebra.groups import Groups
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.operations import NotPolynomial
-from emdsl.algebra.symbols import Symbol, parent_table
+from emdsl.algebra.symbols import Symbol, padded_size, place_table, within_table
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -362,18 +362,26 @@ class Expansion(Groups):
             outer_index.size if isinstance(outer_index, Index) else letter,
         )
         index = self.source.fresh(size, letter)
-        parents = self.scope.ragged.get(letter, ())
-        own = {parent: Gather(parent_table(letter, parent), (index,)) for parent in parents}
-        inside = [
-            Atom(parent_table(letter, parent), HOT, (index, self.letters[parent]))
-            for parent in parents
-            if parent in self.letters
-        ]
-        outer, self.letters = self.letters, {**self.letters, **own, letter: index}
+        if letter in self.scope.ragged:
+            return self._sum_over_group(value, letter)
+        outer, self.letters = self.letters, {**self.letters, letter: index}
         expanded = self.expand(value)
         self.letters = outer
-        members = tuple(replace(term, atoms=(*term.atoms, *inside)) for term in expanded.terms)
-        return sum_over(Polynomial(members, expanded.axes), (index,))
+        return sum_over(expanded, (index,))
+
+    def _sum_over_group(self, value: Expression, letter: str) -> Polynomial:
+        """Σ over the positions k of a group of what stands at its row k; of known values it is known."""
+        place = self.scope.symbols[place_table(letter)]
+        groups = tuple(self.letters[parent] for parent in place.letters)
+        index = self.source.fresh(*place.event[0])
+        within = Atom(within_table(str(index.size).removeprefix(padded_size(""))), IDENTITY, (*groups, index))
+        row = Gather(place.name, (*groups, index))
+        outer, self.letters = self.letters, {**self.letters, letter: row}
+        expanded = self.expand(value)
+        self.letters = outer
+        members = tuple(replace(term, atoms=(*term.atoms, within)) for term in expanded.terms)
+        found = sum_over(Polynomial(members, expanded.axes), (index,))
+        return self.derive("total", (found,), value) if self.known(found) and found.terms else found
 
     def _axis(self, node: Expression) -> Index:
         match node:

@@ -43,7 +43,7 @@ class Groups(Operations):
     def letter_number(self, letter: str) -> Polynomial:
         """A plate letter as a number: within its group, where the plate is ragged."""
         reference = self.letters[letter]
-        if letter in self.scope.ragged and isinstance(reference, Index):
+        if letter in self.scope.ragged:
             return atom(position_table(letter), IDENTITY, (reference,))
         if isinstance(reference, Fixed):
             return number(reference.position)
@@ -66,15 +66,22 @@ class Groups(Operations):
         reference = places[letter]
         if letter not in self.scope.ragged:
             return reference
-        own = tuple(places[parent] for parent in self.scope.ragged[letter])
+        parents = self.scope.ragged[letter]
+        own = tuple(self._flat_one(parent, places, node) for parent in parents)
         base = reference.index if isinstance(reference, Shift) else reference
-        if own == tuple(Gather(parent_table(letter, parent), (base,)) for parent in self.scope.ragged[letter]):
+        if own == tuple(Gather(parent_table(letter, parent), (base,)) for parent in parents):
+            return reference
+        if isinstance(base, Gather) and base.table == place_table(letter) and self._is_row_of(base, letter, own):
             return reference
         if reference == Fixed(0):
             return Gather(first_table(letter), rows_of(self.scope.symbols[first_table(letter)], own))
         if self._is_position(reference, letter, own):
             return Gather(place_table(letter), (*rows_of(self.scope.symbols[place_table(letter)], own), reference))
         raise NotPolynomial(f"`{letter}` runs over a ragged plate: it is indexed with its own group only", node.span)
+
+    def _is_row_of(self, row: Gather, letter: str, own: tuple[Reference, ...]) -> bool:
+        """Whether a row is that at some position of the group `own`."""
+        return row.references[:-1] == rows_of(self.scope.symbols[place_table(letter)], own)
 
     def _is_position(self, reference: Reference, letter: str, own: tuple[Reference, ...]) -> bool:
         """Whether a reference runs over the positions of the group `own` of a ragged plate."""
@@ -116,7 +123,7 @@ class Groups(Operations):
             raise NotPolynomial(f"a vector over the ragged size `{size}` that is the law of no variable", node.span)
         ((padded, letter),) = table.event
         axis = self.source.fresh(padded, letter)
-        inside = Atom(table.name, IDENTITY, (*rows_of(table, groups), axis))
+        inside = Atom(table.name, IDENTITY, (*self.flat(self.scope.symbols[size], groups, node), axis))
         return Polynomial((Term(1.0, (inside,)),), (axis,))
 
     def group_vector(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> Polynomial | None:
@@ -127,7 +134,8 @@ class Groups(Operations):
         if place is None or len(references) != len(symbol.letters) - 1 or size != place.categories:
             return None
         lengths = next(name for name in self.scope.symbols if padded_size(name) == place.event[0][0])
-        ones = self.ones_within(lengths, references[-len(self.scope.ragged[letter]) :], node)
+        given = dict(zip(symbol.letters, references, strict=False))
+        ones = self.ones_within(lengths, tuple(given[one] for one in self.scope.symbols[lengths].letters), node)
         whole = self.flat(symbol, (*references, *ones.axes), node)
         events = tuple(self.source.fresh(size, name) for size, name in symbol.event)
         inside = ones.terms[0].atoms
@@ -189,11 +197,11 @@ def group_of(
     for (_, own), reference in zip(symbol.plates, references, strict=False):
         base = reference.index if isinstance(reference, Shift) else reference
         places[own] = base
-        outer = scope.ragged.get(own, ())
         if isinstance(base, Gather) and base.table == first_table(own):
-            places |= dict(zip(outer, base.references, strict=True))
+            for parent, group in zip(scope.ragged[own], base.references, strict=True):
+                places |= {parent: group, **scope.outer(parent, group)}
         else:
-            places |= {parent: Gather(parent_table(own, parent), (base,)) for parent in outer}
+            places |= scope.outer(own, base)
     return tuple(places[parent] for parent in parents) if set(parents) <= set(places) else None
 
 

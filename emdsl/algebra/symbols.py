@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from emdsl.algebra.expressions import Expression
+from emdsl.algebra.indices import Gather, Reference
 
 
 @dataclass(frozen=True)
@@ -91,4 +92,12 @@ class Scope:
     symbols: Mapping[str, Symbol]
     numbers: Mapping[str, float | int]
     ragged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Ragged plates: a letter with those of the plates that it lies in."""
+    """Ragged plates: a letter with those of the plates that it lies in, but for those that these lie in themselves."""
+
+    def outer(self, letter: str, reference: Reference) -> dict[str, Reference]:
+        """The entries of all plates that a row of a ragged plate lies in, innermost first."""
+        found: dict[str, Reference] = {}
+        for parent in self.ragged.get(letter, ()):
+            found[parent] = Gather(parent_table(letter, parent), (reference,))
+            found |= self.outer(parent, found[parent])
+        return found

@@ -20,7 +20,7 @@ from emdsl.algebra.expressions import Expression, names
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
-from emdsl.data.ragged import concatenate, group_lengths, merged_letters, ragged_plates, tables
+from emdsl.data.ragged import concatenate, group_lengths, merged_letters, outer_tables, ragged_plates, tables
 from emdsl.data.sizes import Sizes, ragged_sizes, ranged_plate, signature, size_name, size_names, unknown_sizes
 from emdsl.data.sources import Array, columns, is_frame, to_array
 from emdsl.data.support import check_finite, check_group_range, check_range, check_support
@@ -229,9 +229,9 @@ class _Binding:
         shape = tuple(self._group_count(parent, len(lengths), len(parents)) for parent in parents)
         found = tables(plate, parents, shape, lengths, plate.size in self.bound.checked.ragged_ranges)
         for parent in ragged_plates(outer):
-            owners = np.repeat(np.arange(len(self.lengths[parent.letter][0])), self.lengths[parent.letter][0])
-            rows = found[f"parent.{letter}.{parent.letter}"]
-            found |= {f"parent.{letter}.{other}": owners[rows] for other in parent.parents}
+            if parent.letter in parents:
+                above = self._tables_of_ragged(parent.letter, self.lengths[parent.letter][0])
+                found |= outer_tables(plate, (parent,), {**above, **found})
         return found
 
     def _group_count(self, parent: str, total: int, parents: int) -> int:

@@ -155,6 +155,16 @@ def tables(
     return found | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
 
 
+def outer_tables(plate: Plate, outer: Sequence[Plate], data: Mapping[str, Any]) -> dict[str, Array]:
+    """For each row of a plate within a ragged plate its entries of the plates further out; `data` have the tables."""
+    found = {}
+    for parent in ragged_plates(outer):
+        nearest = f"parent.{plate.letter}.{parent.letter}"
+        for other in parent.parents if nearest in data else ():
+            found[f"parent.{plate.letter}.{other}"] = data[f"parent.{parent.letter}.{other}"][data[nearest]]
+    return found
+
+
 def group_lengths(size: Plate, plates: Sequence[Plate], data: Mapping[str, Any]) -> Array:
     """The length of the group of a ragged plate `size` that each entry over `plates` lies in.
 

@@ -9,7 +9,7 @@ those of the block stays a reference: read, it gathers; as the target of a sum, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
@@ -100,15 +100,21 @@ class Monomials:
         own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
-        names: dict[Index, Index] = {}
         row_references: list[tuple[Reference, ...]]
         if len(rows) == 1:
             places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
             references: list[Reference] = list(rows[0])
             row_references = [tuple(places)] * len(own)
         else:
-            used = dict.fromkeys(i for row in rows for reference in row for i in indices_in(reference))
-            names = {index: self.source.copy_of(index) for index in used}
+            axes_of = {
+                reference: axis
+                for item in own
+                for reference, axis in zip(item.references, self.symbols[item.variable].plates, strict=False)
+            }
+            names = {
+                base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
+                for base in _bases(rows, axes_of)
+            }
             places, references = list(names.values()), list(names)
             row_references = [
                 tuple(_renamed(reference, names) for reference in item.references[: plates[item.variable]])
@@ -135,10 +141,34 @@ class Monomials:
         return self.source.fresh(*symbol.event[place])
 
 
-def _renamed(reference: Reference, names: Mapping[Index, Index]) -> Reference:
+def _bases(rows: Sequence[tuple[Reference, ...]], axes: Collection[Reference]) -> list[Reference]:
+    """What the rows of several variables depend on: indices, or index arrays of one where all go through them.
+
+    z at `s(j)` and g at `d(s(j))` meet once for each s, whatever j says besides.
+    """
+    listed = [reference for row in rows for reference in row]
+    bases: dict[Reference, None] = {}
+    for index in dict.fromkeys(i for reference in listed for i in indices_in(reference)):
+        paths = [path for reference in listed for path in _paths(reference, index)]
+        shared = [reference for reference in paths[0] if all(reference in path for path in paths)]
+        bases[next((one for one in reversed(shared) if one in axes and isinstance(one, Gather)), index)] = None
+    return list(bases)
+
+
+def _paths(reference: Reference, index: Index) -> list[list[Reference]]:
+    """The ways from an index out to a reference: all that is read on the way, as long as one leads to one."""
     match reference:
-        case Index():
-            return names.get(reference, reference)
+        case Gather(_, (inner,)):
+            return [[*path, reference] for path in _paths(inner, index)]
+        case Gather(_, references):
+            return [path[:1] for inner in references for path in _paths(inner, index)]
+    return [[index]] if index in indices_in(reference) else []
+
+
+def _renamed(reference: Reference, names: Mapping[Reference, Index]) -> Reference:
+    if reference in names:
+        return names[reference]
+    match reference:
         case Gather(table, references):
             return Gather(table, tuple(_renamed(inner, names) for inner in references))
         case Shift(index, lag):

@@ -81,14 +81,10 @@ class FiniteInference(StartedSweep):
             return ()
         letters = self.weights.get(f"groups of {step.variables[0]}", ())
         return tuple(
-            self.moments.plain(
-                self.moments.data_operand(
-                    Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),))
-                )
-            )
+            self.moments.plain(self.moments.data_operand(Atom(f"weights.{letter}", IDENTITY, (group,))))
             for row in step.rows
-            for letter in letters
-            if letter in self.scope.ragged.get(row.letter, ())
+            for letter, group in self.scope.outer(row.letter, row).items()
+            if letter in letters
         )
 
     def marginal(self, name: str) -> Named | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, Shift, indices_in
+from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.symbols import first_table
 from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
@@ -20,7 +21,7 @@ from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import CoupledStatistic, Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
-from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.derive.field import WEIGHTS, FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.log_joint import not_compiled
@@ -111,7 +112,7 @@ class _Writer(PosteriorWriter):
             reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
             parts = []
             for occurrence in occurrences:
-                rest = self._without_row_weights(occurrence.rest, occurrence.references[: len(monomial.rows)])
+                rest = self._without_row_weights(occurrence.rest, monomial, occurrence.references)
                 if reaches_back:
                     rest = self._without_masks(rest)
                 if self.setting.vanishes(rest):
@@ -127,15 +128,18 @@ class _Writer(PosteriorWriter):
             )
         return result
 
-    def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
+    def _without_row_weights(self, rest: Term, monomial: Monomial, references: Sequence[Reference]) -> Term:
         """Weights of the block's own rows count its log partition, not its natural parameters."""
-        plain = {row.index if isinstance(row, Shift) else row for row in rows}
-        plain |= {
-            r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references
-        }
+        rows: set[Reference] = set()
+        for row, reference in zip(monomial.rows, references, strict=False):
+            base = reference.index if isinstance(reference, Shift) else reference
+            rows |= {base, *self.setting.scope.outer(row.letter, base).values()}
+            if isinstance(base, Gather) and base.table == first_table(row.letter):
+                for letter, group in zip(self.setting.scope.ragged[row.letter], base.references, strict=True):
+                    rows |= {group, *self.setting.scope.outer(letter, group).values()}
 
         def own(item: Atom) -> bool:
-            return item.variable.startswith("weights.") and item.indices <= plain
+            return item.variable.startswith(WEIGHTS) and set(item.references) <= rows
 
         return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
 

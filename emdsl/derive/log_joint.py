@@ -14,13 +14,12 @@ from dataclasses import dataclass, field, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference
+from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import (
     Scope,
     Symbol,
     first_table,
-    parent_table,
     position_table,
 )
 from emdsl.algebra.terms import (
@@ -199,12 +198,11 @@ def _letters_of(
             own = [source.fresh(size, parent) for size, parent in zip(sizes, parents, strict=True)]
         else:
             own = [source.fresh(size, letter)]
-            letters[letter] = own[0]
-            parents = scope.ragged.get(letter, ())
-            letters |= {parent: Gather(parent_table(letter, parent), (own[0],)) for parent in parents}
+            letters |= {letter: own[0], **scope.outer(letter, own[0])}
             plates += own
             continue
-        letters |= dict(zip(parents, own, strict=True))
+        for parent, index in zip(parents, own, strict=True):
+            letters |= {parent: index, **scope.outer(parent, index)}
         plates += own
     return letters, tuple(plates)
 

@@ -15,7 +15,7 @@ NUMPY_NAMES = {
     "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
     "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
     "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
-    "logdet": "log_determinant", "softmax": "softmax_last", "log_softmax": "log_softmax_last",
+    "logdet": "log_determinant", "softmax": "softmax_last", "log_softmax": "log_softmax_last", "total": "np.asarray",
     "log_multigamma": "multigammaln_array",
 }  # fmt: skip
 

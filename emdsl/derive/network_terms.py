@@ -99,9 +99,8 @@ class NetworkCollector:
                 continue
             if index.letter in self.weighted:
                 atoms.append(Atom(f"{WEIGHTS}{index.letter}", IDENTITY, (index,)))
-            for parent in self.scope.ragged.get(index.letter, ()):
+            for parent, group in self.scope.outer(index.letter, index).items():
                 if parent in self.weighted:
-                    group = Gather(parent_table(index.letter, parent), (index,))
                     atoms.append(Atom(f"{WEIGHTS}{parent}", IDENTITY, (group,)))
         return replace(term, atoms=(*term.atoms, *atoms))
 

@@ -257,6 +257,9 @@ class Reads(VariationalMoments):
             raise CompilerBug("a number among the indices of a gather")
         if own == entries or len(entries) == 1:
             return code
+        order = tuple(index for index in entries if index in own)
+        if order != own:
+            code = f"{code}.transpose({', '.join(str(own.index(index)) for index in order)})"
         return code + _subscript(":" if index in own else "None" for index in entries)
 
     def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:

@@ -5,6 +5,8 @@ The tables of ragged plates are among them: groups, positions and first rows, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emdsl.algebra.expressions import Expression, Name, Number
 from emdsl.algebra.symbols import (
     Scope,
@@ -26,22 +28,29 @@ def scope_of(bound: BoundModel) -> Scope:
     """Every variable of the model as a symbol."""
     model = bound.checked.model
     ragged = {plate.letter: plate.parents for plate in model.plates if plate.parents}
-    symbols = _tables_of_ragged(model, bound)
+    direct = {letter: _not_swallowed(parents, ragged) for letter, parents in ragged.items()}
+    symbols = _tables_of_ragged(model, bound, direct)
     for variable in model.variables:
         kind = bound.checked.types[variable.name]
         _refuse_ragged_events(variable, kind, bound)
-        swallowed = {parent for letter in variable.plates for parent in ragged.get(letter, ())}
+        own = _not_swallowed(variable.plates, ragged)
         symbols[variable.name] = Symbol(
             name=variable.name,
             known=_is_known(variable, kind),
             kind=kind.kind,
-            plates=tuple((_plate_size(model, letter), letter) for letter in variable.plates if letter not in swallowed),
+            plates=tuple((_plate_size(model, letter), letter) for letter in own),
             event=tuple((size_of(dim, bound), _letter(dim, position)) for position, dim in enumerate(kind.event_shape)),
             categories=size_of(kind.dims[0], bound) if kind.kind == "index" else None,
             value=variable.value,
             letters=variable.plates,
         )
-    return Scope(symbols, bound.constants, ragged)
+    return Scope(symbols, bound.constants, direct)
+
+
+def _not_swallowed(letters: tuple[str, ...], ragged: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Those letters that no ragged plate among them lies in: the axes of its rows are these."""
+    swallowed = {parent for letter in letters for parent in ragged.get(letter, ())}
+    return tuple(letter for letter in letters if letter not in swallowed)
 
 
 def _refuse_ragged_events(variable: Variable, kind: Type, bound: BoundModel) -> None:
@@ -56,28 +65,29 @@ def _refuse_ragged_events(variable: Variable, kind: Type, bound: BoundModel) -> 
             )
 
 
-def _tables_of_ragged(model: Model, bound: BoundModel) -> dict[str, Symbol]:
+def _tables_of_ragged(model: Model, bound: BoundModel, direct: Mapping[str, tuple[str, ...]]) -> dict[str, Symbol]:
     """What is known of each ragged plate: the groups of its rows, their positions, first rows, and lengths."""
     symbols = {}
     for plate in model.plates:
         if not plate.parents:
             continue
         rows = ((_plate_size(model, plate.letter), plate.letter),)
-        groups = tuple((_plate_size(model, parent), parent) for parent in plate.parents)
-        for parent in plate.parents:
+        parents = direct[plate.letter]
+        groups = tuple((_plate_size(model, parent), parent) for parent in parents)
+        for parent in parents:
             name = parent_table(plate.letter, parent)
             size = _plate_size(model, parent)
             symbols[name] = Symbol(name, True, "index", rows, categories=size, letters=(plate.letter,))
         position, first = position_table(plate.letter), first_table(plate.letter)
         symbols[position] = Symbol(position, True, "count", rows, letters=(plate.letter,))
-        symbols[first] = Symbol(first, True, "index", groups, categories=rows[0][0], letters=plate.parents)
+        symbols[first] = Symbol(first, True, "index", groups, categories=rows[0][0], letters=parents)
         if isinstance(plate.size, str) and plate.size not in symbols:
             symbols[plate.size] = Symbol(plate.size, True, "count", groups, letters=plate.parents)
         if plate.size in bound.checked.ragged_ranges:
             positions, place = ((padded_size(plate.size), "k"),), place_table(plate.letter)
-            symbols[place] = Symbol(place, True, "index", groups, positions, rows[0][0], letters=plate.parents)
+            symbols[place] = Symbol(place, True, "index", groups, positions, rows[0][0], letters=parents)
             for name in (within_table(plate.size), beyond_table(plate.size)):
-                symbols[name] = Symbol(name, True, "count", groups, positions, letters=plate.parents)
+                symbols[name] = Symbol(name, True, "count", groups, positions, letters=parents)
     return symbols
 
 

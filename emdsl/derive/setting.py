@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
@@ -133,7 +133,7 @@ class Setting:
                 continue
             letters = [letter for _, letter in symbols[name].plates]
             found[name] = tuple(letter for letter in letters if letter in self.weighted)
-            parents = [parent for letter in letters for parent in self.scope.ragged.get(letter, ())]
+            parents = [parent for letter in letters for parent in self.scope.outer(letter, Fixed(0))]
             found[f"groups of {name}"] = tuple(parent for parent in parents if parent in self.weighted)
         return found
 
@@ -189,7 +189,7 @@ class Setting:
 
     def weights(self, plates: tuple[str, ...]) -> str:
         if len(plates) == 1 and plates[0] in self.scope.ragged:
-            return f'ragged_weights(data, "{plates[0]}", {self.scope.ragged[plates[0]]!r})'
+            return f'ragged_weights(data, "{plates[0]}", {tuple(self.scope.outer(plates[0], Fixed(0)))!r})'
         if len(plates) == 1:
             return f'data.get("weights.{plates[0]}")'
         if not plates:

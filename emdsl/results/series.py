@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression, Name, Subscript, walk
-from emdsl.data.ragged import group_lengths, merged_letters, split, tables
+from emdsl.data.ragged import group_lengths, merged_letters, outer_tables, split, tables
 from emdsl.data.sizes import ranged_plate
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -272,10 +272,12 @@ def _cut(
         starts = data[f"offsets.{letter}"]
         pieces = [np.array(kept(int(length)), dtype=np.int64) for length in np.diff(starts)]
         index = np.concatenate([np.where(p < 0, -1, p + start) for p, start in zip(pieces, starts, strict=False)])
-        outer = merged_letters([plate_of(bound, parent) for parent in plate.parents])
+        outside = [plate_of(bound, parent) for parent in plate.parents]
+        outer = merged_letters(outside)
         shape = data[f"first.{letter}"].shape
         lengths = [len(piece) for piece in pieces]
         result |= tables(plate, outer, shape, lengths, plate.size in bound.checked.ragged_ranges)
+        result |= outer_tables(plate, outside, result)
         ends = np.reshape(lengths, shape)
     else:
         variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)

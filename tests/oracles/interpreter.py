@@ -67,6 +67,10 @@ def entry(values: Any, index: tuple[int, ...]) -> Any:
     return values
 
 
+def _largest(values: Any) -> float:
+    return float(np.nanmax([_largest(part) for part in values] if isinstance(values, list) else values))
+
+
 def store(values: Any, index: tuple[int, ...], value: Any) -> None:
     """Write `value` at `index`; the whole array when the index is empty."""
     if not index:
@@ -128,8 +132,7 @@ class Scene:
             kind = self.variables[name].type
             size = kind.dims[0] if kind is not None and kind.kind == "index" else None
             if isinstance(size, Name) and size.name not in self.sizes and size.name not in self.constants:
-                flat = np.concatenate([np.ravel(v) for v in value]) if isinstance(value, list) else np.ravel(value)
-                sizes[size.name] = int(np.nanmax(flat)) + 1
+                sizes[size.name] = int(_largest(value)) + 1
         return sizes
 
     def nested(self, name: str, value: np.ndarray[Any, Any]) -> Any:
@@ -301,7 +304,7 @@ class Scene:
         variable = self.variables.get(name)
         if variable is None:
             plate = next((p for p in self.plates.values() if p.size == name and p.parents), None)
-            if plate is not None and name not in self.constants:
+            if plate is not None and (plate.letter in self.offsets or name not in self.constants):
                 return self.length(plate.letter, dict(zip(plate.parents, index, strict=True)))
             return entry(self._size(name), index)
         if variable.role is not Role.LET:
@@ -331,9 +334,7 @@ class Scene:
         if not plates:
             return np.full(event, np.nan)
         rows = [self._room(plates[1:], event, {**scope, plates[0]: i}) for i in range(self.length(plates[0], scope))]
-        ragged = len({np.shape(row) for row in rows if isinstance(row, np.ndarray)}) > 1 or any(
-            isinstance(r, list) for r in rows
-        )
+        ragged = any(isinstance(r, list) for r in rows) or len({np.shape(row) for row in rows}) > 1
         return rows if ragged else np.array(rows)
 
     def _event_shape(self, variable: Variable) -> tuple[int, ...]:

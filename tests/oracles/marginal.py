@@ -256,11 +256,8 @@ class Exact:
             return table[index]
         length = self.scene.length(plates[len(index)], dict(zip(plates, index, strict=False)))
         rows = [self._stack(plates, table, (*index, i)) for i in range(length)]
-        return (
-            np.array(rows)
-            if len({np.shape(row) for row in rows}) <= 1 and not any(isinstance(r, list) for r in rows)
-            else rows
-        )
+        ragged = any(isinstance(row, list) for row in rows) or len({np.shape(row) for row in rows}) > 1
+        return rows if ragged else np.array(rows)
 
     def expected_log_joint(self, params: Params) -> float:
         """Q(params | the parameters of this posterior): the expected complete log joint, without parameters' priors."""
