@@ -193,6 +193,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         given_latents=frozenset(v.name for v in latents(bound)),
         starts=joint.starts,
+        spans=spans,
     )
     module = _module(bound, method, setting, steps)
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)

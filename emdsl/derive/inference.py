@@ -24,13 +24,13 @@ from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import WEIGHTS, FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
-from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, monomial_text, statistic_text, table_of
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
 from emdsl.derive.setting import Setting
+from emdsl.errors import CompilerBug
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
 COLD_SWEEPS, WARM_SWEEPS = 200, 3
@@ -163,10 +163,8 @@ class _Writer(PosteriorWriter):
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(
-                naturals
-            )
-            self.partitions.append(Named(partition))
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, self.setting)
+            self.partitions.append(Named(gaussian.write(naturals)))
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:
@@ -378,7 +376,7 @@ class _Writer(PosteriorWriter):
             identifier = self.setting.names.of(f"statistic {statistic.name}")
             axes = self._named_axes(statistic.axes)
             if value is None:
-                raise not_compiled(f"the statistic {statistic.name}", None)
+                raise CompilerBug(f"the statistic {statistic.name} has no terms")
             whole = self.moments.covered(with_axes(value, axes), axes)
             self.body.statements.append(
                 Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")

@@ -120,7 +120,8 @@ def _start(
     try:
         expanded = expansion.expand(value)
     except NotPolynomial as refusal:
-        raise not_compiled(refusal.reason, refusal.span or definition.law.span) from None
+        span = refusal.span or definition.law.span
+        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
     if expansion.gates:
         raise not_compiled(f"a start of `{variable.name}` that depends on a latent", definition.span)
     event = expanded.axes or tuple(source.fresh(size, letter) for size, letter in symbol.event)
@@ -145,7 +146,8 @@ def _factor(
     try:
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
-        raise not_compiled(refusal.reason, refusal.span or definition.law.span or definition.span) from None
+        span = refusal.span or definition.law.span or definition.span
+        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
     value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
     value = _started(value, variable, definition, expansion)
     if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
@@ -160,7 +162,7 @@ def _factor(
     bound_terms = tuple(_with_whole_simplexes(term, scope) for term in bound_terms)
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
-    quadratics = tuple(_whole(term, expansion.quadratics, definition.law) for term in marked)
+    quadratics = tuple(_whole(term, expansion.quadratics, definition.law, variable) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
 
@@ -228,7 +230,11 @@ def _started(value: Polynomial, variable: Variable, definition: Definition, expa
         if not starts:
             continue
         if sorted(set(starts)) != list(range(max(starts) + 1)):
-            raise not_compiled("definitions at fixed times that are not the first ones", definition.span)
+            raise not_compiled(
+                f"`{variable.name}` with laws at fixed times that are not the first ones",
+                definition.span,
+                "give it laws at 0, 1, … without gaps",
+            )
         reference = expansion.letters[slot.name]
         ragged = slot.name in expansion.scope.ragged
         position = (
@@ -259,10 +265,10 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
     return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
 
 
-def _whole(term: Term, quadratics: list[Quadratic], law: Law) -> QuadraticTerm:
+def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable) -> QuadraticTerm:
     marker, *others = (item for item in term.atoms if item.statistic == QUADRATIC)
     if others:
-        raise not_compiled("a product of squares of unknowns", law.span)
+        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     quadratic = quadratics[int(marker.variable)]
     axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
     replacement = dict(zip(axes, marker.references, strict=True))
@@ -285,7 +291,7 @@ def _log_density(
 ) -> Polynomial:
     """The law's formula with its arguments in place; its axes are those of an entry-by-entry law."""
     if law.limits is not None:
-        raise not_compiled(f"a {law.limits.kind} law", law.limits.span or law.span)
+        raise not_compiled(f"`{variable.name}` with a {law.limits.kind} law", law.limits.span or law.span)
     custom = next((dist for dist in bound.checked.model.distributions if dist.name == law.family), None)
     if custom is not None:
         expressions = [argument for _, argument in law.arguments]
@@ -299,12 +305,12 @@ def _log_density(
         return _point_mass(law, subject, variable, expansion)
     known = family(law.family)
     if known is None:
-        raise not_compiled(f"the law `{law.family}`", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `{law.family}`", law.span)
     positional = iter(known.arguments)
     given = _plain({name if name is not None else next(positional).name: value for name, value in law.arguments}, law)
     form = known.form(given)
     if form is None or form.log_density is None:
-        raise not_compiled(f"the law `{law.family}` in this form", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `{law.family}` in this form", law.span)
     types = bound.checked.types[variable.name]
     sizes = dict(zip(form.dims, (size_of(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
     shapes = {}
@@ -324,12 +330,12 @@ def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel
     """Σ_c [s = c] · log density of the c-th law."""
     (_, selector), *branches = law.arguments
     if not isinstance(selector, Expression):
-        raise not_compiled("`switch` without an index", law.span)
+        raise not_compiled(_of_variable("`switch` without an index", variable), law.span)
     chosen = expansion.reference(selector)
     result = Polynomial(())
     for position, (_, branch) in enumerate(branches):
         if not isinstance(branch, Law):
-            raise not_compiled("`switch` of something that is no law", law.span)
+            raise not_compiled(_of_variable("`switch` of something that is no law", variable), law.span)
         value = _log_density(branch, subject, variable, bound, expansion)
         case = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (chosen, Fixed(position))),)),))
         result = add(result, multiply(value, case, expansion.source))
@@ -341,11 +347,16 @@ def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Ex
     ((_, value),) = law.arguments
     symbol = expansion.scope.symbols[variable.name]
     if not isinstance(value, Expression) or not (symbol.known or symbol.is_gate):
-        raise not_compiled("`PointMass` as the law of something unknown", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `PointMass`: it is unknown and not discrete", law.span)
     one, two = expansion.expand(subject), expansion.expand(value)
     if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):
-        raise not_compiled("`PointMass` at something unknown", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `PointMass` at something unknown", law.span)
     return expansion.derive("differs", (one, two), value).scaled(-IMPOSSIBLE)
+
+
+def _of_variable(reason: str, variable: Variable) -> str:
+    """The reason of a refusal, and in whose law it lies."""
+    return reason if f"`{variable.name}`" in reason else f"{reason}, in the law of `{variable.name}`"
 
 
 def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Expression]:

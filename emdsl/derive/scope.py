@@ -113,7 +113,7 @@ def size_of(dim: Expression, bound: BoundModel) -> str | int:
         return int(dim.value)
     if isinstance(dim, Name):
         return padded_size(dim.name) if dim.name in bound.checked.ragged_ranges else dim.name
-    raise not_compiled("a size that is not a name or a number", dim.span)
+    raise not_compiled("a size of a type that is not a name or a number", dim.span, "give the size a name")
 
 
 def _plate_size(model: Model, letter: str) -> str | int:

@@ -20,6 +20,7 @@ from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import Collapsed, normal_form, vanishes
 from emdsl.derive.variational import VariationalMoments
+from emdsl.errors import Span
 from emdsl.structure.networks import NetworkBlock
 
 
@@ -32,7 +33,7 @@ class Setting:
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `weighted`: letters of plates whose rows may have weights. `observed`:
     observed variables. `given_latents`: latents whose values may be given. `starts`: values at which real latents over
-    time start.
+    time start. `spans`: where each variable is defined.
     """
 
     names: Names
@@ -53,6 +54,7 @@ class Setting:
     observed: frozenset[str]
     given_latents: frozenset[str]
     starts: Mapping[str, Polynomial]
+    spans: Mapping[str, Span | None]
 
     @property
     def ungated(self) -> frozenset[str]:
