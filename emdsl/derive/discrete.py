@@ -59,7 +59,7 @@ class FiniteInference(StartedSweep):
             assert joint.message is not None
             if not step.neighbours:
                 rows = step.sent_rows
-                weights = self.row_weights(step.variables[0], rows) + self._group_weights(step)
+                weights = self.row_weights(step.variables[0], rows) + self._group_weights(step.variables[0], rows)
                 operands = (Operand(joint.message, joint.message.axes), *weights)
                 if step.variables[0] in self.counts:
                     operands += (Operand(self.counts[step.variables[0]], rows),)
@@ -75,14 +75,12 @@ class FiniteInference(StartedSweep):
             if row.letter in letters and row not in kept
         )
 
-    def _group_weights(self, step: Step) -> tuple[Operand, ...]:
-        """The weights of the groups of a ragged plate whose rows stand alone."""
-        if step.time is not None:
-            return ()
-        letters = self.weights.get(f"groups of {step.variables[0]}", ())
+    def _group_weights(self, variable: str, rows: Sequence[Index]) -> tuple[Operand, ...]:
+        """The weights of the groups that rows of ragged plates lie in."""
+        letters = self.weights.get(f"groups of {variable}", ())
         return tuple(
             self.moments.plain(self.moments.data_operand(Atom(f"weights.{letter}", IDENTITY, (group,))))
-            for row in step.rows
+            for row in rows
             for letter, group in self.scope.outer(row.letter, row).items()
             if letter in letters
         )
@@ -315,7 +313,7 @@ class FiniteInference(StartedSweep):
         lagged = tuple(joint.previous[name] for name in step.variables)
         name = " ".join(step.variables)
         prior = self._probability_of_neighbours(joint)
-        weights = self.row_weights(step.variables[0], series)
+        weights = self.row_weights(step.variables[0], series) + self._group_weights(step.variables[0], series)
         weight_axes = (*outer, *series)
         text = ""
         if prior or weights:

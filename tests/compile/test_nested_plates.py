@@ -20,6 +20,7 @@ VALUES = [[RNG.normal(size=n) for n in document] for document in LENGTHS]
 SENTENCES = [RNG.normal(size=len(document)) for document in LENGTHS]
 HOLES = [[words.astype(float) for words in document] for document in WORDS]
 HOLES[0][0][1] = HOLES[1][0][0] = NAN
+PAIRS = [[RNG.integers(3, size=n) for n in pair] for pair in ((2, 1), (3, 1), (1, 2))]
 WEIGHTS = np.array([1.0, 2.0, 0.5])
 ROW_WEIGHTS = [np.array([1.0, 2.0]), np.array([0.5]), np.array([3.0, 1.0])]
 
@@ -59,6 +60,30 @@ EXACT: dict[str, tuple[str, dict[str, Any]]] = {
         {"w": WORDS},
     ),
     "series": (SERIES, {"w": WORDS}),
+    "weights_of_series": (SERIES, {"w": WORDS, "weights.d": WEIGHTS}),
+    "weights_of_series_with_a_class_each": (
+        SERIES.replace("g[d]", "g[d, i]"),
+        {"w": WORDS, "weights.d": WEIGHTS, "weights.i": ROW_WEIGHTS},
+    ),
+    "weights_of_series_without_classes": (
+        """model M(K = 2) plate d in D plate i in I[d] time j in J[d, i] plate k in K param q[k] : simplex[K]
+        param t[k] : simplex[3] latent z[d, i, 0] ~ Categorical(ones(K) / K)
+        latent z[d, i, j] ~ Categorical(q[z[d, i, j-1]]) observed w[d, i, j] ~ Categorical(t[z[d, i, j]])""",
+        {"w": WORDS, "weights.d": WEIGHTS, "weights.i": ROW_WEIGHTS},
+    ),
+    "starts_by_class": (
+        """model M(C = 2, K = 2) plate d in D, i in 2, c in C, k in K time j in J[d, i] param rho : simplex[C]
+        param p[c] : simplex[K] param q[k] : simplex[K] param t[k] : simplex[3] latent g[d, i] ~ Categorical(rho)
+        latent z[d, i, 0] ~ Categorical(p[g[d, i]]) latent z[d, i, j] ~ Categorical(q[z[d, i, j-1]])
+        observed w[d, i, j] ~ Categorical(t[z[d, i, j]])""",
+        {"w": PAIRS},
+    ),
+    "real_series": (
+        """model M() plate d in D plate i in I[d] time j in J[d, i] param a : real param q : positive param v : positive
+        given s[d, i] : real latent x[d, i, 0] ~ PointMass(s[d, i]) latent x[d, i, j] ~ Normal(a * x[d, i, j-1], var=q)
+        observed y[d, i, j] ~ Normal(x[d, i, j], var=v)""",
+        {"y": VALUES, "s": SENTENCES},
+    ),
     "series_of_topics": (
         """model M(K = 2) plate d in D, k in K time i in I[d] plate j in J[d, i] param q[k] : simplex[K]
         param t[k] : simplex[3] latent z[d, 0] ~ Categorical(ones(K) / K)
@@ -108,7 +133,7 @@ EXACT: dict[str, tuple[str, dict[str, Any]]] = {
     "groups_of_two_plates": (
         """model M(K = 2) plate d in D, i in 2, k in K plate j in J[d, i] param pi : simplex[K] param t[k] : simplex[3]
         latent z[d, i] ~ Categorical(pi) observed w[d, i, j] ~ Categorical(t[z[d, i]])""",
-        {"w": [[RNG.integers(3, size=n) for n in pair] for pair in ((2, 1), (3, 1), (1, 2))]},
+        {"w": PAIRS},
     ),
     "index_arrays_in_a_row": (
         """model M(C = 2, K = 2) plate d in D, i in I, j in J, c in C, k in K given doc[i] : index[D]
@@ -127,6 +152,18 @@ EXACT: dict[str, tuple[str, dict[str, Any]]] = {
 def test_against_brute_force(name: str) -> None:
     text, data = EXACT[name]
     check_network(text, {}, data, fit=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        (TOPICS, "hard"),
+        (SERIES, "hard"),
+        (TOPICS.replace("simplex[3]", "simplex[3] ~ Dirichlet(2)"), "vb"),
+    ],
+)
+def test_other_methods(text: str, method: str) -> None:
+    check_network(text, {}, {"w": WORDS}, method, fit=False)
 
 
 def test_classes_of_words_that_see_their_document_are_bounded() -> None:
