@@ -9,11 +9,20 @@ those of the block stays a reference: read, it gathers; as the target of a sum, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
+from emdsl.algebra.indices import (
+    Fixed,
+    Gather,
+    Index,
+    IndexSource,
+    Reference,
+    Shift,
+    renamed_bases,
+    shared_bases,
+)
 from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
@@ -113,11 +122,11 @@ class Monomials:
             }
             names = {
                 base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
-                for base in _bases(rows, axes_of)
+                for base in shared_bases(rows, axes_of)
             }
             places, references = list(names.values()), list(names)
             row_references = [
-                tuple(_renamed(reference, names) for reference in item.references[: plates[item.variable]])
+                tuple(renamed_bases(reference, names) for reference in item.references[: plates[item.variable]])
                 for item in own
             ]
         axes: list[Index] = []
@@ -139,41 +148,6 @@ class Monomials:
             assert symbol.categories is not None
             return self.source.fresh(symbol.categories, "k")
         return self.source.fresh(*symbol.event[place])
-
-
-def _bases(rows: Sequence[tuple[Reference, ...]], axes: Collection[Reference]) -> list[Reference]:
-    """What the rows of several variables depend on: indices, or index arrays of one where all go through them.
-
-    z at `s(j)` and g at `d(s(j))` meet once for each s, whatever j says besides.
-    """
-    listed = [reference for row in rows for reference in row]
-    bases: dict[Reference, None] = {}
-    for index in dict.fromkeys(i for reference in listed for i in indices_in(reference)):
-        paths = [path for reference in listed for path in _paths(reference, index)]
-        shared = [reference for reference in paths[0] if all(reference in path for path in paths)]
-        bases[next((one for one in reversed(shared) if one in axes and isinstance(one, Gather)), index)] = None
-    return list(bases)
-
-
-def _paths(reference: Reference, index: Index) -> list[list[Reference]]:
-    """The ways from an index out to a reference: all that is read on the way, as long as one leads to one."""
-    match reference:
-        case Gather(_, (inner,)):
-            return [[*path, reference] for path in _paths(inner, index)]
-        case Gather(_, references):
-            return [path[:1] for inner in references for path in _paths(inner, index)]
-    return [[index]] if index in indices_in(reference) else []
-
-
-def _renamed(reference: Reference, names: Mapping[Reference, Index]) -> Reference:
-    if reference in names:
-        return names[reference]
-    match reference:
-        case Gather(table, references):
-            return Gather(table, tuple(_renamed(inner, names) for inner in references))
-        case Shift(index, lag):
-            return Shift(names.get(index, index), lag)
-    return reference
 
 
 def _form(references: tuple[Reference, ...]) -> tuple[object, ...]:

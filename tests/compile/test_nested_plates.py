@@ -32,6 +32,9 @@ TOPICS = f"""{CLASSES} latent g[d] ~ Categorical(rho) latent z[d, i] ~ Categoric
     observed w[d, i, j] ~ Categorical(t[z[d, i]])"""
 BOTH = f"""{CLASSES.replace("t[k]", "t[c, k]")} latent g[d] ~ Categorical(rho) latent z[d, i] ~ Categorical(q[g[d]])
     observed w[d, i, j] ~ Categorical(t[g[d], z[d, i]])"""
+ALL = f"""{CLASSES.replace("t[k]", "t[c, k]").replace("param t", "param r[k] : simplex[K] param t")}
+    latent g[d] ~ Categorical(rho) latent z[d, i] ~ Categorical(q[g[d]]) latent u[d, i, j] ~ Categorical(r[z[d, i]])
+    observed w[d, i, j] ~ Categorical(t[g[d], u[d, i, j]])"""
 SERIES = f"""{CLASSES.replace("plate j", "time j").replace("q[c]", "q[c, k]")} latent g[d] ~ Categorical(rho)
     latent z[d, i, 0] ~ Categorical(ones(K) / K) latent z[d, i, j] ~ Categorical(q[g[d], z[d, i, j-1]])
     observed w[d, i, j] ~ Categorical(t[z[d, i, j]])"""
@@ -54,6 +57,8 @@ EXACT: dict[str, tuple[str, dict[str, Any]]] = {
         observed w[d, i, j] ~ Categorical(t[u[d, i, j]])""",
         {"w": WORDS},
     ),
+    "class_of_each_word_that_sees_its_document": (ALL, {"w": WORDS}),
+    "class_of_each_word_that_sees_its_document_weighted": (ALL, {"w": WORDS, "weights.d": WEIGHTS}),
     "class_of_each_document": (
         f"""model M(K = 2) {PLATES} param pi : simplex[K] param t[k] : simplex[3] latent c[d] ~ Categorical(pi)
         observed w[d, i, j] ~ Categorical(t[c[d]])""",
@@ -164,13 +169,6 @@ def test_against_brute_force(name: str) -> None:
 )
 def test_other_methods(text: str, method: str) -> None:
     check_network(text, {}, {"w": WORDS}, method, fit=False)
-
-
-def test_classes_of_words_that_see_their_document_are_bounded() -> None:
-    text = f"""{CLASSES.replace("t[k]", "t[c, k]").replace("param t", "param r[k] : simplex[K] param t")}
-        latent g[d] ~ Categorical(rho) latent z[d, i] ~ Categorical(q[g[d]]) latent u[d, i, j] ~ Categorical(r[z[d, i]])
-        observed w[d, i, j] ~ Categorical(t[g[d], u[d, i, j]])"""
-    check_network(text, {}, {"w": WORDS}, exact=False)
 
 
 def test_sums_over_a_ragged_plate() -> None:
