@@ -63,7 +63,9 @@ def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> l
             continue
         for occurrence in occurrences:
             data = tuple(item for item in occurrence.rest.atoms if _counts(item, setting))
-            if not any(setting.is_datum(item) for item in data):
+            state = occurrence.references[-1]
+            told_apart = any(state in item.indices for item in data)  # the data differ from state to state as they are
+            if told_apart or not any(setting.is_datum(item) for item in data):
                 continue
             others = [item for item in occurrence.rest.atoms if item not in data]
             outer = {index for item in others for index in item.indices}

@@ -199,7 +199,10 @@ def time_plate(bound: BoundModel) -> Plate:
     )
     if len(letters) != 1:
         raise DataError("the model observes nothing over time" if not letters else "the model has several times")
-    return plate_of(bound, next(iter(letters)))
+    plate = plate_of(bound, next(iter(letters)))
+    if any(plate_of(bound, parent).parents for parent in plate.parents):
+        raise DataError(f"the time `{plate.letter}` lies within ragged plates: results over time are for plain series")
+    return plate
 
 
 def opened(bound: BoundModel) -> BoundModel:

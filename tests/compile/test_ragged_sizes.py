@@ -134,6 +134,14 @@ def test_iterates_are_those_of_ibm_model_1() -> None:
     assert_allclose(fit.params["t"], ibm_model_1(start, 7)[0], rtol=1e-10)
 
 
+def test_large_vocabularies_need_no_table_of_words_by_words() -> None:
+    rng = np.random.default_rng(0)
+    source = [rng.integers(400, size=rng.integers(5, 15)) for _ in range(300)]
+    target = [rng.integers(300, size=len(words)) for words in source]
+    fit = parse(ALIGNMENT.replace("simplex[3]", "simplex[300]"))().fit(e=source, f=target, n_init=1, max_iter=2, tol=0)
+    assert np.isfinite(fit.log_likelihood)
+
+
 def test_posterior_has_the_states_of_each_group() -> None:
     fit = parse(ALIGNMENT)().fit(WORDS, max_iter=3)
     alignment = fit.posterior["a"]
