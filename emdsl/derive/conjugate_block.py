@@ -60,7 +60,7 @@ class ConjugateInference:
         for monomial, occurrences in self.one.monomials.listed():
             kinds = tuple((item.statistic.kind, item.statistic.exponent) for item in monomial.atoms)
             if len(monomial.atoms) != 1:
-                raise not_compiled(f"`{self.name}` is multiplied with itself", None)
+                raise not_compiled(f"`{self.name}` is multiplied with itself", self.setting.spans.get(self.name))
             own = axes[: len(monomial.all_axes)]
             terms = [(self.setting.of_one_copy(occurrence), occurrence.references) for occurrence in occurrences]
             terms = [(rest, references) for rest, references in terms if not self.setting.vanishes(rest)]
@@ -72,7 +72,8 @@ class ConjugateInference:
             parts[kinds] = self.moments.covered(Contraction(1.0, (Operand(array, array.axes),), own), own)
         kernel, refusal = match(self.symbol, frozenset(parts))
         if kernel is None:
-            raise not_compiled(f"no conjugate posterior for `{self.name}`: {refusal}", None)
+            reason = f"no conjugate posterior for `{self.name}`: {refusal}"
+            raise not_compiled(reason, self.setting.spans.get(self.name))
         for key, value in kernel.posterior(Naturals(self.symbol, axes, parts, self.moments.length)).items():
             identifier = self.moments.parameter(self.form, key).name
             quantity = self.form.key(key)

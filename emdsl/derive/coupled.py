@@ -13,7 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
+from emdsl.algebra.indices import (
+    Fixed,
+    Gather,
+    Index,
+    IndexSource,
+    Reference,
+    Shift,
+    renamed_bases,
+    shared_bases,
+)
 from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
@@ -100,18 +109,24 @@ class Monomials:
         own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
-        names: dict[Index, Index] = {}
         row_references: list[tuple[Reference, ...]]
         if len(rows) == 1:
             places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
             references: list[Reference] = list(rows[0])
             row_references = [tuple(places)] * len(own)
         else:
-            used = dict.fromkeys(i for row in rows for reference in row for i in indices_in(reference))
-            names = {index: self.source.copy_of(index) for index in used}
+            axes_of = {
+                reference: axis
+                for item in own
+                for reference, axis in zip(item.references, self.symbols[item.variable].plates, strict=False)
+            }
+            names = {
+                base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
+                for base in shared_bases(rows, axes_of)
+            }
             places, references = list(names.values()), list(names)
             row_references = [
-                tuple(_renamed(reference, names) for reference in item.references[: plates[item.variable]])
+                tuple(renamed_bases(reference, names) for reference in item.references[: plates[item.variable]])
                 for item in own
             ]
         axes: list[Index] = []
@@ -133,17 +148,6 @@ class Monomials:
             assert symbol.categories is not None
             return self.source.fresh(symbol.categories, "k")
         return self.source.fresh(*symbol.event[place])
-
-
-def _renamed(reference: Reference, names: Mapping[Index, Index]) -> Reference:
-    match reference:
-        case Index():
-            return names.get(reference, reference)
-        case Gather(table, references):
-            return Gather(table, tuple(_renamed(inner, names) for inner in references))
-        case Shift(index, lag):
-            return Shift(names.get(index, index), lag)
-    return reference
 
 
 def _form(references: tuple[Reference, ...]) -> tuple[object, ...]:

@@ -202,6 +202,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         given_latents=frozenset(v.name for v in latents(bound)),
         starts=joint.starts,
+        spans=spans,
     )
     reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
     module = _module(bound, method, setting, steps, loadings(joint, reals))

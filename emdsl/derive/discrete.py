@@ -145,21 +145,20 @@ class FiniteInference(StartedSweep):
             return
         table = step.message
         states = outer
-        if len(step.outer) == 1:
-            ((name, references),) = step.outer
-            targets = table.rows
-            state = self.source.copy_of(outer[0])
+        if len(step.outer) == 1 or any(isinstance(target, Gather) for target in step.targets):
+            name, references, targets = step.outer[0][0], step.targets, table.rows
+            own = tuple(self.source.copy_of(state) for state in outer)
             gathers = [reference for reference in references if isinstance(reference, Gather)]
             entries = tuple(dict.fromkeys(i for reference in gathers for i in indices_in(reference)))
             plain = [reference for reference in references if isinstance(reference, Index) and reference not in entries]
             operands = (Operand(message, message.axes), *self._weights(step, within=step.outer))
             if not entries:
-                axes = (*(r for r in references if isinstance(r, Index)), outer[0])
+                axes = (*(r for r in references if isinstance(r, Index)), *outer)
                 value: Array = Contraction(1.0, operands, axes)
-                renamed = dict(zip(axes, (*targets, state), strict=True))
+                renamed = dict(zip(axes, (*targets, *own), strict=True))
                 value = renamed_axes(value, tuple(renamed[axis] for axis in axes))
             else:
-                inner = Contraction(1.0, operands, (*entries, *plain, outer[0]))
+                inner = Contraction(1.0, operands, (*entries, *plain, *outer))
                 codes = [
                     self.moments.index_code(reference, entries) for reference in references if reference not in plain
                 ]
@@ -167,12 +166,12 @@ class FiniteInference(StartedSweep):
                 rest = [t for t, reference in zip(targets, references, strict=True) if reference in plain]
                 sizes = [self.moments.length(axis.size) for axis in placed]
                 value = Apply(
-                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, state)
+                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, *own)
                 )
-                value = with_axes(value, (*targets, state))
+                value = with_axes(value, (*targets, *own))
             label = self.body.unused(f"message of {step.variables[0]} to {name}")
-            array = self.body.define(label, value, (*targets, state))
-            self.stored[table.source] = Stored(array, table, (state,))
+            array = self.body.define(label, value, (*targets, *own))
+            self.stored[table.source] = Stored(array, table, own)
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
@@ -279,11 +278,7 @@ class FiniteInference(StartedSweep):
         else:
             marginal = consumer.array
         own = [joint.states[place] for place in joint.step.neighbours]
-        if len(joint.step.outer) == 1:
-            references: tuple[Reference, ...] = joint.step.outer[0][1]
-        else:
-            references = table.rows
-        return (self.moments.plain(Operand(marginal, (*references, *own))),)
+        return (self.moments.plain(Operand(marginal, (*joint.step.targets, *own))),)
 
     def _backward(self, joint: Joint) -> None:
         assert joint.log_joint is not None and joint.message is not None

@@ -160,6 +160,8 @@ class FieldMoments(Reads):
         (table,) = tables
         factors = tuple(self.plain(o) for o in operands if o not in touched)
         sources = [r for r in table.references if set(indices_in(r)) & set(entries)]
+        if not {i for r in sources for i in indices_in(r)} <= set(entries):
+            return None
         rest = tuple(r for r in table.references if r not in sources)
         bound = {i for r in rest for i in indices_in(r)} - set(plain)
         if not all(isinstance(r, Gather | Index) for r in table.references) or len(set(rest)) < len(rest) or bound:

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.expressions import Contraction, Named, Operand, total
-from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.setting import Setting
 from emdsl.structure.networks import NetworkBlock
 
 Naturals = Mapping[int, Named | None]
@@ -30,12 +29,10 @@ class GaussianInference:
         monomials: Sequence[Monomial],
         moments: FieldMoments,
         body: LoopBody,
-        starts: Mapping[str, Polynomial],
-        copies: Copies,
+        setting: Setting,
     ) -> None:
-        """`starts`: values at which series of some variables start. `copies`: which weights count the variables."""
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
-        self.starts, self.copies = starts, copies
+        self.starts, self.copies, self.spans = setting.starts, setting.copies, setting.spans
         self.scope: Scope = moments.scope
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
@@ -115,7 +112,7 @@ class GaussianInference:
                 whole = self._covered(natural, wanted, f"quadratic {name}")
                 own = f"precision_of({self._shaped(name, whole, 2)})"
                 return " + ".join((own, *(self._met(other, naturals) for other in self._self_pairs(name))))
-        raise not_compiled(f"the law of `{name}` has no precision", None)
+        raise not_compiled(f"`{name}`, whose law has no square of its own value", self.spans.get(name))
 
     def _self_pairs(self, name: str) -> list[Monomial]:
         """Products of a variable with itself at two rows that may be the same."""
@@ -183,7 +180,8 @@ class GaussianInference:
         if shift is None:
             return None
         if shift.lag != 1:
-            raise not_compiled(f"a real latent at lag {shift.lag}", None, "write the state as a vector")
+            (name, *_) = monomial.variables
+            raise not_compiled(f"`{name}` at a lag of {shift.lag}", self.spans.get(name), "write the state as a vector")
         return self._later(monomial, shift)
 
     def _later(self, monomial: Monomial, shift: Shift) -> str:
@@ -195,7 +193,9 @@ class GaussianInference:
             length = self.moments.length(shift.index.size)
             series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
             if monomial.rows[-1] != shift.index:
-                raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
+                (name, *_) = monomial.variables
+                reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
+                raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
             stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
             code = f"later_rows(np.arange(0, {stop}, {length}))"
         return self.body.define(label, code, (), "rows that are not the first of their series").name

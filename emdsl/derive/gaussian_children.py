@@ -76,7 +76,10 @@ class GaussianChildren:
             if natural is not None:
                 slices = self._slices(monomial)
                 if len(slices) > 2:
-                    raise not_compiled("a product of three real latents", None)
+                    met = " and ".join(f"`{name}`" for name in dict.fromkeys(monomial.variables))
+                    raise not_compiled(
+                        f"a product of three real latents, {met}", self.setting.spans.get(self.children[0])
+                    )
                 place = ", ".join(f"slice({one.replace(':', ', ')})" for one in slices)
                 (linear if len(slices) == 1 else quadratic).append(f"(({place},), {self._part(monomial, natural)})")
         flat = (

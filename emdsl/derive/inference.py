@@ -174,8 +174,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            copies, starts = self.setting.copies, self.setting.starts
-            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, starts, copies)
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, self.setting)
             self.partitions.append(Named(gaussian.write(naturals)))
         else:
             self._finite(one, monomials, naturals)

@@ -33,7 +33,7 @@ class PosteriorWriter:
     def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
         """The pairs of rows that meet, and the classes of rows that do not."""
         if len(monomial.rows) != 1:
-            raise not_compiled(f"`{name}`, which meets itself over two plates", None)
+            raise not_compiled(f"`{name}`, which meets itself over two plates", self.setting.spans.get(name))
         pairs = []
         for occurrence in occurrences:
             other = next((item for item in occurrence.rest.atoms if item.variable == name), None)

@@ -12,12 +12,12 @@ from emdsl.arrays.expressions import Array
 from emdsl.derive.coupled import CoupledStatistic, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
-from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_results import statistic_text
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.derive.setting import Setting
+from emdsl.errors import CompilerBug
 
 
 class StatisticWriter:
@@ -43,7 +43,7 @@ class StatisticWriter:
                 value = self.moments.placed([(term, statistic.axes)], axes, statistic.name)
             identifier = self.setting.names.of(f"statistic {statistic.name}")
             if value is None:
-                raise not_compiled(f"the statistic {statistic.name}", None)
+                raise CompilerBug(f"the statistic {statistic.name} has no terms")
             whole = self.moments.covered(with_axes(value, axes), axes)
             self.body.statements.append(
                 Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")

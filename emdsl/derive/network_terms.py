@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import WEIGHTS, Copies
@@ -99,7 +99,7 @@ class NetworkCollector:
             for place, (size, letter) in enumerate(symbol.plates):
                 reference = item.references[place]
                 if isinstance(reference, Gather) and reference.table == first_table(letter):
-                    return self._at_first_row(term, reference, size, letter)
+                    return self._at_first_row(term, item.variable, reference, size, letter)
                 if reference == Fixed(0) and place < len(symbol.plates):
                     time = self.source.fresh(size, letter)
                     atoms = tuple(self._at_time(one, letter, time) for one in term.atoms)
@@ -107,20 +107,24 @@ class NetworkCollector:
                     return Term(term.coefficient, (*atoms, first), (*term.bound, time))
         return term
 
-    def _at_first_row(self, term: Term, first: Gather, size: str | int, letter: str) -> Term:
-        (group,) = first.references
-        parents = self.scope.ragged[letter]
-        if len(parents) != 1 or not isinstance(group, Index):
-            raise not_compiled(f"a start of the plate `{letter}` beside other latents", None)
+    def _at_first_row(self, term: Term, name: str, first: Gather, size: str | int, letter: str) -> Term:
+        groups = tuple(reference for reference in first.references if isinstance(reference, Index))
+        if len(groups) < len(first.references):
+            raise not_compiled(
+                f"`{name}` at the start of another group than its own, beside other latents",
+                self.spans.get(name),
+                "index it by the letters of its own plates",
+            )
         time = self.source.fresh(size, letter)
-        in_group = Gather(parent_table(letter, parents[0]), (time,))
-        moved = term.substitute({group: in_group})
-        back = Gather(first_table(letter), (in_group,))
+        parents = self.scope.ragged[letter]
+        own = {g: Gather(parent_table(letter, p), (time,)) for g, p in zip(groups, parents, strict=True)}
+        moved = term.substitute(dict(own))
+        back = Gather(first_table(letter), tuple(own[group] for group in groups))
         atoms = tuple(
             replace(item, references=tuple(time if r == back else r for r in item.references)) for item in moved.atoms
         )
         first_row = Atom(STRUCTURE, DELTA, (Gather(position_table(letter), (time,)), Fixed(0)))
-        bound = tuple(index for index in term.bound if index != group)
+        bound = tuple(index for index in term.bound if index not in groups)
         return Term(term.coefficient, (*atoms, first_row), (*bound, time))
 
     def _at_time(self, item: Atom, letter: str, time: Index) -> Atom:
@@ -199,7 +203,7 @@ class NetworkCollector:
             if item.variable not in self.joint.derived
             and not item.variable.startswith(WEIGHTS)
             and item.variable != STRUCTURE
-            and not item.variable.startswith(("parent.", "position.", "first."))
+            and not item.variable.startswith(RAGGED_TABLES)
         ]
         parts = [_spelling(item).removeprefix("is_") for item in shown]
         stem = "_".join(part for part in parts if part) or "count"
@@ -227,7 +231,11 @@ class NetworkCollector:
             children = self._children(block, monomials)
             elimination = self._elimination(block, monomials, children)
             if elimination.refusal is not None:
-                raise not_compiled(elimination.refusal, self.spans.get(block.variables[0]))
+                raise not_compiled(
+                    elimination.refusal,
+                    self.spans.get(block.variables[0]),
+                    "let fewer latents meet in one law, or give them fewer states",
+                )
             return BlockTerms(block, monomials, elimination, children=children)
         return BlockTerms(block, monomials, elimination)
 
@@ -271,7 +279,9 @@ class NetworkCollector:
         cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
         if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
             raise not_compiled(
-                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span
+                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
+                factor.span,
+                "multiply the summands by it",
             )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
@@ -304,6 +314,8 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
     if len(plates) > 1 or any(letter in ordered or letter in scope.ragged for letter in next(iter(plates))):
         return False
     if any(symbols[name].kind not in ("index", "real") or name.startswith("split ") for name in variables):
+        return False
+    if any(is_padded(symbols[name].categories) for name in variables):
         return False
     if sum(symbols[name].categories is not None for name in variables) > 2:
         return False

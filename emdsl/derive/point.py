@@ -12,7 +12,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, lower_term, structural_operand
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, lower_term, structural_operand
 from emdsl.errors import CompilerBug
 
 #: Supports on which log p is taken with care at zero.
@@ -125,7 +125,7 @@ class PointMoments:
         if statistic == IDENTITY:
             return value
         if name in self.derived:
-            return self._of_derived(item, value)
+            return derived_statistic(statistic, value)
         symbol = self.scope.symbols[name]
         if statistic.kind == "hot":
             return self._one_hot(item, value)
@@ -148,17 +148,6 @@ class PointMoments:
                 offset = Apply("-", (value, Named(reference.name, axes)), axes)
                 return self.body.define(f"offset_{name}", offset, axes, depends=(name,))
         raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{name}`")
-
-    def _of_derived(self, item: Atom, value: Named) -> Array:
-        """A statistic of a derived quantity."""
-        match item.statistic.kind:
-            case "log":
-                return Apply("np.log", (value,), value.axes)
-            case "log1m":
-                return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
-            case "power":
-                return Apply("**", (value, item.statistic.exponent), value.axes)
-        raise CompilerBug(f"no moment for the statistic {item.statistic.kind} of a derived quantity")
 
     def _one_hot(self, item: Atom, value: Named) -> Named:
         """The one-hot of a known index array that a prior refers to."""

@@ -19,7 +19,7 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import NUMPY_NAMES
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, power_of_known
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import CompilerBug
@@ -106,7 +106,7 @@ class Reads(VariationalMoments):
             axis = self.source.fresh(size, letter)
             return Operand(self.body.define(f"weights of {letter}", value, (axis,)), item.references)
         if item.variable in self.derived:
-            return self._derived_operand(self.derived[item.variable], item.references)
+            return self._derived_operand(item)
         if item.variable in self.centred:
             return self._centred_operand(self.centred[item.variable], item.references)
         return self._known_operand(item)
@@ -176,7 +176,8 @@ class Reads(VariationalMoments):
             case "power", 1.0:
                 return value
             case "power", exponent:
-                return self.body.define(f"{name}_power_{exponent:g}", Apply("**", (value, exponent), axes), axes)
+                raised = power_of_known(value, exponent, self.scope.symbols[name].kind)
+                return self.body.define(f"{name}_power_{exponent:g}", raised, axes)
             case "log", _:
                 whole = self.scope.symbols[name].kind in ("index", "count")  # zero is possible there
                 function = "log_probability" if whole else "np.log"
@@ -186,8 +187,9 @@ class Reads(VariationalMoments):
                 return self.body.define(f"log1m_{name}", inner, axes)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{name}`")
 
-    def _derived_operand(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
-        """`function(arguments)` over its own indices, computed once."""
+    def _derived_operand(self, atom: Atom) -> Operand:
+        """A statistic of `function(arguments)` over its own indices, computed once."""
+        item = self.derived[atom.variable]
         known = self.body.known(item.name)
         if known is None:
             arguments: list[Array | float | str] = []
@@ -204,7 +206,10 @@ class Reads(VariationalMoments):
             if self._may_miss(item):
                 value = Apply("np.nan_to_num", (value,), item.indices)
             known = self.body.define(item.name, value, item.indices)
-        return Operand(known, references)
+        if atom.statistic != IDENTITY:
+            label = f"{atom.statistic.kind} {atom.statistic.exponent:g} {item.name}"
+            known = self.body.define(label, derived_statistic(atom.statistic, known), item.indices)
+        return Operand(known, atom.references)
 
     def _may_miss(self, item: Derived) -> bool:
         names = {part.variable for argument in item.arguments for term in argument.terms for part in term.atoms}
@@ -277,6 +282,9 @@ class Reads(VariationalMoments):
             raise CompilerBug("a number among the indices of a gather")
         if own == entries or len(entries) == 1:
             return code
+        order = tuple(index for index in entries if index in own)
+        if order != own:
+            code = f"{code}.transpose({', '.join(str(own.index(index)) for index in order)})"
         return code + _subscript(":" if index in own else "None" for index in entries)
 
     def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:

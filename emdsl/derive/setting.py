@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
@@ -21,6 +21,7 @@ from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import Collapsed, normal_form, vanishes
 from emdsl.derive.variational import VariationalMoments
+from emdsl.errors import Span
 from emdsl.structure.networks import NetworkBlock
 
 
@@ -33,6 +34,7 @@ class Setting:
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables.
     `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
+    `spans`: where each variable is defined.
     """
 
     names: Names
@@ -53,6 +55,7 @@ class Setting:
     observed: frozenset[str]
     given_latents: frozenset[str]
     starts: Mapping[str, Polynomial]
+    spans: Mapping[str, Span | None]
 
     @property
     def ungated(self) -> frozenset[str]:
@@ -147,7 +150,7 @@ class Setting:
         symbol = self.scope.symbols.get(item.variable)
         if symbol is None or not symbol.known or item.statistic.kind == "mask":
             return False
-        table = item.variable.startswith(("parent.", "position.", "first."))
+        table = item.variable.startswith(RAGGED_TABLES)
         return not table and (symbol.kind != "index" or item.variable in self.observed)
 
     def moments(self, body: Body) -> PointMoments:
@@ -187,7 +190,7 @@ class Setting:
         """The weights of rows of these plates, as text; None without any."""
         rows = tuple(self.source.fresh(self.plate_size(letter), letter) for letter in plates)
         within = self.copies.lies_in([(row.letter, row) for row in rows])
-        parents = self.scope.ragged.get(plates[0], ()) if len(plates) == 1 else ()
+        parents = tuple(self.scope.outer(plates[0], Fixed(0))) if len(plates) == 1 else ()
         if set(within) - {*plates, *parents}:
             places = ", ".join(
                 f'("{letter}", {self._at_rows(references[0], rows)})'
@@ -197,7 +200,7 @@ class Setting:
             sizes = ", ".join(self.size_text(row.size) for row in rows)
             return f"standing(data, [{places}], ({sizes},))"
         if len(plates) == 1 and plates[0] in self.scope.ragged:
-            return f'ragged_weights(data, "{plates[0]}", {self.scope.ragged[plates[0]]!r})'
+            return f'ragged_weights(data, "{plates[0]}", {parents!r})'
         if len(plates) == 1:
             return f'data.get("weights.{plates[0]}")'
         if not plates:

@@ -158,11 +158,11 @@ def _received(own: StepNotation) -> tuple[str, str]:
     step = own.step
     head = message_symbol(own.block, step.variables)
     states = [own.state(place) for place in step.outer]
-    if len(step.outer) != 1:
+    references = step.targets
+    if len(step.outer) != 1 and all(isinstance(reference, Index) for reference in references):
         kept = [row for row in step.sent_rows if row in step.message.rows]
         summed = [row for row in step.sent_rows if row not in kept]
         return with_indices(head, [own.row(row) for row in step.message.rows] + states), _sum(own, summed)
-    ((_, references),) = step.outer
     plain = [reference for reference in references if isinstance(reference, Index)]
     letters = own.letters.knowing(step.message.rows)
     targets, conditions = [], []

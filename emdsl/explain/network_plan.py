@@ -8,7 +8,7 @@ from emdsl.algebra.indices import Shift
 from emdsl.algebra.terms import SPLIT
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
-from emdsl.explain.symbols import in_prose, in_words
+from emdsl.explain.symbols import in_prose, in_words, size_in_words
 from emdsl.model.statements import Model
 from emdsl.structure.elimination import Step
 
@@ -133,7 +133,7 @@ def _states(names: tuple[str, ...], derivation: Derivation) -> str:
 
 def _number(size: str | int | None, derivation: Derivation) -> str:
     numbers = derivation.setting.scope.numbers
-    return str(numbers.get(size, size)) if isinstance(size, str) else str(size)
+    return size_in_words(size, numbers)
 
 
 def _rows(name: str, derivation: Derivation) -> str:

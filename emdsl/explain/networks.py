@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Gather, Shift
+from emdsl.algebra.symbols import RAGGED_TABLES
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
@@ -89,9 +90,8 @@ def _labels(
 
 def _is_structure(item: Atom) -> bool:
     """Deltas, and whether a row is the first of its series: they say where the sum runs."""
-    tables = ("parent.", "position.", "first.")
     structure = item.variable == STRUCTURE or item.statistic in (DELTA, NUMBER)
-    return structure or item.variable.startswith(tables) or is_later(item.variable)
+    return structure or item.variable.startswith(RAGGED_TABLES) or is_later(item.variable)
 
 
 def _is_first(item: Atom, plates: Mapping[str, int]) -> bool:

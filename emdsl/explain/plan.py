@@ -14,7 +14,7 @@ from emdsl.derive.derivation import Derivation
 from emdsl.derive.m_step import Update
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.explain.network_plan import kernel, names_of, why
-from emdsl.explain.symbols import in_prose
+from emdsl.explain.symbols import in_prose, size_in_words
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
@@ -181,7 +181,7 @@ def states_text(name: str, derivation: Derivation) -> str:
     """How many states a discrete latent has: `3`, or `K` where only the data tell."""
     scope = derivation.setting.scope
     size = scope.symbols[name].categories
-    return str(scope.numbers.get(size, size)) if isinstance(size, str) else str(size)
+    return size_in_words(size, scope.numbers)
 
 
 def _parameter(update: Update, derivation: Derivation) -> PlanRow:

@@ -24,7 +24,7 @@ from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
-from emdsl.results.series import chained_states, nesting, row_count
+from emdsl.results.series import chained_states, in_layout, nesting, row_count
 from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
@@ -331,7 +331,7 @@ class Fit:
 
     def _posteriors(self, found: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Posterior]:
         bound = self.source.bound
-        listed = {name: Posterior(name, item, nesting(bound, name, data)) for name, item in found.items()}
+        listed = {name: in_layout(bound, name, item, data) for name, item in found.items()}
         return ByName("there is no posterior", listed)
 
     def _resuming(self, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, Shift, indices_in, substitute
+from emdsl.algebra.indices import (
+    Gather,
+    Index,
+    IndexSource,
+    Reference,
+    Shift,
+    indices_in,
+    renamed_bases,
+    shared_bases,
+    substitute,
+)
 from emdsl.algebra.symbols import Scope, parent_table
 
 #: Entries of one table over joint states, and joint states of one chain, at the most.
@@ -42,8 +52,8 @@ class Step:
     """Variables summed out together: one, or a chain of those that run beside each other.
 
     `tables` are written in the rows of the step, `neighbours` are what is left. `sent_rows`: the rows at which that is
-    known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it; one with a
-    single receiver is in the receiver's rows. `time`: the index that a chain runs along.
+    known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it, in the rows
+    that they depend on; `targets` are these in the rows of the step. `time`: the index that a chain runs along.
     """
 
     variables: tuple[str, ...]
@@ -53,6 +63,7 @@ class Step:
     sent_rows: tuple[Index, ...]
     outer: tuple[Place, ...]
     message: Table
+    targets: tuple[Reference, ...]
     time: Index | None = None
 
 
@@ -139,19 +150,26 @@ def _step(
         sent_rows, outer_places = outer
     if len({name for name, _ in outer_places}) < len(outer_places):
         return None
-    message = _message(("message", group, rows), sent_rows, outer_places, scope, source)
-    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, time)
+    message, targets = _message(("message", group, rows), sent_rows, outer_places, scope, source)
+    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time)
 
 
 def _message(
     label: object, rows: tuple[Index, ...], outer: tuple[Place, ...], scope: Scope, source: IndexSource
-) -> Table:
+) -> tuple[Table, tuple[Reference, ...]]:
+    """What is left to the neighbours, in rows of its own where it reaches them through index arrays."""
     if len(outer) == 1:
-        ((name, _),) = outer
+        ((name, references),) = outer
         own = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
-        return Table(label, own, ((name, own),))
-    used = {i for _, references in outer for reference in references for i in indices_in(reference)}
-    return Table(label, tuple(row for row in rows if row in used), outer)
+        return Table(label, own, ((name, own),)), references
+    axes = {r: axis for name, places in outer for r, axis in zip(places, scope.symbols[name].plates, strict=True)}
+    bases = shared_bases([references for _, references in outer], axes)
+    plain = tuple(row for row in rows if row in bases)
+    if len(plain) == len(bases):
+        return Table(label, plain, outer), plain
+    names = {base: source.fresh(*axes[base]) if base in axes else source.copy_of(base) for base in bases}  # type: ignore[arg-type]
+    moved = tuple((name, tuple(renamed_bases(one, names) for one in references)) for name, references in outer)
+    return Table(label, tuple(names.values()), moved), tuple(bases)
 
 
 def _beside(name: str, left: Sequence[str], waiting: Sequence[Table]) -> tuple[str, ...]:

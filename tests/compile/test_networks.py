@@ -22,7 +22,7 @@ from tests.oracles.networks import check_network, instance
 from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
 
 #: What the language allows and the compiler does not derive yet; it says so with E090.
-REFUSED: tuple[str, ...] = ("alignment",)
+REFUSED: tuple[str, ...] = ()
 
 #: The same among the random networks of the first seeds.
 REFUSED_SEEDS: tuple[int, ...] = (5,)

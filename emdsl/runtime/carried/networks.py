@@ -35,9 +35,9 @@ def incidence(
     targets, sources: for each axis of either side whole numbers over the entries, which broadcast.
     """
     sides = ((targets, sizes), (sources, extents))
-    rows, columns = (np.ravel_multi_index(np.broadcast_arrays(*index), count) for index, count in sides)
+    flat = (np.ravel_multi_index(np.broadcast_arrays(*index), count) for index, count in sides)
+    rows, columns, numbers = np.broadcast_arrays(*flat, 1.0 if values is None else values)
     shape = (int(np.prod(sizes)), int(np.prod(extents)))
-    numbers = np.ones(rows.shape) if values is None else np.broadcast_to(values, rows.shape)
     form = sparse.csr_matrix if shape[0] >= shape[1] else sparse.csc_matrix
     return form((numbers.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
 
