@@ -11,7 +11,8 @@ from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.errors import CompilerBug
-from emdsl.structure.elimination import Place, Step, Table
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Step, Table
 
 
 @dataclass(frozen=True)

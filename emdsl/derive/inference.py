@@ -7,7 +7,7 @@ One block: its log partition is the log likelihood. Several: each is updated giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Gather, Index, Shift, indices_in
@@ -15,7 +15,9 @@ from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import CoupledStatistic, Monomial
 from emdsl.derive.discrete import FiniteInference
@@ -37,6 +39,8 @@ COLD_SWEEPS, WARM_SWEEPS = 200, 3
 RESUMED = "latents.state"
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
+#: Who writes the laws of children given the states of their parents, by the kind of the children.
+LAWS: Mapping[str, type[ChildInference]] = {"gaussian": GaussianChildren, "conjugate": ConjugateChildren}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class _Writer(PosteriorWriter):
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
-        self.children: list[GaussianChildren] = []
+        self.children: list[ChildInference] = []
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
@@ -169,30 +173,28 @@ class _Writer(PosteriorWriter):
             self._entropy(one, monomials, naturals)
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
-        children = GaussianChildren(one, monomials, self.moments, self.body, self.setting)
-        self.children += [children] if one.block.children else []
+        discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
-        for monomial in monomials:
-            if any(name in one.block.children for name in monomial.variables):
-                continue
+        for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
             natural = self._labelled(monomial, natural)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
-        if one.block.children:
-            tables.append(children.forward(naturals))
+        children = [
+            LAWS[step.children.kind](step, monomials, naturals, self.moments)
+            for step in one.elimination.steps
+            if step.children is not None
+        ]
+        self.children += children
         weights = self.setting.weighted_plates(one.block)
-        finite = FiniteInference(one.elimination, tables, self.moments, self.setting.hard, weights)
+        finite = FiniteInference(one.elimination, tables, children, self.moments, self.setting.hard, weights)
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)
         self.finite.append(finite)
         self.partitions.append(finite.forward())
-        discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
         finite.backward(discrete)
-        if one.block.children:
-            children.backward(finite)
 
     def _multiplicity(self, one: BlockTerms) -> Named:
         """How often each choice is made: the data that multiply the logarithm of a sum."""

@@ -15,11 +15,12 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polyn
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.explain.children_laws import children_blocks
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import elimination_blocks, partitions
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
-from emdsl.explain.network_laws import children_blocks, conjugate_blocks, gaussian_blocks, rows_meet
+from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_later, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
@@ -193,7 +194,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
         return gaussian_blocks(block)
     lines: list[str] = []
     for monomial, occurrences in one.monomials.listed():
-        if any(name in one.block.children for name in monomial.variables):
+        if any(name in one.block.given for name in monomial.variables):
             continue
         value = natural(monomial, occurrences, block.setting)
         lines += aligned(block.entry("a", monomial), block.notation.terms(value, block.of_monomial(monomial)))
@@ -205,7 +206,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
             text += ", with a prime that of the row before"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
-        blocks += children_blocks(block)
+        blocks += children_blocks(block, terms)
     blocks += elimination_blocks(block, derivation.method == "hard")
     if one.multiplicity:
         letters, count = _count(one, block)
