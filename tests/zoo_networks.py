@@ -357,11 +357,12 @@ NETWORKS: tuple[Network, ...] = (
         latent c[g] ~ Categorical(pi)  latent b[g, d] ~ Normal(m[c[g], d], prec=q[d])
         observed x[g, d] ~ Normal(b[g, d], prec=r)  observed y[g, d] ~ Normal(b[g, d], prec=r)
     """),
-    Network("gamma_of_two_states", joined(only(exposed, "e", "y"), flips("u", n=10)), text="""
-        model GammaOfTwoStates(K = 2)  plate n in N  plate k in K, l in K  given e[n] : positive  param pi : simplex[K]
-        param P[k] : simplex[K]  param b[k, l] : positive  param p[k] : unit
-        latent z[n] ~ Categorical(pi)  latent w[n] ~ Categorical(P[z[n]])  latent g[n] ~ Gamma(3, rate=b[z[n], w[n]])
-        observed y[n] ~ Poisson(g[n] * e[n])  observed u[n] ~ Bernoulli(p[z[n]])
+    Network("gamma_of_two_states", joined(counted("y", 6), flips("u", n=6)), bayesian=True, text="""
+        model GammaOfTwoStates(K = 2)  plate n in N  plate k in K, l in K  param pi : simplex[K] ~ Dirichlet(2)
+        param P[k] : simplex[K] ~ Dirichlet(2)  param b[k, l] : positive ~ Gamma(2, rate=1)
+        param p[k] : unit ~ Beta(2, 1.5)  latent z[n] ~ Categorical(pi)  latent w[n] ~ Categorical(P[z[n]])
+        latent g[n] ~ Gamma(3, rate=b[z[n], w[n]])  observed y[n] ~ Poisson(g[n])
+        observed u[n] ~ Bernoulli(p[z[n]])
     """),
     Network("student_mixture", levels("x", "y", n=10), text="""
         model StudentMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : real  param h[k] : real
@@ -401,6 +402,34 @@ NETWORKS: tuple[Network, ...] = (
         param b[c] : positive  param rate[k] : positive  latent h[s] ~ Categorical(rho)
         latent u[s] ~ Gamma(3, rate=b[h[s]])  {CHAIN}  observed y[s, t] ~ Poisson(rate[z[s, t]])
         observed x[s] ~ Poisson(u[s])
+    """),
+    Network("drifting_classes", holed(series(3, 4, "normal"), "y", (0, 1), (2, 3)), bayesian=True, text="""
+        model DriftingClasses(K = 2)  plate s in S, k in K  time t in T  param pi : simplex[K] ~ Dirichlet(2)
+        param a[k] : real ~ Normal(0, sd=1)  param d[k] : real ~ Normal(0, sd=4)
+        param q : positive ~ Gamma(2, rate=1)  param r[k] : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)
+        latent x[s, 0] ~ Normal(d[c[s]], var=4)  latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1] + d[c[s]], prec=q)
+        observed y[s, t] missing ~ Normal(x[s, t], prec=r[c[s]])
+    """),
+    Network("moving_classes", tracks, text="""
+        model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]
+        param F[k] : real[2, 2]  param r : positive  latent c[s] ~ Categorical(pi)
+        latent x[s, 0] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal(F[c[s]] @ x[s, t-1], cov=eye(2))
+        observed y[s, t] ~ MvNormal(H @ x[s, t], cov=r*eye(3))
+    """),
+    Network("nested_effects_of_classes", schools, bayesian=True, text="""
+        model NestedEffectsOfClasses(K = 2)  plate h in H, r in R, i in I, k in K  given school[r] : index[H]
+        given room[i] : index[R]  param pi : simplex[K] ~ Dirichlet(2)  param P[k] : simplex[K] ~ Dirichlet(2)
+        param m[k] : real ~ Normal(0, sd=5)  param w[k] : positive ~ Gamma(2, rate=1)
+        param v : positive ~ Gamma(2, rate=1)  latent c[h] ~ Categorical(pi)  latent d[h] ~ Categorical(P[c[h]])
+        latent b[h] ~ Normal(m[c[h]], var=2)  latent u[r] ~ Normal(b[school[r]], prec=w[d[school[r]]])
+        observed y[i] ~ Normal(u[room[i]], prec=v)
+    """),
+    Network("crossed_under_one_state", ratings, bayesian=True, text="""
+        model CrossedUnderOneState(K = 2)  plate u in U, j in J, i in I, k in K  given user[i] : index[U]
+        given item[i] : index[J]  param pi : simplex[K] ~ Dirichlet(2)  param m[k] : real ~ Normal(0, sd=5)
+        param w[k] : positive ~ Gamma(2, rate=1)  param v : positive ~ Gamma(2, rate=1)
+        latent z ~ Categorical(pi)  latent a[u] ~ Normal(0, prec=w[z])  latent b[j] ~ Normal(0, var=2)
+        observed y[i] ~ Normal(m[z] + a[user[i]] + b[item[i]], prec=v)
     """),
     # bounds only
     Network("topics", letters(4, 4, name="w"), exact=False, text="""

@@ -54,6 +54,10 @@ class ChildInference:
         """The expectation of the continuous part of a monomial given the states: (state…, row…, entry…)."""
         raise NotImplementedError
 
+    def shares_at(self, monomial: Monomial) -> Operand:
+        """The probabilities of the states at the rows of a monomial."""
+        return Operand(self.shares, (*self.states, *monomial.rows))
+
     def forward(self) -> Named:
         """The log partition of every row given the states, with the axes (row…, state…)."""
         parents = " and ".join(dict.fromkeys(f"`{name}`" for name, _ in self.places))
@@ -67,11 +71,11 @@ class ChildInference:
         for number, monomial in enumerate(self.monomials):
             label = f"expected {' '.join(monomial.variables)} {number}"
             own, gates = self.given_states(monomial), self._gates(monomial)
-            kept = (*(s for s in self.states if s in gates.values()), *self.rows, *own.axes[len(self.axes) :])
-            weighted = Contraction(1.0, (Operand(self.shares, self.axes), Operand(own, own.axes)), kept)
+            entries = own.axes[len(self.states) + len(monomial.rows) :]
+            kept = (*(state for state in self.states if state in gates.values()), *monomial.rows, *entries)
+            weighted = Contraction(1.0, (self.shares_at(monomial), Operand(own, own.axes)), kept)
             array = self.body.define(label, total((weighted,), kept), kept)
             names = {state: category for category, state in gates.items()}
-            names |= dict(zip(self.rows, monomial.rows, strict=True))
             self.moments.found[id(monomial)] = Moment(Named(array.name, tuple(names.get(axis, axis) for axis in kept)))
 
     def _gates(self, monomial: Monomial) -> dict[Index, Index]:

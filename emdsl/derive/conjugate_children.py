@@ -62,8 +62,7 @@ class ConjugateChildren(ChildInference):
         label, value = expected_statistic(self.form, self.parameters, item.statistic)
         power = f" {item.statistic.exponent:g}" if item.statistic.kind == "power" else ""
         found = self.body.define(f"{label}{power} of {self.name} given states", value, value.axes)
-        entries = self.entries(monomial)
-        return Named(found.name, (*self.axes, *entries))
+        return Named(found.name, (*self.states, *monomial.rows, *self.entries(monomial)))
 
     def posterior(self, name: str) -> str:
         """The mean of the mixture, and its variance where it has one."""

@@ -102,7 +102,9 @@ class Monomials:
         own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
-        child = next((item for item in own if item.variable in self.block.given), None)
+        children = [item for item in own if item.variable in self.block.given]
+        meeting = len({item.references[: plates[item.variable]] for item in children}) > 1
+        child = children[0] if children and not meeting else None
         names: dict[Index, Index] = {}
         row_references: list[tuple[Reference, ...]]
         if len(rows) == 1 or child is not None:

@@ -1,4 +1,4 @@
-"""Real variables of a network: one joint normal law, or one for each row given the states of its discrete parent.
+"""Real variables of a network: one joint normal law.
 
 exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments only of pairs that meet in a term
 """
@@ -30,11 +30,12 @@ class GaussianInference:
         moments: FieldMoments,
         body: LoopBody,
         starts: Mapping[str, Polynomial],
+        scope: Scope | None = None,
     ) -> None:
-        """`starts`: values at which series of some variables start."""
+        """`starts`: values at which series of some variables start. `scope`: one where the variables have more rows."""
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
         self.starts = starts
-        self.scope: Scope = moments.scope
+        self.scope: Scope = scope or moments.scope
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
         """Lengths of the plates and of the event axes of a variable."""
@@ -42,8 +43,12 @@ class GaussianInference:
         length = self.moments.length
         return [length(size) for size, _ in symbol.plates], [length(size) for size, _ in symbol.event]
 
-    def write(self, naturals: Naturals) -> str:
-        """Mean, covariances and log partition; the name of the log partition comes back."""
+    def write(self, naturals: Naturals, laws: str = "") -> str:
+        """Mean, covariances and log partition; the name of the log partition comes back.
+
+        `laws`: for every row of each variable the law that it belongs to, and how many laws there are; then there is a
+        log partition for each.
+        """
         position = {name: place for place, name in enumerate(self.block.variables)}
         linear, diagonal, couplings, unpack = [], [], [], []
         for name in self.block.variables:
@@ -57,8 +62,9 @@ class GaussianInference:
         known = [self._known(name) for name in self.block.variables]
         listed = f"[{', '.join(linear)}], [{', '.join(diagonal)}], [{', '.join(couplings)}], [{', '.join(known)}]"
         names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
+        call = f"gaussian_systems({listed}, {laws})" if laws else f"gaussian_system({listed})"
         means, spreads, crosses, partition = self.body.several(
-            names, f"gaussian_system({listed})", f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
+            names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
         )
         for monomial in self.monomials:
             self._moment(monomial, position, means, spreads, crosses, unpack)

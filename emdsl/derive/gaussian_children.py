@@ -79,7 +79,7 @@ class GaussianChildren(ChildInference):
     def given_states(self, monomial: Monomial) -> Named:
         slices = self._slices(monomial)
         source = self.means if len(slices) == 1 else self.seconds
-        axes = (*self.axes, *self.entries(monomial))
+        axes = (*self.states, *monomial.rows, *self.entries(monomial))
         shape = ", ".join(self.moments.length(axis.size) for axis in axes)
         return Named(f"{source}[..., {', '.join(slices)}].reshape({shape})", axes)
 

@@ -25,6 +25,7 @@ from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
@@ -40,7 +41,11 @@ RESUMED = "latents.state"
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
 #: Who writes the laws of children given the states of their parents, by the kind of the children.
-LAWS: Mapping[str, type[ChildInference]] = {"gaussian": GaussianChildren, "conjugate": ConjugateChildren}
+LAWS: Mapping[str, type[ChildInference]] = {
+    "gaussian": GaussianChildren,
+    "conjugate": ConjugateChildren,
+    "joint": JointChildren,
+}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
@@ -75,7 +76,7 @@ class PosteriorWriter:
         child = next((found for found in self.children if name in found.children), None)
         if isinstance(child, ConjugateChildren):
             return [child.posterior(name)]
-        if isinstance(child, GaussianChildren):
+        if isinstance(child, GaussianChildren | JointChildren):
             mean, second = child.marginal(name)
             spread = f"{second} - " + (f"{mean}[..., :, None] * {mean}[..., None, :]" if symbol.event else f"{mean}**2")
         else:

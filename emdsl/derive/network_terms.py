@@ -62,6 +62,9 @@ class NetworkTerms:
         for one in self.blocks:
             if one.block.kind != "finite" or one.block.coupled:
                 letters |= {letter for name in one.block.all for letter in scope.symbols[name].letters}
+            for child in (child for child in one.block.children if child.kind == "joint"):
+                own = {letter for name in child.variables for letter in scope.symbols[name].letters}
+                letters |= own - {row.letter for row in child.rows}
         for term in self.local_terms:
             for item in term.atoms:
                 if item.variable in self.network.variables and any(_is_gathered(r) for r in item.references):
@@ -177,7 +180,8 @@ class NetworkCollector:
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
             alone = any(name.startswith("split ") for name in group) or coupled & set(group)
-            if alone and (len(group) > 1 or children):
+            started = any(name in self.joint.starts for one in children for name in one.variables)
+            if started or (alone and (len(group) > 1 or children)):
                 return False
             block = NetworkBlock("finite", tuple(group), tuple(children))
             return self._elimination(block, self._monomials(block, bare)).refusal is None

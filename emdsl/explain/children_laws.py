@@ -1,24 +1,25 @@
 r"""Continuous latents given the states of their parents: their laws as formulas, and what they tell the parents.
 
-real           q(b_g | c_g = k) = N(P_gk⁻¹ h_gk, P_gk⁻¹)
+real           q(b_g | c_g = k) = N(P_gk⁻¹ h_gk, P_gk⁻¹)        and of rows that meet, all those of one c_g
 conjugate      q(u_g | c_g = k) = Gamma(a_gk, rate = b_gk)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, Atom, Polynomial, Term
 from emdsl.derive.conditional import conditional
 from emdsl.derive.coupled import Monomial, Occurrence
+from emdsl.derive.joint_children import form_of
 from emdsl.derive.network_terms import NetworkTerms
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import StepNotation, child_message, names, step_notation
 from emdsl.explain.formulas import aligned
 from emdsl.explain.naturals import BlockNotation, natural
-from emdsl.explain.network_laws import normal_law
+from emdsl.explain.network_laws import is_diagonal, normal_law
 from emdsl.explain.symbols import Letters, auxiliary, raised, superscripted, with_indices
 from emdsl.explain.updates import Parameter, symmetrised, update_lines
 from emdsl.structure.children import Children
@@ -57,19 +58,22 @@ class _Family:
         places = ", ".join(self.own.variable(place) for place in self.children.places)
         return rf"{', '.join(raised(head, power) for head in heads)} \mid {places}"
 
-    def letters(self, axes: Iterable[Index]) -> Letters:
+    def letters(self, axes: Iterable[Index], rows: Sequence[Index] | None = None) -> Letters:
+        """Letters for the states, for axes, and for the rows of the law or others."""
         chosen = dict(zip(self.states, self.own.outer, strict=True))
-        return self.block.letters(self.step.rows, chosen, axes)
+        return self.block.letters(self.step.rows if rows is None else rows, chosen, axes)
 
     def monomials(self) -> Iterable[tuple[Monomial, list[Occurrence]]]:
         for monomial, occurrences in self.block.one.monomials.listed():
             if set(monomial.variables) & set(self.children.variables):
                 yield monomial, occurrences
 
-    def collected(self, monomial: Monomial, occurrences: list[Occurrence]) -> tuple[Polynomial, tuple[Index, ...]]:
-        """What multiplies a monomial, by the family's rows and states; and the axes of its entries."""
+    def collected(
+        self, monomial: Monomial, occurrences: list[Occurrence], rows: Sequence[Index]
+    ) -> tuple[Polynomial, tuple[Index, ...]]:
+        """What multiplies a monomial, by the family's states and these names for its rows; the axes of its entries."""
         by_name = dict(zip(self.children.parents, self.states, strict=True))
-        images: dict[Index, Index] = dict(zip(monomial.rows, self.step.rows, strict=True))
+        images: dict[Index, Index] = dict(zip(monomial.rows, rows or monomial.rows, strict=True))
         for item in monomial.atoms:
             category = item.references[-1] if item.references else None
             if item.statistic == HOT and isinstance(category, Index):
@@ -90,7 +94,10 @@ def children_blocks(block: BlockNotation, terms: NetworkTerms) -> list[Block]:
             letters = [block.states[name] for name in step.children.parents]
             states = tuple(block.setting.source.fresh(*axis) for axis in zip(sizes, letters, strict=True))
             family = _Family(block, step, step.children, states)
-            found += _normal(family) if step.children.kind == "gaussian" else _conjugate(family, terms)
+            if step.children.kind == "conjugate":
+                found += _conjugate(family, terms)
+            else:
+                found += _normal(family) if step.children.kind == "gaussian" else _joint(family)
     return found
 
 
@@ -130,7 +137,7 @@ def _normal_naturals(family: _Family) -> Iterable[tuple[str, Polynomial, Letters
     block, children = family.block, family.children.variables
     collected: dict[tuple[str, ...], tuple[list[Term], tuple[Index, ...]]] = {}
     for monomial, occurrences in family.monomials():
-        value, entries = family.collected(monomial, occurrences)
+        value, entries = family.collected(monomial, occurrences, family.step.rows)
         key = tuple(item.variable for item in family.reals(monomial))
         terms, axes = collected.setdefault(key, ([], entries))
         terms += value.substitute(dict(zip(entries, axes, strict=True))).terms
@@ -146,6 +153,50 @@ def _normal_naturals(family: _Family) -> Iterable[tuple[str, Polynomial, Letters
         yield with_indices(head, [*family.indices, *(letters.of(axis) for axis in axes)]), value, letters
 
 
+# ---------------------------------------------------------------- real, of rows that meet
+
+
+def _joint(family: _Family) -> list[Block]:
+    """One normal law for all rows that belong to a row of the parents."""
+    children, block = family.children.variables, family.block
+    lines: list[str] = []
+    for monomial, value in _joint_naturals(family):
+        letters = family.letters(monomial.axes, monomial.rows)
+        states = family.own.outer
+        if len(monomial.atoms) == 1 or is_diagonal(monomial, block):
+            letter, factor = ("h", 1.0) if len(monomial.atoms) == 1 else ("P", -2.0)
+            if factor < 0 and len(monomial.axes) == 2:
+                value = symmetrised(value, block.setting)
+            indices = [letters.of(row) for row in monomial.rows] + states + [letters.of(axis) for axis in monomial.axes]
+            head = with_indices(block.symbol(letter, monomial.variables[:1]), indices)
+        else:
+            entries = ", ".join(block.notation.atom(item, letters) for item in monomial.atoms)
+            head, factor = rf"{with_indices(block.symbol('P', children), states)}\left[{entries}\right]", -1.0
+        lines += aligned(head, block.notation.terms(value.scaled(factor), letters))
+    h, precision = (with_indices(block.symbol(letter, children), family.indices) for letter in ("h", "P"))
+    count = with_indices(auxiliary("n"), family.own.rows)
+    law = normal_law(family.subject(), h, precision, family.partition, count)
+    text = f"Given the {family.parents}, the rows of {names(children)} that belong to one row of it have one normal law"
+    told = _told(family, law)
+    return [Prose(f"{text} of ${count}$ numbers, with natural parameters"), Display(tuple(lines)), *told]
+
+
+def _joint_naturals(family: _Family) -> Iterable[tuple[Monomial, Polynomial]]:
+    """What multiplies the reals alone and their products, given the states."""
+    setting = family.block.setting
+    found: dict[object, tuple[Monomial, list[Term]]] = {}
+    for monomial, occurrences in family.monomials():
+        reals = tuple(family.reals(monomial))
+        value, entries = family.collected(monomial, occurrences, ())
+        alone = replace(monomial, atoms=reals, axes=entries)
+        key = form_of(alone)
+        whole, terms = found.setdefault(key, (alone, []))
+        terms += value.substitute(dict(zip(alone.all_axes, whole.all_axes, strict=True))).terms
+    for whole, terms in found.values():
+        axes = (*whole.rows, *family.states, *whole.axes)
+        yield whole, setting.merged(Polynomial(tuple(terms), axes))
+
+
 # ---------------------------------------------------------------- conjugate
 
 
@@ -156,7 +207,7 @@ def _conjugate(family: _Family, terms: NetworkTerms) -> list[Block]:
     symbol, form = setting.scope.symbols[name], terms.forms[name]
     own = []
     for monomial, occurrences in family.monomials():
-        value, entries = family.collected(monomial, occurrences)
+        value, entries = family.collected(monomial, occurrences, family.step.rows)
         (item,) = family.reals(monomial)
         atom = Atom(name, item.statistic, (*family.step.rows, *family.states, *entries))
         for term in value.terms:

@@ -70,8 +70,10 @@ def kernel(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> str:
 
 
 def _law(child: Children, terms: NetworkTerms) -> str:
-    """`Gaussian`, `Gamma`, …"""
-    return "Gaussian" if child.kind == "gaussian" else terms.forms[child.variables[0]].kernel
+    """`Gaussian`, `joint Gaussian`, `Gamma`, …"""
+    if child.kind == "conjugate":
+        return terms.forms[child.variables[0]].kernel
+    return "joint Gaussian" if child.kind == "joint" else "Gaussian"
 
 
 def _gaussian(one: BlockTerms, derivation: Derivation) -> str:

@@ -202,7 +202,8 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     if lines:
         states = in_words([f"${letter}$ that of {listed([name], derivation)}" for name, letter in block.states.items()])
         text = f"The log weights of the states, {states}"
-        if any(isinstance(r, Shift) for m, _ in one.monomials.listed() for a in m.atoms for r in a.references):
+        states_of = [item for m, _ in one.monomials.listed() for item in m.atoms if item.variable in block.states]
+        if any(isinstance(reference, Shift) for item in states_of for reference in item.references):
             text += ", with a prime that of the row before"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:

@@ -1,9 +1,10 @@
 """Continuous variables that are inferred given the discrete ones which they meet: children of these.
 
     b[g] under c[g];   y[i] reads b[student_i] and c[school[student_i]]  →  b[g] under c[school[g]]
+    x[s, t] under c[s], which meets x[s, t-1]                            →  for each s one joint law under c[s]
 
-A child depends on the states at places that its own row fixes, and rows of a child are independent given these. Facts
-only: no formulas.
+A child depends on the states at places that its own row fixes. Rows of a child are independent given these, or real
+rows that meet are one joint law for each row of the parents. Facts only: no formulas.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Atom
 
@@ -20,16 +21,32 @@ Place = tuple[str, tuple[Reference, ...]]
 
 
 @dataclass(frozen=True)
-class Children:
-    """Continuous variables of one row, with one law given the states of their parents.
+class Member:
+    """A variable of a joint law: names for its own `rows`, and by these the row of the law that they belong to."""
 
-    `places`: where the parents stand, by the `rows` of the children.
+    variable: str
+    rows: tuple[Index, ...]
+    law: tuple[Reference, ...]
+
+    def at(self, row: Sequence[Reference]) -> tuple[Reference, ...]:
+        """The row of the law to which a row of the variable belongs."""
+        images = dict(zip(self.rows, row, strict=True))
+        return tuple(substitute(reference, images) for reference in self.law)
+
+
+@dataclass(frozen=True)
+class Children:
+    """Continuous variables with one law for each of its `rows`, given the states of their parents.
+
+    `kind`: gaussian or conjugate, where the rows are those of the variables; joint, where several rows of the `members`
+    have one normal law. `places`: where the parents stand, by the rows of the law.
     """
 
     kind: str
     variables: tuple[str, ...]
     rows: tuple[Index, ...]
     places: tuple[Place, ...]
+    members: tuple[Member, ...] = ()
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -49,14 +66,30 @@ def plate_references(item: Atom, symbols: Mapping[str, Symbol]) -> tuple[Referen
 def children_of(
     variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
 ) -> Children | None:
-    """Continuous variables of one row as children of what they meet; `own`: the latents' atoms of every term.
+    """Continuous variables as children of what they meet; `own`: the latents' atoms of every term.
 
-    None where no discrete variable meets them, or one at a place that their row does not fix, where two rows meet, and
-    for matrices of real numbers.
+    None where no discrete variable meets them, or one at a place that their row does not fix, and for matrices of real
+    numbers.
     """
-    kind = kind_of(symbols[variables[0]])
-    if kind == "gaussian" and any(len(symbols[name].event) > 1 for name in variables):
+    real = kind_of(symbols[variables[0]]) == "gaussian"
+    if real and any(len(symbols[name].event) > 1 for name in variables):
         return None
+    if not any(symbols[gate.variable].categories is not None for gate in _beside(variables, own)):
+        return None
+    found = _row_by_row(variables, own, symbols, source)
+    return _joint(variables, own, symbols, source) if found is None and real else found
+
+
+def _beside(variables: Sequence[str], own: Sequence[Sequence[Atom]]) -> list[Atom]:
+    """Atoms of the terms that hold the variables."""
+    return [item for atoms in own if any(one.variable in variables for one in atoms) for item in atoms]
+
+
+def _row_by_row(
+    variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
+) -> Children | None:
+    """A law for each row of the variables; None where two rows meet."""
+    kind = kind_of(symbols[variables[0]])
     rows = tuple(source.fresh(size, letter) for size, letter in symbols[variables[0]].plates)
     places: dict[Place, None] = {}
     for atoms in own:
@@ -73,9 +106,51 @@ def children_of(
                 if place is None:
                     return None
                 places[gate.variable, place] = None
-    if not places or len({name for name, _ in places}) < len(places):
+    if len({name for name, _ in places}) < len(places):
         return None
     return Children(kind, tuple(variables), rows, tuple(places))
+
+
+def _joint(
+    variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
+) -> Children | None:
+    """A joint law for each row of the parents; None where rows meet that belong to different ones."""
+    parents = dict.fromkeys(i.variable for i in _beside(variables, own) if symbols[i.variable].categories is not None)
+    plates = {symbols[name].plates for name in parents}
+    rows = {name: tuple(source.fresh(*axis) for axis in symbols[name].plates) for name in variables}
+    terms = [
+        [(item.variable, plate_references(item, symbols)) for item in atoms if item.variable in (*parents, *variables)]
+        for atoms in own
+        if any(item.variable in variables for item in atoms)
+    ]
+    members: dict[str, Member] = {}
+
+    def laws(places: Sequence[Place]) -> list[tuple[Reference, ...]]:
+        """The rows of the law that are known to meet in a term."""
+        known = [row for name, row in places if name in parents]
+        return known + [members[name].at(row) for name, row in places if name in members]
+
+    before = -1
+    while before < len(members):
+        before = len(members)
+        for places in terms:
+            for name, row in places:
+                known = laws(places)
+                law = by_row(known[0], row, rows[name]) if known and name in rows else None
+                if law is not None:
+                    members.setdefault(name, Member(name, rows[name], law))
+    apart = any(len(set(laws(places))) != 1 for places in terms)
+    if len(plates) > 1 or len(members) < len(variables) or apart or any(map(_is_ragged, members.values())):
+        return None
+    (axes,) = plates
+    law_rows = tuple(source.fresh(*axis) for axis in axes)
+    found = tuple((name, law_rows) for name in parents)
+    return Children("joint", tuple(variables), law_rows, found, tuple(members[name] for name in variables))
+
+
+def _is_ragged(member: Member) -> bool:
+    """Whether rows of a ragged plate belong to a law of their group."""
+    return any(isinstance(one, Gather) and one.table.startswith(("parent.", "first.")) for one in member.law)
 
 
 def by_row(
@@ -85,9 +160,10 @@ def by_row(
 
     Of c[school[student_i]] at the row b[student_i], `student_i` is the row's name g: c[school[g]].
     """
-    if any(not isinstance(reference, Index | Gather) for reference in row) or len(set(row)) < len(row):
+    running = [one for one in row if not isinstance(one, Fixed)]
+    if len(set(running)) < len(running):
         return None
-    images = dict(zip(row, names, strict=True))
+    images = {one: name for one, name in zip(row, names, strict=True) if one in running}
 
     def named(reference: Reference) -> Reference | None:
         if reference in images:
