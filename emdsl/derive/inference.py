@@ -144,7 +144,7 @@ class _Writer(PosteriorWriter):
         }
 
         def own(item: Atom) -> bool:
-            return item.variable.startswith("weights.") and item.indices <= plain
+            return item.variable.startswith("weights.") and (item.indices <= plain or set(item.references) <= set(rows))
 
         return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
 
