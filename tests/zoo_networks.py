@@ -52,6 +52,7 @@ from tests.zoo_networks_data import (
     trees,
     two_levels,
     walk,
+    weighted_groups,
     words,
 )
 
@@ -357,6 +358,17 @@ NETWORKS: tuple[Network, ...] = (
         latent c[g] ~ Categorical(pi)  latent b[g, d] ~ Normal(m[c[g], d], prec=q[d])
         observed x[g, d] ~ Normal(b[g, d], prec=r)  observed y[g, d] ~ Normal(b[g, d], prec=r)
     """),
+    # weights of the groups entered both the natural parameters and the log partition
+    Network("gamma_classes_ragged", weighted_groups, bayesian=True, text="""
+        model GammaClassesRagged(K = 2)  plate g in G, k in K  plate i in I[g]  param pi : simplex[K] ~ Dirichlet(2)
+        param b[k] : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)  latent u[g] ~ Gamma(2, rate=b[c[g]])
+        observed y[g, i] ~ Poisson(u[g])
+    """),
+    Network("classes_ragged", weighted_groups, bayesian=True, text="""
+        model ClassesRagged(K = 2)  plate g in G, k in K  plate i in I[g]  param pi : simplex[K] ~ Dirichlet(2)
+        param r[k] : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)
+        observed y[g, i] ~ Poisson(r[c[g]])
+    """),
     Network("gamma_of_two_states", joined(counted("y", 6), flips("u", n=6)), bayesian=True, text="""
         model GammaOfTwoStates(K = 2)  plate n in N  plate k in K, l in K  param pi : simplex[K] ~ Dirichlet(2)
         param P[k] : simplex[K] ~ Dirichlet(2)  param b[k, l] : positive ~ Gamma(2, rate=1)
@@ -364,10 +376,12 @@ NETWORKS: tuple[Network, ...] = (
         latent g[n] ~ Gamma(3, rate=b[z[n], w[n]])  observed y[n] ~ Poisson(g[n])
         observed u[n] ~ Bernoulli(p[z[n]])
     """),
-    Network("student_mixture", levels("x", "y", n=10), text="""
-        model StudentMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : real  param h[k] : real
-        param s[k] : positive  latent z[n] ~ Categorical(pi)  latent q[n] ~ InvGamma(3, scale=s[z[n]])
-        observed x[n] ~ Normal(m[z[n]], var=q[n])  observed y[n] ~ Normal(h[z[n]], var=q[n])
+    Network("student_mixture", levels("x", "y", n=4), bayesian=True, text="""
+        model StudentMixture(K = 2)  plate n in N, k in K  param pi : simplex[K] ~ Dirichlet(2)
+        param m[k] : real ~ Normal(0, sd=5)  param h[k] : real ~ Normal(0, sd=5)
+        param s[k] : positive ~ Gamma(2, rate=1)  latent z[n] ~ Categorical(pi)
+        latent q[n] ~ InvGamma(3, scale=s[z[n]])  observed x[n] ~ Normal(m[z[n]], var=q[n])
+        observed y[n] ~ Normal(h[z[n]], var=q[n])
     """),
     Network("gamma_mixture_map", with_given(only(exposed, "e", "y"), **{"weights.n": np.tile([1.0, 3.0], 5)}),
             bayesian=True, text="""
@@ -376,7 +390,7 @@ NETWORKS: tuple[Network, ...] = (
         latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=b[z[n]])
         observed y[n] ~ Poisson(g[n] * e[n])
     """),
-    Network("dirichlet_multinomial_mixture", with_given(bags(), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
+    Network("dirichlet_multinomial_mixture", with_given(bags(4), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
             text="""
         model DirichletMultinomialMixture(K = 2)  plate n in N, k in K  given total[n] : count
         given alpha[k] : positive[3]  param pi : simplex[K]  latent z[n] ~ Categorical(pi)
@@ -409,6 +423,12 @@ NETWORKS: tuple[Network, ...] = (
         param q : positive ~ Gamma(2, rate=1)  param r[k] : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)
         latent x[s, 0] ~ Normal(d[c[s]], var=4)  latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1] + d[c[s]], prec=q)
         observed y[s, t] missing ~ Normal(x[s, t], prec=r[c[s]])
+    """),
+    Network("drifting_classes_ragged", ragged(series(4, 4, "normal"), (4, 1, 3, 2), "y"), bayesian=True, text="""
+        model DriftingClassesRagged(K = 2)  plate s in S, k in K  time t in T[s]  param pi : simplex[K] ~ Dirichlet(2)
+        param d[k] : real ~ Normal(0, sd=4)  param q[k] : positive ~ Gamma(2, rate=1)
+        param r : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=4)
+        latent x[s, t] ~ Normal(x[s, t-1] + d[c[s]], prec=q[c[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
     """),
     Network("moving_classes", tracks, text="""
         model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]

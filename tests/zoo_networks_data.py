@@ -273,6 +273,11 @@ def series(sequences: int | None = 3, length: int = 4, law: str = "poisson", n: 
     return data
 
 
+def weighted_groups(rng: Generator) -> Data:
+    """Counts y of four groups of several lengths, which weigh differently."""
+    return {**ragged(series(4, 3), (3, 1, 2, 3), "y")(rng), "weights.g": np.array([1.0, 2.0, 0.5, 1.0])}
+
+
 def regressions_over_time(rng: Generator) -> Data:
     z = states(3, 4)(rng)
     design = np.stack([np.ones(z.shape), rng.normal(size=z.shape)], axis=-1)

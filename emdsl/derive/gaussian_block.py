@@ -190,13 +190,14 @@ class GaussianInference:
     def _later(self, monomial: Monomial, shift: Shift) -> str:
         letter = shift.index.letter
         label = f"later rows of {' '.join(row.letter for row in monomial.rows)}"
+        length = self.moments.length(shift.index.size)
+        series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
+        if monomial.rows[-1] != shift.index:
+            raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
         if letter in self.scope.ragged:
             code = f'later_rows(data["offsets.{letter}"])'
+            code = f"repeated_rows({code}, {' * '.join(series)}, {length})" if series else code
         else:
-            length = self.moments.length(shift.index.size)
-            series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
-            if monomial.rows[-1] != shift.index:
-                raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
             stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
             code = f"later_rows(np.arange(0, {stop}, {length}))"
         return self.body.define(label, code, (), "rows that are not the first of their series").name

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, substitute
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Atom
 
@@ -31,7 +31,7 @@ class Member:
     def at(self, row: Sequence[Reference]) -> tuple[Reference, ...]:
         """The row of the law to which a row of the variable belongs."""
         images = dict(zip(self.rows, row, strict=True))
-        return tuple(substitute(reference, images) for reference in self.law)
+        return tuple(_of_series(substitute(reference, images)) for reference in self.law)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _joint(
                 if law is not None:
                     members.setdefault(name, Member(name, rows[name], law))
     apart = any(len(set(laws(places))) != 1 for places in terms)
-    if len(plates) > 1 or len(members) < len(variables) or apart or any(map(_is_ragged, members.values())):
+    if len(plates) > 1 or len(members) < len(variables) or apart:
         return None
     (axes,) = plates
     law_rows = tuple(source.fresh(*axis) for axis in axes)
@@ -148,9 +148,14 @@ def _joint(
     return Children("joint", tuple(variables), law_rows, found, tuple(members[name] for name in variables))
 
 
-def _is_ragged(member: Member) -> bool:
-    """Whether rows of a ragged plate belong to a law of their group."""
-    return any(isinstance(one, Gather) and one.table.startswith(("parent.", "first.")) for one in member.law)
+def _of_series(reference: Reference) -> Reference:
+    """The group of a row of a ragged plate, which is that of the row before: rows without one have no part in it."""
+    if not isinstance(reference, Gather):
+        return reference
+    if reference.table.startswith("parent."):
+        (row,) = reference.references
+        return Gather(reference.table, (row.index if isinstance(row, Shift) else row,))
+    return Gather(reference.table, tuple(_of_series(one) for one in reference.references))
 
 
 def by_row(
@@ -164,15 +169,20 @@ def by_row(
     if len(set(running)) < len(running):
         return None
     images = {one: name for one, name in zip(row, names, strict=True) if one in running}
+    series = {one.index: name for one, name in images.items() if isinstance(one, Shift)}
 
     def named(reference: Reference) -> Reference | None:
         if reference in images:
             return images[reference]
         if not isinstance(reference, Gather):
             return None
-        inner = [named(one) for one in reference.references]
+        own = _of_series(reference)
+        assert isinstance(own, Gather)
+        if own.table.startswith("parent.") and own.references[0] in series:
+            return Gather(own.table, (series[own.references[0]],))
+        inner = [named(one) for one in own.references]
         known = [one for one in inner if one is not None]
-        return Gather(reference.table, tuple(known)) if len(known) == len(inner) else None
+        return Gather(own.table, tuple(known)) if len(known) == len(inner) else None
 
     found = [named(reference) for reference in references]
     known = [one for one in found if one is not None]
