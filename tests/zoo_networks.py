@@ -407,7 +407,7 @@ NETWORKS: tuple[Network, ...] = (
         given a[k] : positive  given b[k] : positive  {CHAIN}  latent p[s, t] ~ Beta(a[z[s, t]], b[z[s, t]])
         observed y[s, t] ~ Binomial(trials[s, t], p[s, t])
     """),
-    Network("gamma_chain", ragged(series(4, 4), (4, 2, 1, 3), "y"), text=f"""
+    Network("gamma_chain", ragged(series(3, 3), (3, 1, 2), "y"), text=f"""
         model GammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
         latent g[s, t] ~ Gamma(2, rate=b[z[s, t]])  observed y[s, t] ~ Poisson(g[s, t])
     """),
@@ -466,7 +466,7 @@ NETWORKS: tuple[Network, ...] = (
         model PoissonFactors(K = 2)  plate n in N, j in J, k in K  param beta[k, j] : positive
         latent theta[n, k] ~ Gamma(1.5, rate=0.5)  observed y[n, j] ~ Poisson(sum(theta[n, k] * beta[k, j], k))
     """),
-    Network("normal_gamma_mixture", levels("x", "y"), exact=False, text="""
+    Network("normal_gamma_mixture", levels("x", "y", n=4), exact=False, text="""
         model NormalGammaMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : real
         param r[k] : positive  param v : positive  latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=r[z[n]])
         latent f[n] ~ Normal(m[z[n]], prec=g[n])  observed x[n] ~ Normal(f[n], var=v)

@@ -200,7 +200,7 @@ def successes(rng: Generator) -> Data:
 
 def chained_successes(rng: Generator) -> Data:
     """y (s, t) of `trials` (s, t), whose chances persist; what the chances of either state are drawn from."""
-    z, trials = states(3, 4)(rng), rng.integers(4, 9, (3, 4))
+    z, trials = states(2, 3)(rng), rng.integers(4, 9, (2, 3))
     p = np.where(z, rng.beta(8, 2, z.shape), rng.beta(2, 6, z.shape))
     return {"trials": trials, "a": np.array([2.0, 8.0]), "b": np.array([6.0, 2.0]), "y": rng.binomial(trials, p)}
 
