@@ -18,10 +18,10 @@ from emdsl.arrays.algebra import repeated, without_axis
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
 from emdsl.derive.conditional import conditional
+from emdsl.derive.conjugate_laws import entropy
 from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
-from emdsl.errors import CompilerBug
 from emdsl.kernels.kernel import Naturals
 from emdsl.kernels.registry import match
 
@@ -93,20 +93,9 @@ def entropy_of(
     form: PosteriorForm, moments: VariationalMoments, scope: Scope, counts: str | None = None
 ) -> list[Array]:
     """The entropy of one posterior, as numbers; `counts`: the argument that says how often each entry counts."""
-    keys = tuple(moments.parameter(form, key) for key in form.keys)
-    often = () if counts is None else (counts,)
-    match form.kernel:
-        case "Gaussian":
-            return _gaussian_entropy(form, moments, scope)
-        case "Wishart":
-            return [Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", (*keys, *often), ())]
-        case "Gamma":
-            return [Apply("gamma_entropy", (*keys, form.power, *often), ())]
-        case "Dirichlet":
-            return [Apply("dirichlet_entropy", (*keys, *often), ())]
-        case "Beta":
-            return [Apply("beta_entropy", (*keys, *often), ())]
-    raise CompilerBug(f"no entropy for the kernel {form.kernel}")
+    if form.kernel == "Gaussian":
+        return _gaussian_entropy(form, moments, scope)
+    return [entropy(form, {key: moments.parameter(form, key) for key in form.keys}, counts)]
 
 
 def _gaussian_entropy(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:

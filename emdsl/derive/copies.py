@@ -62,7 +62,9 @@ class Copies:
     def of_step(self, step: Step) -> tuple[Atom, ...]:
         """The weights that count the variables of a step, where its message is known."""
         found = []
-        for item in self.at(step.variables[0], step.rows):
+        joint = step.children is not None and step.children.kind == "joint"
+        name = step.outer[0][0] if joint else step.variables[0]  # whose rows those of the step are
+        for item in self.at(name, step.rows):
             reference = in_series(item.references[0], step, self.scope)
             if reference is not None:
                 found.append(replace(item, references=(reference,)))

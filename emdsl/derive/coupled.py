@@ -26,6 +26,8 @@ from emdsl.algebra.indices import (
 from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
+from emdsl.errors import CompilerBug
+from emdsl.structure.children import by_row
 from emdsl.structure.networks import Network, NetworkBlock
 
 
@@ -109,11 +111,20 @@ class Monomials:
         own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
+        children = [item for item in own if item.variable in self.block.given]
+        meeting = len({item.references[: plates[item.variable]] for item in children}) > 1
+        child = children[0] if children and not meeting else None
+        names: dict[Reference, Index] = {}
         row_references: list[tuple[Reference, ...]]
-        if len(rows) == 1:
-            places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
-            references: list[Reference] = list(rows[0])
+        if len(rows) == 1 or child is not None:
+            first = own[0] if child is None else child
+            places = [self.source.fresh(size, letter) for size, letter in self.symbols[first.variable].plates]
+            references: list[Reference] = list(first.references[: len(places)])
             row_references = [tuple(places)] * len(own)
+            if len(rows) > 1:
+                row_references = [
+                    self._by_row(item.references[: plates[item.variable]], references, places) for item in own
+                ]
         else:
             axes_of = {
                 reference: axis
@@ -141,6 +152,15 @@ class Monomials:
         key = _key(monomial)
         monomial = self.known.setdefault(key, monomial)
         return monomial, tuple(references)
+
+    def _by_row(
+        self, references: tuple[Reference, ...], row: list[Reference], places: list[Index]
+    ) -> tuple[Reference, ...]:
+        """The place of a parent, by the row of its child."""
+        found = by_row(references, row, places)
+        if found is None:
+            raise CompilerBug("a parent at a place that its child's row does not fix")
+        return found
 
     def _axis(self, item: Atom, place: int) -> Index:
         symbol = self.symbols[item.variable]

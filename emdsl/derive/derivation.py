@@ -122,7 +122,7 @@ def _apart(requests: Sequence[Factorise]) -> Callable[[str, str], bool]:
 
 def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> NetworkTerms:
     """The forms of the posteriors of conjugate latents."""
-    names = [one.block.variables[0] for one in terms.blocks if one.block.kind == "conjugate"]
+    names = [name for one in terms.blocks for name in one.conjugate]
     if not names:
         return terms
     spans = {variable.name: variable.span for variable in bound.checked.model.variables}

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from emdsl.algebra.indices import Gather, Index, Reference, indices_in
 from emdsl.algebra.symbols import parent_table
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.children import ChildInference
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete_tables import (
@@ -28,7 +29,8 @@ from emdsl.derive.discrete_tables import (
 )
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.row_evidence import RowEvidence
-from emdsl.structure.elimination import Elimination, Place, Step, Table
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Elimination, Step, Table
 
 
 class FiniteInference(StartedSweep):
@@ -38,6 +40,7 @@ class FiniteInference(StartedSweep):
         self,
         elimination: Elimination,
         tables: Sequence[Stored],
+        children: Sequence[ChildInference],
         moments: FieldMoments,
         hard: bool,
         copies: Copies,
@@ -45,6 +48,7 @@ class FiniteInference(StartedSweep):
         self.steps, self.moments, self.hard, self.copies = elimination.steps, moments, hard, copies
         self.body, self.source, self.scope = moments.body, moments.source, moments.scope
         self.stored: dict[object, Stored] = {item.table.source: item for item in tables}
+        self.children = {one.children: one for one in children}
         self.joints: list[Joint] = []
         self.counts: dict[str, Named] = {}
         """How often each choice among the products of a sum is made, row by row."""
@@ -59,7 +63,10 @@ class FiniteInference(StartedSweep):
         """The log partition, as a number."""
         parts: list[Array] = []
         for step in self.steps:
-            joint = self._chain_forward(step) if step.time is not None else self._forward(step)
+            if step.children is not None:
+                joint = self._children_forward(step)
+            else:
+                joint = self._chain_forward(step) if step.time is not None else self._forward(step)
             self.joints.append(joint)
             assert joint.message is not None
             if not step.neighbours:
@@ -88,7 +95,8 @@ class FiniteInference(StartedSweep):
 
     def _summed_states(self, step: Step) -> dict[Place, Index]:
         places: dict[Place, Index] = {}
-        for place in (*step.neighbours, *((name, step.rows) for name in step.variables)):
+        own = () if step.children is not None else tuple((name, step.rows) for name in step.variables)
+        for place in (*step.neighbours, *own):
             size = self.scope.symbols[place[0]].categories
             assert size is not None
             places[place] = self.source.fresh(size, "k")
@@ -127,6 +135,16 @@ class FiniteInference(StartedSweep):
             joint = Joint(step, states, log_joint=log_joint, message=message)
             joint.shares = Named(self.body.names.of(shares), axes)
         self._pass_on(joint, step.rows, outer)
+        return joint
+
+    def _children_forward(self, step: Step) -> Joint:
+        """The message of continuous variables: their log partition given the states of their parents."""
+        child = self.children[step.variables]
+        array, states = child.forward(), self._summed_states(step)
+        names = dict(zip(child.axes, (*states.values(), *step.rows), strict=True))
+        message = Named(array.name, tuple(names[axis] for axis in array.axes))
+        joint = Joint(step, states, message=message)
+        self._pass_on(joint, step.rows, tuple(states.values()))
         return joint
 
     def _unused(self, label: str) -> str:
@@ -254,7 +272,10 @@ class FiniteInference(StartedSweep):
     def backward(self, monomials: Sequence[Monomial]) -> None:
         """The probabilities of every step, last first, and from them the expectation of each monomial."""
         for joint in reversed(self.joints):
-            if joint.step.time is None:
+            if joint.step.children is not None:
+                probability = self._probability_of_neighbours(joint)
+                self.children[joint.step.variables].backward(probability, tuple(joint.states.values()))
+            elif joint.step.time is None:
                 self._backward(joint)
             else:
                 self._chain_backward(joint)

@@ -12,7 +12,8 @@ from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.errors import CompilerBug
-from emdsl.structure.elimination import Place, Step, Table
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Step, Table
 
 
 @dataclass(frozen=True)

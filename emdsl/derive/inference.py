@@ -7,7 +7,7 @@ One block: its log partition is the log likelihood. Several: each is updated giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Shift
@@ -15,7 +15,9 @@ from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.constant import Constants, used_in
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete import FiniteInference
@@ -23,6 +25,7 @@ from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
@@ -38,6 +41,12 @@ COLD_SWEEPS, WARM_SWEEPS = 200, 3
 RESUMED = "latents.state"
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
+#: Who writes the laws of children given the states of their parents, by the kind of the children.
+LAWS: Mapping[str, type[ChildInference]] = {
+    "gaussian": GaussianChildren,
+    "conjugate": ConjugateChildren,
+    "joint": JointChildren,
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         self.finite: list[FiniteInference] = []
         self.formed: dict[str, RowEvidence] = {}
         """Evidence that is formed when rows are read, by its identifier."""
-        self.children: list[GaussianChildren] = []
+        self.children: list[ChildInference] = []
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
@@ -174,7 +183,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, self.setting)
+            known = self.setting.starts, self.setting.copies, self.setting.spans
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
             self.partitions.append(Named(gaussian.write(naturals)))
         else:
             self._finite(one, monomials, naturals)
@@ -182,32 +192,30 @@ class _Writer(StatisticWriter, PosteriorWriter):
             self._entropy(one, monomials, naturals)
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
-        children = GaussianChildren(one, monomials, self.moments, self.body, self.setting)
-        self.children += [children] if one.block.children else []
+        discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
-        for monomial in monomials:
-            if any(name in one.block.children for name in monomial.variables):
-                continue
+        for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
             formed = self.formed.get(natural.name)
             natural = natural if formed else self._labelled(monomial, natural)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
-        if one.block.children:
-            tables.append(children.forward(naturals))
+        children = [
+            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
+            for step in one.elimination.steps
+            if step.children is not None
+        ]
+        self.children += children
         hard = self.setting.chooses(one.block)
-        finite = FiniteInference(one.elimination, tables, self.moments, hard, self.setting.copies)
+        finite = FiniteInference(one.elimination, tables, children, self.moments, hard, self.setting.copies)
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)
         self.finite.append(finite)
         self.partitions.append(finite.forward())
         finite.expects = all(self._is_expected(one, formed) for formed in self.formed.values())
-        discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
         finite.backward(discrete)
-        if one.block.children:
-            children.backward(finite)
 
     def _multiplicity(self, one: BlockTerms) -> Named:
         """How often each choice is made: the data that multiply the logarithm of a sum."""

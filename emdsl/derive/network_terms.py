@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
@@ -17,13 +17,11 @@ from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
+from emdsl.structure.children import Children
 from emdsl.structure.elimination import Elimination, Table, eliminate
 from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs, self_coupled
 
 Terms = Sequence[tuple[Factor, Term]]
-
-#: Stands as the source of the table that real variables give to their parent.
-CHILDREN = "children"
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,13 @@ class BlockTerms:
     monomials: Monomials
     elimination: Elimination
     multiplicity: tuple[tuple[Term, tuple[Reference, ...]], ...] = ()
-    children: Table | None = None
-    """The log partition of real variables given the states of their row, as a table for their parent."""
+
+    @property
+    def conjugate(self) -> tuple[str, ...]:
+        """The variables with conjugate laws, by themselves or given their parents."""
+        if self.block.kind == "conjugate":
+            return self.block.variables
+        return tuple(name for one in self.block.children if one.kind == "conjugate" for name in one.variables)
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,15 @@ class NetworkCollector:
         self._check(variables, own)
         symbols = self.scope.symbols
 
-        def eliminable(group: Sequence[str]) -> bool:
-            if len(group) > 1 and (any(name.startswith("split ") for name in group) or coupled & set(group)):
+        def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
+            alone = any(name.startswith("split ") for name in group) or coupled & set(group)
+            started = any(name in self.joint.starts for one in children for name in one.variables)
+            if started or (alone and (len(group) > 1 or children)):
                 return False
-            block = NetworkBlock("finite", tuple(group))
+            block = NetworkBlock("finite", tuple(group), tuple(children))
             return self._elimination(block, self._monomials(block, bare)).refusal is None
 
-        blocks = blocks_of(variables, bare, symbols, apart, eliminable)
+        blocks = blocks_of(variables, bare, symbols, apart, eliminable, self.source)
         blocks = tuple(replace(block, coupled=bool(coupled & set(block.variables))) for block in blocks)
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
         listed = tuple(self._block(block, own) for block in blocks)
@@ -228,33 +233,14 @@ class NetworkCollector:
         monomials = self._monomials(block, terms)
         elimination = Elimination(())
         if block.kind == "finite":
-            children = self._children(block, monomials)
-            elimination = self._elimination(block, monomials, children)
+            elimination = self._elimination(block, monomials)
             if elimination.refusal is not None:
                 raise not_compiled(
                     elimination.refusal,
                     self.spans.get(block.variables[0]),
                     "let fewer latents meet in one law, or give them fewer states",
                 )
-            return BlockTerms(block, monomials, elimination, children=children)
         return BlockTerms(block, monomials, elimination)
-
-    def _children(self, block: NetworkBlock, monomials: Monomials) -> Table | None:
-        """The scope of what the real variables of a row tell their parent."""
-        for monomial, _ in monomials.listed():
-            gates = [item for item in monomial.atoms if item.statistic == HOT]
-            reals = [item for item in monomial.atoms if item.variable in block.children]
-            if not gates or not reals:
-                continue
-            plates = self.scope.symbols[reals[0].variable].plates
-            rows = tuple(self.source.fresh(size, letter) for size, letter in plates)
-            names: dict[Index, Reference] = {
-                own: row for own, row in zip(reals[0].references, rows, strict=False) if isinstance(own, Index)
-            }
-            count = len(self.scope.symbols[gates[0].variable].plates)
-            places = tuple(substitute(reference, names) for reference in gates[0].references[:count])
-            return Table(CHILDREN, rows, ((gates[0].variable, places),))
-        return None
 
     def _choices(self, block: NetworkBlock) -> BlockTerms:
         """The choice among the products of a sum: its natural parameters are their logarithms, counted by the data."""
@@ -285,17 +271,17 @@ class NetworkCollector:
             )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
-    def _elimination(self, block: NetworkBlock, monomials: Monomials, children: Table | None = None) -> Elimination:
-        tables = [] if children is None else [children]
+    def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
+        tables = []
         for monomial, _ in monomials.listed():
-            if any(name in block.children for name in monomial.variables):
+            if any(name in block.given for name in monomial.variables):
                 continue
             places = tuple(
                 (item.variable, item.references[: len(self.scope.symbols[item.variable].plates)])
                 for item in monomial.atoms
             )
             tables.append(Table(id(monomial), monomial.rows, places))
-        return eliminate(block.variables, tables, self.scope, self.source)
+        return eliminate(block.variables, block.children, tables, self.scope, self.source)
 
     def _check(self, variables: Sequence[str], own: Terms) -> None:
         for factor, term in own:

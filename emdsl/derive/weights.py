@@ -13,7 +13,7 @@ from emdsl.algebra.indices import Index
 from emdsl.arrays.programme import Function, Lines
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.e_step import is_membership
-from emdsl.derive.network_terms import CHILDREN, BlockTerms
+from emdsl.derive.network_terms import BlockTerms
 from emdsl.derive.setting import Setting
 
 
@@ -78,21 +78,23 @@ def _summed_out(one: BlockTerms, setting: Setting) -> dict[str, str]:
     """Plates that a neighbour lies in and a latent does not when it is summed out, or not over all its time."""
     copies, found = setting.copies, dict[str, str]()
     for step in one.elimination.steps:
-        own = {item: name for name in step.variables for item in copies.at(name, step.rows)}
+        joint = step.children is not None and step.children.kind == "joint"
+        for name in step.variables if joint else ():
+            for letter in _letters(name, setting) - _within(step.rows, setting):
+                found[letter] = f"rows of `{name}` have one law for each row of `{step.outer[0][0]}`"
+        named = (step.outer[0][0],) if joint else step.variables
+        own = {item: name for name in named for item in copies.at(name, step.rows)}
         kept = {item.variable for item in copies.of_step(step)}
         for item in own:
-            if item.variable not in kept or any(item not in copies.at(name, step.rows) for name in step.variables):
+            if item.variable not in kept or any(item not in copies.at(name, step.rows) for name in named):
                 found[item.variable] = f"`{own[item]}` does not lie in one row of it over all its time"
-        for table in step.tables:
-            places = list(table.places)
-            if table.source == CHILDREN:
-                places += [(name, table.rows) for name in one.block.children]
-            for name, references in places:
-                for item in copies.at(name, references):
-                    if item.variable not in {other.variable for other in own}:
-                        found[item.variable] = f"the copies of `{name}` share `{step.variables[0]}`, which goes first"
-                    elif item not in own and name not in step.variables:
-                        found[item.variable] = f"`{name}` and `{step.variables[0]}` lie in two rows of it"
+        met = step.outer if step.children else [place for table in step.tables for place in table.places]
+        for name, references in met:
+            for item in copies.at(name, references):
+                if item.variable not in {other.variable for other in own}:
+                    found[item.variable] = f"the copies of `{name}` share `{step.variables[0]}`, which goes first"
+                elif item not in own and name not in step.variables:
+                    found[item.variable] = f"`{name}` and `{step.variables[0]}` lie in two rows of it"
     return {letter.removeprefix(WEIGHTS): reason for letter, reason in found.items()}
 
 

@@ -16,11 +16,12 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polyn
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.explain.children_laws import children_blocks
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import elimination_blocks, partitions
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
-from emdsl.explain.network_laws import children_blocks, conjugate_blocks, gaussian_blocks, rows_meet
+from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_later, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
@@ -193,7 +194,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
         return gaussian_blocks(block)
     lines: list[str] = []
     for monomial, occurrences in one.monomials.listed():
-        if any(name in one.block.children for name in monomial.variables):
+        if any(name in one.block.given for name in monomial.variables):
             continue
         value = natural(monomial, occurrences, block.setting)
         lines += aligned(block.entry("a", monomial), block.notation.terms(value, block.of_monomial(monomial)))
@@ -201,11 +202,12 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     if lines:
         states = in_words([f"${letter}$ that of {listed([name], derivation)}" for name, letter in block.states.items()])
         text = f"The log weights of the states, {states}"
-        if any(isinstance(r, Shift) for m, _ in one.monomials.listed() for a in m.atoms for r in a.references):
+        states_of = [item for m, _ in one.monomials.listed() for item in m.atoms if item.variable in block.states]
+        if any(isinstance(reference, Shift) for item in states_of for reference in item.references):
             text += ", with a prime that of the row before"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
-        blocks += children_blocks(block)
+        blocks += children_blocks(block, terms)
     blocks += elimination_blocks(block, derivation.setting.chooses(one.block))
     if one.multiplicity:
         letters, count = _count(one, block)

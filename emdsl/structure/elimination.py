@@ -2,8 +2,8 @@
 
     table of v and its neighbours → Σ over the states of v → a message to the neighbours
 
-Finest plates go first. A variable that meets itself at t and t − 1 is summed out along its chain, together with those
-that run beside it. Facts only: scopes and orders, no formulas.
+Continuous children come first, then the finest plates. A variable that meets itself at t and t − 1 is summed out along
+its chain, together with those that run beside it. Facts only: scopes and orders, no formulas.
 """
 
 from __future__ import annotations
@@ -24,14 +24,12 @@ from emdsl.algebra.indices import (
     substitute,
 )
 from emdsl.algebra.symbols import Scope, parent_table
+from emdsl.structure.children import Children, Place
 
 #: Entries of one table over joint states, and joint states of one chain, at the most.
 TABLE_BUDGET, CHAIN_BUDGET = 20_000, 300
 #: What a size counts for that only the data tell.
 UNKNOWN_SIZE = 4
-
-#: A variable at references to its plates.
-Place = tuple[str, tuple[Reference, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """Variables summed out together: one, or a chain of those that run beside each other.
+    """Variables summed out together: one, a chain of those that run beside each other, or children, integrated.
 
     `tables` are written in the rows of the step, `neighbours` are what is left. `sent_rows`: the rows at which that is
     known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it, in the rows
     that they depend on; `targets` are these in the rows of the step. `time`: the index that a chain runs along.
+    `children`: those integrated.
     """
 
     variables: tuple[str, ...]
@@ -65,6 +64,7 @@ class Step:
     message: Table
     targets: tuple[Reference, ...]
     time: Index | None = None
+    children: Children | None = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,15 @@ class Elimination:
     refusal: str | None = None
 
 
-def eliminate(variables: Sequence[str], tables: Sequence[Table], scope: Scope, source: IndexSource) -> Elimination:
-    """An order that sums all `variables` out of `tables`; a refusal where there is none within the budget."""
-    left, waiting, steps = list(variables), list(tables), list[Step]()
+def eliminate(
+    variables: Sequence[str], children: Sequence[Children], tables: Sequence[Table], scope: Scope, source: IndexSource
+) -> Elimination:
+    """An order that sums all `variables` and `children` out of `tables`; a refusal where none is within the budget."""
+    steps = [_integrated(one, scope, source) for one in children]
+    left, waiting = list(variables), [*(step.message for step in steps), *tables]
+    for step in steps:
+        if _states(step.neighbours, scope) > TABLE_BUDGET:
+            return Elimination((), f"the table of `{step.variables[0]}` and its parents exceeds {TABLE_BUDGET}")
     while left:
         found = None
         for chain in (False, True):
@@ -152,6 +158,11 @@ def _step(
         return None
     message, targets = _message(("message", group, rows), sent_rows, outer_places, scope, source)
     return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time)
+
+
+def _integrated(one: Children, scope: Scope, source: IndexSource) -> Step:
+    message, targets = _message(("message", one.variables, one.rows), one.rows, one.places, scope, source)
+    return Step(one.variables, one.rows, (), one.places, one.rows, one.places, message, targets, children=one)
 
 
 def _message(

@@ -144,6 +144,11 @@ def later_rows(offsets: np.ndarray) -> np.ndarray:
     return np.flatnonzero(later)
 
 
+def repeated_rows(rows: np.ndarray, copies: int, count: int) -> np.ndarray:
+    """The same rows in each of several copies of `count` rows that lie end to end."""
+    return (np.arange(copies)[:, None] * count + rows).ravel()
+
+
 def flat_rows(
     index: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...] | None = None
 ) -> np.ndarray:

@@ -25,6 +25,33 @@ def dirichlet_entropy(concentration: np.ndarray, counts: np.ndarray | None = Non
     return counted(normaliser - ((concentration - 1) * expected_log(concentration)).sum(axis=-1), counts)
 
 
+def dirichlet_log_partition(concentration: np.ndarray) -> np.ndarray:
+    """log ∫ Π π_k**(concentration_k − 1) dπ."""
+    return gammaln(concentration).sum(axis=-1) - gammaln(concentration.sum(axis=-1))
+
+
+def beta_log_partition(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """log ∫ p**(a − 1) (1 − p)**(b − 1) dp."""
+    return betaln(a, b)
+
+
+def gamma_log_partition(shape: np.ndarray, rate: np.ndarray, power: float) -> np.ndarray:
+    """log ∫ v**(power · shape − 1) exp(−rate · v**power) dv."""
+    return gammaln(shape) - shape * np.log(rate) - np.log(abs(power))
+
+
+def wishart_log_partition(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """log ∫ |Λ|**((df − d − 1) / 2) exp(−½ tr(scale⁻¹ Λ)) dΛ."""
+    d = scale.shape[-1]
+    return df / 2 * (d * np.log(2) + log_determinant(scale)) + multigammaln_array(df / 2, d)
+
+
+def inverse_wishart_log_partition(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """log ∫ |Σ|**(−(df + d + 1) / 2) exp(−½ tr(scale Σ⁻¹)) dΣ."""
+    d = scale.shape[-1]
+    return df / 2 * (d * np.log(2) - log_determinant(scale)) + multigammaln_array(df / 2, d)
+
+
 def beta_entropy(a: np.ndarray, b: np.ndarray, counts: np.ndarray | None = None) -> float:
     """Entropies of Beta laws, summed as often as they count."""
     value = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
@@ -131,3 +158,19 @@ def power_variance(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndar
     """Var u**order for u ~ Gamma(shape, rate); infinite where it does not exist."""
     second = power_moment(shape, rate, 2 * order)
     return np.where(np.isfinite(second), second - power_moment(shape, rate, order) ** 2, np.inf)
+
+
+def mixed_moments(
+    probability: np.ndarray, mean: np.ndarray, variance: np.ndarray, states: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of a mixture, over the first `states` axes; a state of probability 0 has no say.
+
+    probability: (state…, row…). mean, variance: (state…, row…, entry…), infinite where they do not exist.
+    """
+    axes = tuple(range(states))
+    weight = np.broadcast_to(probability.reshape(probability.shape + (1,) * (mean.ndim - probability.ndim)), mean.shape)
+    first = np.where(weight > 0, mean, 0.0)
+    second = np.where(weight > 0, variance, 0.0)
+    centre = (weight * first).sum(axis=axes)
+    apart = np.where(np.isfinite(first) & np.isfinite(centre), first - centre, 0.0)
+    return centre, (weight * (second + apart**2)).sum(axis=axes)
