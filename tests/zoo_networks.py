@@ -126,6 +126,15 @@ NETWORKS: tuple[Network, ...] = (
         latent u[n] ~ Bernoulli(p * a[n])  latent w[n] ~ Bernoulli(q * b[n])  latent s[n] ~ Bernoulli(leak)
         observed y[n] ~ PointMass(1 - (1 - u[n]) * (1 - w[n]) * (1 - s[n]))
     """),
+    Network("noisy_or_written_out", disease, text="""
+        model NoisyOrWrittenOut()  plate n in N  given a[n] : index[2]  given b[n] : index[2]
+        param p : unit  param q : unit  param leak : unit
+        observed y[n] ~ Bernoulli(1 - (1 - leak) * (1 - p * a[n]) * (1 - q * b[n]))
+    """),
+    Network("heterozygous", lambda rng: {"y": np.array([4, 9, 2])}, text="""
+        model Heterozygous(n = 15)  param p : unit  param f : unit
+        observed y ~ Multinomial(n, [p**2 + f*p*(1 - p), 2*p*(1 - p)*(1 - f), (1 - p)**2 + f*p*(1 - p)])
+    """),
     Network("noisy_or_hidden", symptoms, text="""
         model NoisyOrHidden()  plate n in N, j in J  param pa : unit  param pb : unit  param p[j] : unit
         param q[j] : unit

@@ -28,7 +28,9 @@ REFUSED: tuple[str, ...] = ()
 REFUSED_SEEDS: tuple[int, ...] = (5,)
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
-GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")
+GENERALISED = (
+    "linkage", "linkage_rows", "abo", "poisson_sum", "tomography", "noisy_or_written_out", "heterozygous",
+)  # fmt: skip
 
 #: Starts of hard EM that keep every class large enough.
 HARD_SEEDS: dict[str, int] = {}
