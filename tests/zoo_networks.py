@@ -131,6 +131,14 @@ NETWORKS: tuple[Network, ...] = (
         param p : unit  param q : unit  param leak : unit
         observed y[n] ~ Bernoulli(1 - (1 - leak) * (1 - p * a[n]) * (1 - q * b[n]))
     """),
+    Network("seasonal", lambda rng: {"y": rng.normal(size=7) + np.tile([1.0, 2.0, -3.0], 3)[:7]}, text="""
+        model Seasonal()  time t in T  param q : positive ~ InvGamma(2, scale=1)
+        param s : positive ~ InvGamma(2, scale=1)  param r : positive ~ InvGamma(2, scale=1)
+        latent l[0] ~ Normal(0, var=9)  latent l[t] ~ Normal(l[t-1], var=q)
+        latent g[0] : real[2] ~ MvNormal(zeros(2), cov=4*eye(2))
+        latent g[t] ~ MvNormal([[-1, -1], [1, 0]] @ g[t-1], cov=diag([s, 0.01]))
+        observed y[t] ~ Normal(l[t] + g[t, 0], var=r)
+    """),
     Network("heterozygous", lambda rng: {"y": np.array([4, 9, 2])}, text="""
         model Heterozygous(n = 15)  param p : unit  param f : unit
         observed y ~ Multinomial(n, [p**2 + f*p*(1 - p), 2*p*(1 - p)*(1 - f), (1 - p)**2 + f*p*(1 - p)])

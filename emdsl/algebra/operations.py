@@ -215,7 +215,30 @@ class Operations:
                 return Polynomial((inverted,), matrix.axes)
         if self.known(matrix):
             return self.derive("inv", (matrix,), node)
+        entries = self._diagonal(matrix)
+        powers = [_monomial_power(scalar, -1.0) for scalar, _ in entries]
+        if entries and all(power is not None for power in powers):
+            pairs = zip(powers, entries, strict=True)
+            return Polynomial(
+                tuple(Term(power.coefficient, (*power.atoms, *places)) for power, (_, places) in pairs if power),
+                matrix.axes,
+            )
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
+
+    def _diagonal(self, matrix: Polynomial) -> list[tuple[Term, tuple[Atom, ...]]]:
+        """The entries of a diagonal matrix that is written out, one product each, and the deltas that place them."""
+        row, column = matrix.axes[-2:]
+        found: dict[Fixed, tuple[Term, tuple[Atom, ...]]] = {}
+        for term in matrix.terms:
+            places = tuple(item for item in term.atoms if item.statistic == DELTA and row in item.indices)
+            fixed = [r for item in places for r in item.references if isinstance(r, Fixed)]
+            rest = tuple(item for item in term.atoms if item not in places)
+            diagonal = any({row, column} == item.indices for item in places) and len(places) == 2
+            spread = any({row, column} & item.indices for item in rest) or term.bound or term.coefficient <= 0
+            if not diagonal or len(fixed) != 1 or spread or fixed[0] in found:
+                return []
+            found[fixed[0]] = (Term(term.coefficient, rest), places)
+        return list(found.values()) if len(found) == row.size else []
 
     def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
         """(s·Σ)⁻¹ = s⁻¹·Σ⁻¹ for scalars s, and diag(v)⁻¹ = diag(1/v)."""
@@ -238,6 +261,10 @@ class Operations:
                 return found
         if self.known(matrix):
             return self.derive("logdet", (matrix,), node)
+        entries = self._diagonal(matrix)
+        if entries:
+            logs = [self.log(Polynomial((scalar,)), node) for scalar, _ in entries]
+            return Polynomial(tuple(term for one in logs for term in one.terms))
         raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
 
     def _log_determinant_monomial(self, term: Term, axes: tuple[Index, ...], node: Expression) -> Polynomial | None:
