@@ -32,6 +32,7 @@ from tests.zoo_networks_data import (
     known,
     letters,
     levels,
+    line_through_zero,
     linkage,
     mixing,
     network,
@@ -326,6 +327,11 @@ NETWORKS: tuple[Network, ...] = (
         model DirichletMultinomial()  plate n in N  given total[n] : count
         latent p[n] : simplex[3] ~ Dirichlet([2, 1.5, 3])  observed y[n] ~ Multinomial(total[n], p[n])
     """),
+    Network("relevance", line_through_zero, exact=False, text="""
+        model Relevance()  plate n in N, p in P  given X[n] : real[P]  latent alpha[p] ~ Gamma(1, rate=1)
+        latent w[p] ~ Normal(0, prec=alpha[p])  latent tau ~ Gamma(1, rate=1)
+        observed y[n] ~ Normal(sum(w[p] * X[n, p], p), prec=tau)
+    """),
     Network("robust_regression", outliers, text="""
         model RobustRegression()  plate n in N  given X[n] : real[P]  param b : real[P]  param tau : positive
         latent u[n] ~ Gamma(2, rate=2)  observed y[n] ~ Normal(X[n] @ b, prec=tau*u[n])
@@ -407,7 +413,7 @@ NETWORKS: tuple[Network, ...] = (
         latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=b[z[n]])
         observed y[n] ~ Poisson(g[n] * e[n])
     """),
-    Network("dirichlet_multinomial_mixture", with_given(bags(4), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
+    Network("dirichlet_multinomial_mixture", with_given(bags(2), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
             text="""
         model DirichletMultinomialMixture(K = 2)  plate n in N, k in K  given total[n] : count
         given alpha[k] : positive[3]  param pi : simplex[K]  latent z[n] ~ Categorical(pi)
