@@ -9,13 +9,15 @@ part one centred quantity. The polynomial keeps its shape; what it loses is the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource, indices_in
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, multiply
+from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
 from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
+from emdsl.derive.origins import Origin, about_origins, origins
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Centred:
 class CentredJoint:
     """The factors as scalar terms only; the centred quantities; the location parameters and their gated axes.
 
-    `joint` is the log joint with the centred quantities among its symbols.
+    `joint` is the log joint with the centred quantities among its symbols. `origins`: what real latents are about.
     """
 
     joint: LogJoint
@@ -47,27 +49,34 @@ class CentredJoint:
     centred: tuple[Centred, ...]
     locations: tuple[str, ...]
     gated_axes: dict[str, tuple[int, ...]]
+    origins: Mapping[str, Origin]
 
 
-def centre(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str]) -> CentredJoint:
+def centre(
+    joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str], latents: frozenset[str]
+) -> CentredJoint:
     """Expand all quadratics, about reference points where a location parameter allows it.
 
-    `partly_known`: observed variables of which entries may be missing. `inferred`: global real variables.
+    `partly_known`: observed variables of which entries may be missing. `inferred`: global real variables. `latents`:
+    real latents.
     """
-    locations = _locations(joint, partly_known, inferred)
+    linear = _linear(joint, inferred | latents)
+    locations = linear & inferred
+    about = origins(joint, linear & latents, locations)
     centred: list[Centred] = []
     factors = []
     for factor in joint.factors:
         terms = list(factor.terms)
         for item in factor.quadratics:
-            residual = _about_reference(factor, item, joint, locations, partly_known, centred)
+            residual = _about_reference(factor, item, joint, locations, about, partly_known, centred)
             squared = _square(replace(item, quadratic=replace(item.quadratic, residual=residual)), joint.source)
             terms += resolve_deltas(Polynomial(tuple(squared))).terms
         factors.append((factor, tuple(terms)))
     symbols = {item.name: _symbol(item, joint) for item in centred}
     scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers, joint.scope.ragged)
     axes = _gated_axes(joint, locations)
-    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), tuple(sorted(locations)), axes)
+    names = tuple(sorted(locations))
+    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, about)
 
 
 def _symbol(item: Centred, joint: LogJoint) -> Symbol:
@@ -83,9 +92,9 @@ def _symbol(item: Centred, joint: LogJoint) -> Symbol:
     )
 
 
-def _locations(joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str]) -> frozenset[str]:
+def _linear(joint: LogJoint, unknowns: frozenset[str]) -> frozenset[str]:
     """Real unknowns that enter every residual linearly, times known quantities, and nothing else."""
-    candidates = set(inferred)
+    candidates = set(unknowns)
     for factor in joint.factors:
         outside = [item for term in factor.terms for item in term.atoms]
         outside += [item for part in factor.quadratics for item in part.cofactor.atoms]
@@ -124,13 +133,15 @@ def _about_reference(
     item: QuadraticTerm,
     joint: LogJoint,
     locations: frozenset[str],
+    about: Mapping[str, Origin],
     partly_known: frozenset[str],
     centred: list[Centred],
 ) -> Polynomial:
     residual = item.quadratic.residual
     moved = tuple(term for term in residual.terms if any(part.variable in locations for part in term.atoms))
     base = factor.variable if factor.variable in partly_known else None
-    if not moved and base is None:
+    added = tuple(other for term in residual.terms for other in about_origins(term, about))
+    if not moved and not added and base is None:
         return residual
     fixed = tuple(
         term
@@ -138,19 +149,27 @@ def _about_reference(
         if all(is_known(part, joint.scope, joint) or part.variable == base for part in term.atoms)
     )
     others = tuple(term for term in residual.terms if term not in moved and term not in fixed)
-    of_data = base is not None or joint.scope.symbols[factor.variable].known
-    gates = tuple(index for _, index in factor.gates if of_data and any(index in term.indices for term in moved))
-    free = {index for term in (*fixed, *moved) for index in term.indices - set(term.bound)}
-    free |= set(residual.axes)
-    indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))
-    subject = factor.variable if of_data else "prior"
-    name = _free_name(f"{subject}~", centred)
-    centred.append(Centred(name, indices, fixed, moved, gates, base))
-    stands = Term(1.0, (Atom(name, IDENTITY, indices),))
     offsets = tuple(
         replace(term, atoms=tuple(replace(p, statistic=OFFSET) if p.variable in locations else p for p in term.atoms))
         for term in moved
     )
+    if added:
+        known = tuple(term for term in added if all(is_known(part, joint.scope, joint) for part in term.atoms))
+        fixed = like_terms((*fixed, *known))
+        references = like_terms((*moved, *(term for term in added if term not in known)))
+        if not fixed and not references:
+            return Polynomial((*offsets, *others), residual.axes)
+    else:
+        references = moved
+    of_data = base is not None or joint.scope.symbols[factor.variable].known
+    gates = tuple(index for _, index in factor.gates if of_data and any(index in term.indices for term in references))
+    free = {index for term in (*fixed, *references) for index in term.indices - set(term.bound)}
+    free |= set(residual.axes)
+    indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))
+    subject = factor.variable if of_data else "prior"
+    name = _free_name(f"{subject}~", centred)
+    centred.append(Centred(name, indices, fixed, references, gates, base))
+    stands = Term(1.0, (Atom(name, IDENTITY, indices),))
     return Polynomial((stands, *offsets, *others), residual.axes)
 
 

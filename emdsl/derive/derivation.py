@@ -152,7 +152,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
-    centred = centre(joint, partly, reals)
+    centred = centre(joint, partly, reals, frozenset(v.name for v in latents(bound) if types[v.name].kind == "real"))
     centred = replace(centred, joint=_with_choices(centred.joint))
     local = _latents(bound, centred, method)
     blocks, networks = local.blocks, local.networks
@@ -191,6 +191,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         parameters=unknown,
         locations=centred.locations,
         gated_axes=centred.gated_axes,
+        origins=centred.origins,
         missing=frozenset(
             v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly
         ),

@@ -12,6 +12,7 @@ from emdsl.algebra.terms import HOT
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
 from emdsl.derive.layout import Layout
+from emdsl.derive.row_origins import origin_statements
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
 from emdsl.derive.statistics import LocalStatistic, Sweep
@@ -55,8 +56,10 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
         if name in setting.centred:
             statements += _centred_values(name, entries, states[0] if own else None, sweep, setting)
         else:
-            fill = Assign(f"values[:, :, {entries}]", f'data["{name}"][rows].reshape(natural.shape[1], -1)')
-            statements.append(Nested(f'if "{name}" in data:', (fill,)))
+            own_statements, origin = origin_statements(name, sweep.plates, setting)
+            given = f'(data["{name}"][rows] - {origin})' if origin else f'data["{name}"][rows]'
+            fill = Assign(f"values[:, :, {entries}]", f"{given}.reshape(natural.shape[1], -1)")
+            statements.append(Nested(f'if "{name}" in data:', (*own_statements, fill)))
     count = " * ".join(states) or "1"
     has_logits = bool(block.discrete)
     arguments = f"natural, {count}, {has_logits}, {singles}, {pairs}, values, {one_precision(sweep)}, hard"

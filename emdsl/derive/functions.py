@@ -19,6 +19,7 @@ from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
+from emdsl.derive.row_origins import origin_statements
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
 from emdsl.derive.statistics import SufficientStatistic, vanishes
@@ -395,8 +396,11 @@ def _gaussian_entry(
     if base is not None:
         return f'"{base}": {{"mean": {mean} + {setting.names.of(f"origin {name}")}}}'
     shape = ", ".join((*filter(None, [plates]), *event)) or "()"
+    statements, origin = origin_statements(name, code.sweep.plates, setting)
+    body += statements
+    whole = f"{mean}.reshape({shape})" + (f" + {origin}" if origin else "")
     if pair is None:
-        return f'"{name}": {{"mean": {mean}.reshape({shape})}}'
+        return f'"{name}": {{"mean": {whole}}}'
     second = setting.names.of(f"second {name}")
     body.append(Assign(second, f"{table}[{pair.start}:{pair.stop}].reshape({count}, {size}, {size}, -1).sum(axis=0)"))
     spread = setting.names.of(f"{'covariance' if event else 'variance'} {name}")
@@ -406,7 +410,7 @@ def _gaussian_entry(
             f"covariances({mean}, {second}).reshape({', '.join((*filter(None, [plates]), *event, *event)) or '()'})",
         )
     )
-    return f'"{name}": {{"mean": {mean}.reshape({shape}), "{"cov" if event else "var"}": {spread}}}'
+    return f'"{name}": {{"mean": {whole}, "{"cov" if event else "var"}": {spread}}}'
 
 
 def _origin(name: str, code: SweepCode, table: str, setting: Setting) -> list[ProgrammeStatement]:

@@ -85,7 +85,7 @@ class GaussianInference:
         plates, event = self.sizes(name)
         if name in self.moments.centred:
             return f"{self.moments.centred_array(name).name}.reshape(-1, {' * '.join(event) or '1'})"
-        given = f'data.get("{name}")'
+        given = self.moments.given(name)
         value = self.starts.get(name)
         if value is None:
             return f"known_rows({given}, {' * '.join(event) or '1'})"

@@ -66,7 +66,7 @@ class GaussianChildren(ChildInference):
         parts = []
         for name in self.children:
             size = " * ".join(self._event(name)) or "1"
-            known = self.moments.centred_array(name).name if name in self.moments.centred else f'data.get("{name}")'
+            known = self.moments.centred_array(name).name if name in self.moments.centred else self.moments.given(name)
             parts.append(f"({known}, {size})")
         return f"[{', '.join(parts)}]"
 

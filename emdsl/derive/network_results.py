@@ -89,6 +89,12 @@ class PosteriorWriter:
         if name in self.setting.centred:
             mean = self.body.define(self.body.unused(f"centred mean {name}"), mean, axes).name
             return [f'"{self.setting.centred[name].base}": {{"mean": {self._with_origin(name, mean)}}}']
+        origin = self.moments.origin_of(name)
+        if origin is not None:
+            moved = self.body.define(self.body.unused(f"mean about {name}"), mean, axes)
+            mean = self.body.define(
+                self.body.unused(f"mean {name}"), Total((moved, Named(origin.name, axes)), axes), axes
+            ).name
         if len(symbol.event) > 1:
             return [f'"{name}": {{"mean": {mean}}}']
         return [f'"{name}": {{"mean": {mean}, "{"cov" if symbol.event else "var"}": {spread}}}']

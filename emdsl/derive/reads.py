@@ -20,6 +20,7 @@ from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, power_of_known
+from emdsl.derive.origins import Origin
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import CompilerBug
@@ -54,8 +55,10 @@ class Reads(VariationalMoments):
         missing: frozenset[str],
         gated_axes: Mapping[str, tuple[int, ...]],
         blocks: Sequence[Monomials],
+        origins: Mapping[str, Origin],
     ) -> None:
         super().__init__(*arguments, forms=forms)
+        self.origins = origins
         self.missing, self.gated_axes, self.blocks = missing, gated_axes, tuple(blocks)
         self.matrices: dict[str, str] = {}
         """Names of sparse matrices of the data, by what they hold."""
@@ -127,6 +130,23 @@ class Reads(VariationalMoments):
         if not terms:
             return None
         return total(tuple(self.contraction(term, item.indices) for term in terms), item.indices)
+
+    def given(self, name: str) -> str:
+        """The given values of a latent, about its origin; None where there are none."""
+        values, origin = f'data.get("{name}")', self.origin_of(name)
+        return values if origin is None else f"about({values}, {origin.name})"
+
+    def origin_of(self, name: str) -> Named | None:
+        """What a real latent is inferred about, over its own axes; None where that is zero."""
+        if name not in self.origins:
+            return None
+        known = self.body.known(f"origin of {name}")
+        if known is not None:
+            return known
+        axes = tuple(self.source.fresh(size, letter) for size, letter in self.scope.symbols[name].axes)
+        terms = [self._at_reference(term) for term in self.origins[name].at(axes)]
+        value = total(tuple(self.contraction(term, axes) for term in terms), axes)
+        return self.body.define(f"origin of {name}", self.covered(value, axes), axes, "what the latent is about")
 
     def _centred_operand(self, item: Centred, references: tuple[Reference, ...]) -> Operand:
         """The known part of a residual about the reference points, over its own indices, computed once."""

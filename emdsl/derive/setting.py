@@ -17,6 +17,7 @@ from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import NetworkTerms
+from emdsl.derive.origins import Origin
 from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import Collapsed, normal_form, vanishes
@@ -30,7 +31,8 @@ class Setting:
     """Everything that the functions of one module share.
 
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
-    entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
+    entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes. `origins`: what
+    real latents are inferred about.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables.
     `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
@@ -46,6 +48,7 @@ class Setting:
     parameters: tuple[str, ...]
     locations: tuple[str, ...]
     gated_axes: Mapping[str, tuple[int, ...]]
+    origins: Mapping[str, Origin]
     missing: frozenset[str]
     forms: Mapping[str, PosteriorForm]
     held: Mapping[str, Held]
@@ -110,7 +113,12 @@ class Setting:
         arguments = (body, self.scope, self.source, self._arrays(), names, self.centred, self.derived)
         missing = frozenset(name for name, symbol in self.scope.symbols.items() if name in self.missing)
         return FieldMoments(
-            *arguments, forms={**self.forms, **forms}, missing=missing, gated_axes=self.gated_axes, blocks=blocks
+            *arguments,
+            forms={**self.forms, **forms},
+            missing=missing,
+            gated_axes=self.gated_axes,
+            blocks=blocks,
+            origins=self.origins,
         )
 
     def vanishes(self, term: Term) -> bool:

@@ -313,6 +313,10 @@ class Notation:
         is_location = symbol is not None and not symbol.known and item.statistic == IDENTITY
         return replace(item, variable=reference_name(item.variable)) if is_location else item
 
+    def without(self, names: Iterable[str]) -> Notation:
+        """The same notation with `names` under their own symbols."""
+        return replace(self, statistics={key: text for key, text in self.statistics.items() if key not in set(names)})
+
     def with_reference_points(self, names: Iterable[str]) -> Notation:
         """The same notation with `\\mathring{\\mu}` for the reference point of each of `names`."""
         points = {reference_name(name): rf"\mathring{{{name_text(name)}}}" for name in names}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.symbols import is_padded, padded_size, place_table
-from emdsl.algebra.terms import OFFSET, Polynomial, Term
+from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Polynomial, Term
+from emdsl.derive.centre import Centred
 from emdsl.derive.derivation import METHODS, Derivation
 from emdsl.derive.functions import data_only_terms, prior_terms
 from emdsl.derive.log_joint import Factor
@@ -46,6 +47,7 @@ def notation_of(derivation: Derivation) -> Notation:
     """The notation of all formulas of a derivation."""
     setting = derivation.setting
     heads = coupled_heads(derivation, statistic_heads(derivation.collapsed, setting.scope.symbols))
+    heads |= {name: rf"\tilde{{{name_text(name)}}}" for name in setting.origins}
     splits = derivation.joint.splits
     notation = Notation(setting.scope, setting.derived, setting.centred, heads, splits=splits)
     return notation.with_reference_points(derivation.centred.locations)
@@ -117,10 +119,11 @@ ROLES = {
 
 def _log_joint(derivation: Derivation) -> tuple[Block, ...]:
     notation = notation_of(derivation)
+    whole = notation.without(derivation.setting.origins)
     lines = []
     for factor in derivation.joint.factors:
-        signed = notation.terms(_merged(derivation, factor.terms))
-        signed += [notation.quadratic(item, notation.letters) for item in factor.quadratics]
+        signed = whole.terms(_merged(derivation, factor.terms))
+        signed += [whole.quadratic(item, whole.letters) for item in factor.quadratics]
         lines += aligned(rf"\log p({_subject(factor)})", signed)
     blocks: list[Block] = [
         Prose("The log joint density is the sum over all laws of the model, and each law is a sum of products:"),
@@ -135,8 +138,8 @@ def _subject(factor: Factor) -> str:
 
 def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]:
     """What tildes and rings stand for."""
-    centred = derivation.centred
-    if not centred.locations:
+    centred, origins = derivation.centred, derivation.setting.origins
+    if not centred.locations and not origins:
         return []
     lines = []
     for name in centred.locations:
@@ -146,12 +149,23 @@ def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]
         own, point = with_indices(head, letters), with_indices(notation.statistics[reference_name(name)], letters)
         offset = with_indices(rf"\tilde{{{head}}}", letters)
         lines.append(f"{offset} &= {own} - {point}")
+    whole = notation.without(origins)
+    for name, origin in origins.items():
+        axes = tuple(derivation.setting.source.fresh(*axis) for axis in derivation.setting.scope.symbols[name].axes)
+        negative = tuple(replace(term, coefficient=-term.coefficient) for term in origin.at(axes))
+        moved = Centred(name, axes, (Term(1.0, (Atom(name, IDENTITY, axes),)),), negative, (), None)
+        own_letters = notation.letters.knowing(axes)
+        left = notation.term(Term(1.0, (Atom(name, IDENTITY, axes),)), own_letters)[1]
+        lines.append(f"{left} &= {whole.at_reference_points(moved, {}, own_letters)}")
     for item in centred.centred:
         if not notation.is_datum(item):
             continue
         own_letters = notation.letters.knowing((*item.indices, *item.gates))
         left = notation.centred_quantity(item, item.indices, own_letters)
         lines.append(f"{left} &= {notation.at_reference_points(item, {}, own_letters)}")
+    if not centred.locations:
+        prose = "What is taken about the mean of its law bears a tilde, so that no large numbers cancel:"
+        return [Prose(prose), Display(tuple(lines))]
     gated = [name for name in centred.locations if name in centred.gated_axes]
     text = (
         "Squares are taken about reference points $\\mathring{\\cdot}$, so that no large numbers cancel; the result "

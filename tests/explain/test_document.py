@@ -29,7 +29,7 @@ UPDATES = {
     "grouped_proportions": (r"\pi_{gk} \leftarrow \frac{N^{\mathrm{group}}_{kg}}{\sum_{k'} N^{\mathrm{group}}_{k'g}}",),
     "allele_frequencies": (r"p \leftarrow \frac{2 N^{g}_{0} + N^{g}_{1}}{2 N^{g}_{0} + 2 N^{g}_{1} + 2 N^{g}_{2}}",),
     "bernoulli_mixture_map": (r"\pi_{k} \leftarrow \frac{1 + N_{k}}{K + \sum_{k'} N_{k'}}",),
-    "random_intercept": (r"v \leftarrow \frac{S^{y y} - 2 S^{u y} + S^{u u (2)}}{N^{(2)}}",),
+    "random_intercept": (r"v \leftarrow \frac{S^{\tilde{y} \tilde{y}} - 2 S^{u \tilde{y}} + S^{u u (2)}}{N^{(2)}}",),
 }
 
 

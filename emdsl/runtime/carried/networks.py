@@ -223,6 +223,11 @@ def known_from_start(
     return known
 
 
+def about(values: np.ndarray | None, origin: np.ndarray) -> np.ndarray | None:
+    """Given values about an origin, or None."""
+    return None if values is None else values - origin
+
+
 def known_rows(given: np.ndarray | None, width: int) -> np.ndarray | None:
     """Given values as (row, d), or None."""
     return None if given is None else np.reshape(given, (-1, width))
