@@ -9,12 +9,12 @@ those of the block stays a reference: read, it gathers; as the target of a sum, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
-from emdsl.algebra.operations import Split
+from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.structure.networks import Network, NetworkBlock
@@ -45,6 +45,25 @@ class Occurrence:
     monomial: Monomial
     references: tuple[Reference, ...]
     rest: Term
+
+    def without_masks(self, derived: Mapping[str, Derived]) -> Term:
+        """The rest without masks that leave out no other rows than those that have no row at the monomial's lag."""
+        longest: dict[Reference, int] = {}
+        reference_of = dict(zip(self.monomial.rows, self.references, strict=False))
+        for item in self.monomial.atoms:
+            for shift in item.references:
+                if isinstance(shift, Shift):
+                    own = reference_of[shift.index]
+                    longest[own] = max(shift.lag, longest.get(own, 0))
+
+        def goes(item: Atom) -> bool:
+            mask = derived.get(item.variable)
+            if mask is None or mask.function != "at_least" or item.references[0] not in longest:
+                return False
+            least = mask.arguments[1].constant
+            return least is not None and least <= longest[item.references[0]]
+
+        return replace(self.rest, atoms=tuple(item for item in self.rest.atoms if not goes(item)))
 
 
 @dataclass(frozen=True)
@@ -109,9 +128,11 @@ class Monomials:
         else:
             used = dict.fromkeys(i for row in rows for reference in row for i in indices_in(reference))
             names = {index: self.source.copy_of(index) for index in used}
-            places, references = list(names.values()), list(names)
+            latest = {index: _latest(index, rows) for index in used}
+            places, references = list(names.values()), list[Reference]()
+            references += [Shift(index, lag) if lag else index for index, lag in latest.items()]
             row_references = [
-                tuple(_renamed(reference, names) for reference in item.references[: plates[item.variable]])
+                tuple(_renamed(reference, names, latest) for reference in item.references[: plates[item.variable]])
                 for item in own
             ]
         axes: list[Index] = []
@@ -135,14 +156,21 @@ class Monomials:
         return self.source.fresh(*symbol.event[place])
 
 
-def _renamed(reference: Reference, names: Mapping[Index, Index]) -> Reference:
+def _latest(index: Index, rows: Iterable[tuple[Reference, ...]]) -> int:
+    """The smallest lag of an index that only occurs with lags: x[t-1] x[t-2] is x[t] x[t-1] of the row before."""
+    found = [reference for row in rows for reference in row if index in set(indices_in(reference))]
+    return min(reference.lag if isinstance(reference, Shift) else 0 for reference in found)
+
+
+def _renamed(reference: Reference, names: Mapping[Index, Index], latest: Mapping[Index, int]) -> Reference:
     match reference:
         case Index():
             return names.get(reference, reference)
         case Gather(table, references):
-            return Gather(table, tuple(_renamed(inner, names) for inner in references))
+            return Gather(table, tuple(_renamed(inner, names, latest) for inner in references))
         case Shift(index, lag):
-            return Shift(names.get(index, index), lag)
+            lag -= latest.get(index, 0)
+            return Shift(names.get(index, index), lag) if lag else names.get(index, index)
     return reference
 
 

@@ -15,6 +15,7 @@ from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
+from emdsl.structure.elimination import lag_of
 from emdsl.structure.networks import NetworkBlock
 
 Naturals = Mapping[int, Named | None]
@@ -173,38 +174,43 @@ class GaussianInference:
         return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
 
     def _lagged_rows(self, monomial: Monomial) -> str | None:
-        """Flat rows that have a row before them, where the monomial reaches back in time."""
+        """Flat rows that have a row as long before them as the monomial reaches back in time."""
         shift = next((r for item in monomial.atoms for r in item.references if isinstance(r, Shift)), None)
         if shift is None:
             return None
-        if shift.lag != 1:
-            raise not_compiled(f"a real latent at lag {shift.lag}", None, "write the state as a vector")
         return self._later(monomial, shift)
 
     def _later(self, monomial: Monomial, shift: Shift) -> str:
         letter = shift.index.letter
-        label = f"later rows of {' '.join(row.letter for row in monomial.rows)}"
+        lag = "" if shift.lag == 1 else f", {shift.lag}"
+        label = f"later rows of {' '.join(row.letter for row in monomial.rows)}{lag.replace(',', '')}"
         if letter in self.scope.ragged:
-            code = f'later_rows(data["offsets.{letter}"])'
+            code = f'later_rows(data["offsets.{letter}"]{lag})'
         else:
             length = self.moments.length(shift.index.size)
             series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
             if monomial.rows[-1] != shift.index:
                 raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
             stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
-            code = f"later_rows(np.arange(0, {stop}, {length}))"
-        return self.body.define(label, code, (), "rows that are not the first of their series").name
+            code = f"later_rows(np.arange(0, {stop}, {length}){lag})"
+        what = "that are not the first of their series" if shift.lag == 1 else f"that have one {shift.lag} steps before"
+        return self.body.define(label, code, (), f"rows {what}").name
 
     def _row_index(self, monomial: Monomial, name: str, references: Sequence[Reference]) -> str:
         """Flat row numbers of a variable for every row of a monomial."""
         count = len(self.scope.symbols[name].plates)
         own = tuple(references[:count])
         lagged = self._lagged_rows(monomial)
-        if lagged is not None:
-            return f"{lagged} - 1" if any(isinstance(reference, Shift) for reference in own) else lagged
         plates, _ = self.sizes(name)
+        if lagged is not None and tuple(r.index if isinstance(r, Shift) else r for r in own) == monomial.rows:
+            return f"{lagged} - {lag_of(own)}" if lag_of(own) else lagged
+        if lagged is not None:
+            return f"{self._read_rows(monomial, own, plates)}[{lagged}]"
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
+        return self._read_rows(monomial, own, plates)
+
+    def _read_rows(self, monomial: Monomial, own: Sequence[Reference], plates: Sequence[str]) -> str:
         codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
         if len(monomial.rows) == 1:
             return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"

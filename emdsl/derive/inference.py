@@ -108,12 +108,10 @@ class _Writer(PosteriorWriter):
         result: dict[int, Named | None] = {}
         for monomial, occurrences in one.monomials.listed():
             text = " ".join(dict.fromkeys(monomial.variables))
-            reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
             parts = []
             for occurrence in occurrences:
-                rest = self._without_row_weights(occurrence.rest, occurrence.references[: len(monomial.rows)])
-                if reaches_back:
-                    rest = self._without_masks(rest)
+                rest = occurrence.without_masks(self.setting.derived)
+                rest = self._without_row_weights(rest, occurrence.references[: len(monomial.rows)])
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
@@ -138,16 +136,6 @@ class _Writer(PosteriorWriter):
             return item.variable.startswith("weights.") and item.indices <= plain
 
         return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
-
-    def _without_masks(self, rest: Term) -> Term:
-        """First rows of a series have no pair, so the mask of the later ones is not needed."""
-        derived = self.setting.derived
-        atoms = tuple(
-            item
-            for item in rest.atoms
-            if not (item.variable in derived and derived[item.variable].function == "at_least")
-        )
-        return Term(rest.coefficient, atoms, rest.bound)
 
     # ---------------------------------------------------------------- blocks
 
@@ -413,13 +401,13 @@ class _Writer(PosteriorWriter):
             moment = self.moments.found[id(occurrence.monomial)]
             if moment.rows:
                 continue
-            derived = self.setting.derived
-            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in indices_in(r)}
+            masks = {*occurrence.rest.atoms} - {*occurrence.without_masks(self.setting.derived).atoms}
+            own = occurrence.references[: len(occurrence.monomial.rows)]
+            rows = {index for reference in own for index in indices_in(reference)}
             atoms = tuple(
                 item
                 for item in term.atoms
-                if not (item.variable in derived and derived[item.variable].function == "at_least")
-                and not (item.variable.startswith("weights.") and item.indices <= rows)
+                if item not in masks and not (item.variable.startswith("weights.") and item.indices <= rows)
             )
             return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
         return term

@@ -327,6 +327,8 @@ class Notation:
             return rf"[{texts[0]} \ne {texts[1]}]"
         if item.function == "at_least" and len(texts) == 2:
             return rf"[{texts[0]} \ge {texts[1]}]"
+        if item.function == "at_step" and len(texts) == 2:
+            return rf"[{texts[0]} = {texts[1]}]"
         if item.function == "abs":
             return rf"\left|{texts[0]}\right|"
         name = FUNCTIONS.get(item.function) or rf"\operatorname{{{item.function.replace('_', ' ')}}}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emdsl.algebra.indices import Fixed, Gather, Shift
+from emdsl.algebra.indices import Fixed, Gather
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
@@ -21,8 +21,9 @@ from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
 from emdsl.explain.network_laws import children_blocks, conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
-from emdsl.explain.statistics import is_later, label_of
+from emdsl.explain.statistics import is_placed, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
+from emdsl.structure.elimination import lag_of
 
 Signed = list[tuple[str, str]]
 
@@ -88,10 +89,10 @@ def _labels(
 
 
 def _is_structure(item: Atom) -> bool:
-    """Deltas, and whether a row is the first of its series: they say where the sum runs."""
+    """Deltas, and the places of rows in their series: they say where the sum runs."""
     tables = ("parent.", "position.", "first.")
     structure = item.variable == STRUCTURE or item.statistic in (DELTA, NUMBER)
-    return structure or item.variable.startswith(tables) or is_later(item.variable)
+    return structure or item.variable.startswith(tables) or is_placed(item.variable)
 
 
 def _is_first(item: Atom, plates: Mapping[str, int]) -> bool:
@@ -201,8 +202,9 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     if lines:
         states = in_words([f"${letter}$ that of {listed([name], derivation)}" for name, letter in block.states.items()])
         text = f"The log weights of the states, {states}"
-        if any(isinstance(r, Shift) for m, _ in one.monomials.listed() for a in m.atoms for r in a.references):
-            text += ", with a prime that of the row before"
+        longest = max(lag_of(a.references) for m, _ in one.monomials.listed() for a in m.atoms)
+        if longest:
+            text += ", with a prime that of the row before" if longest == 1 else ", with a prime for each row back"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
         blocks += children_blocks(block)

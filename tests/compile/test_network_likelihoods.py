@@ -13,7 +13,7 @@ from tests.oracles.networks import instance
 from tests.zoo_networks import BY_NAME, NETWORKS
 
 #: What the compiler refuses; see test_networks.py.
-REFUSED = ("alignment", "two_lags")
+REFUSED = ("alignment",)
 COMPILED = [example.name for example in NETWORKS if example.name not in REFUSED]
 STEPS = 8
 

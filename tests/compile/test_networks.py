@@ -25,7 +25,7 @@ from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
 REFUSED: tuple[str, ...] = ("alignment",)
 
 #: The same among the random networks of the first seeds.
-REFUSED_SEEDS: tuple[int, ...] = (5,)
+REFUSED_SEEDS: tuple[int, ...] = ()
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
 GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")

@@ -1,0 +1,73 @@
+"""Networks of latents over time that reach back further than to the row before: name, data and text of each."""
+
+from __future__ import annotations
+
+from tests.zoo_networks_data import Drawn, holed, ragged, series, walk
+
+START = "param start : simplex[K]  param nx : simplex[K]"
+CHAIN = "latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])"
+SHORT = (4, 1, 2, 3)
+
+# fmt: off
+LAGS: tuple[tuple[str, Drawn, str], ...] = (
+    ("two_lags_ragged", holed(ragged(series(4, 4), SHORT, "y"), "y", (0, 2), (3, 0)), f"""
+        model TwoLagsRagged(K = 2)  plate s in S, k in K, l in K  time t in T[s]  {START}
+        param next[k] : simplex[K]  param A[k, l] : simplex[K]  param rate[k] : positive
+        latent z[s, 0] ~ Categorical(start)  latent z[s, 1] ~ Categorical(next[z[s, 0]])
+        latent z[s, t] ~ Categorical(A[z[s, t-1], z[s, t-2]])  observed y[s, t] missing ~ Poisson(rate[z[s, t]])
+    """.replace("param nx : simplex[K]", "")),
+    ("lags_one_and_three", ragged(series(4, 5), (5, 1, 2, 3), "y"), f"""
+        model LagsOneAndThree(K = 2)  plate s in S, k in K, l in K  time t in T[s]  {START}
+        param next[k] : simplex[K]  param A[k, l] : simplex[K]  param rate[k] : positive
+        latent z[s, 0] ~ Categorical(start)  latent z[s, 1] ~ Categorical(next[z[s, 0]])
+        latent z[s, 2] ~ Categorical(nx)  latent z[s, t] ~ Categorical(A[z[s, t-1], z[s, t-3]])
+        observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    # a lag of one beside a law of its own at 1 was taken for the general law there
+    ("start_of_two", ragged(series(4, 4), SHORT, "y"), f"""
+        model StartOfTwo(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 1] ~ Categorical(nx)  {CHAIN}
+        observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    ("emission_of_three", ragged(series(4, 4), SHORT, "y"), f"""
+        model EmissionOfThree(K = 2)  plate s in S, k in K, l in K, m in K  time t in T[s]  {START}
+        param A[k] : simplex[K]  param rate[k, l, m] : positive  param r[k, l] : positive  {CHAIN}
+        observed y[s, 0] ~ Poisson(5)  observed y[s, 1] ~ Poisson(r[z[s, 1], z[s, 0]])
+        observed y[s, t] ~ Poisson(rate[z[s, t], z[s, t-1], z[s, t-2]])
+    """.replace("param nx : simplex[K]", "")),
+    ("delayed_emission", ragged(series(4, 4), SHORT, "y"), f"""
+        model DelayedEmission(K = 2)  plate s in S, k in K, l in 2  time t in T[s]  {START}  param A[k] : simplex[K]
+        param rate[k, l] : positive  {CHAIN}  latent w[s, t] ~ Categorical(nx)  observed y[s, 0] ~ Poisson(5)
+        observed y[s, 1] ~ Poisson(6)  observed y[s, t] ~ Poisson(rate[z[s, t-2], w[s, t]])
+    """),
+    ("two_steps_back", holed(walk(3, 5), "y", (0, 0), (0, 3), (2, 4)), """
+        model TwoStepsBack()  plate s in S  time t in T  param a : real  param b : real  param r : positive
+        latent x[s, 0] ~ Normal(0, var=4)  latent x[s, 1] ~ Normal(x[s, 0], var=1)
+        latent x[s, t] ~ Normal(a * x[s, t-1] + b * x[s, t-2], var=1)
+        observed y[s, t] missing ~ Normal(x[s, t], var=r)
+    """),
+    ("straight_lines", ragged(walk(4, 4), SHORT, "y"), """
+        model StraightLines()  plate s in S  time t in T[s]  param q : positive  param r : positive
+        latent x[s, 0] ~ Normal(0, var=4)  latent x[s, 1] ~ Normal(x[s, 0], var=2)
+        latent x[s, t] ~ Normal(2 * x[s, t-1] - x[s, t-2], var=q)  observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    ("known_start_of_two", ragged(walk(4, 4), SHORT, "y"), """
+        model KnownStartOfTwo()  plate s in S  time t in T[s]  param a : real  param b : real  param r : positive
+        latent x[s, 0] : real ~ PointMass(1)  latent x[s, 1] ~ Normal(a * x[s, 0], var=2)
+        latent x[s, t] ~ Normal(a * x[s, t-1] + b * x[s, t-2], var=1)  observed y[s, 0] ~ Normal(x[s, 0], var=r)
+        observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    ("echo", ragged(walk(4, 4), SHORT, "y"), """
+        model Echo()  plate s in S  time t in T[s]  param b : real  param m : real
+        latent x[s, 0] ~ Normal(m, var=4)  latent x[s, t] ~ Normal(x[s, t-1], var=0.5)
+        observed y[s, 0] ~ Normal(x[s, 0], var=1)  observed y[s, 1] ~ Normal(x[s, 1], var=1)
+        observed y[s, t] ~ Normal(x[s, t] + b * x[s, t-2], var=1)
+    """),
+    ("delayed_common_walk", walk(3, 4), """
+        model DelayedCommonWalk()  plate s in S  time t in T  param q : positive  param r : positive
+        latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1], var=q)
+        latent w[t] ~ Normal(0, var=2)  observed y[s, 0] ~ Normal(x[s, 0], var=r)
+        observed y[s, t] ~ Normal(x[s, t-1] + w[t], var=r)
+    """),
+)
+# fmt: on
