@@ -1,7 +1,8 @@
-"""Networks of latents over time that reach back further than to the row before: name, data and text of each."""
+"""Networks of latents over time: those that reach back further than to the row before, and stationary starts."""
 
 from __future__ import annotations
 
+from tests.zoo_data import with_given
 from tests.zoo_networks_data import Drawn, holed, ragged, series, walk
 
 START = "param start : simplex[K]  param nx : simplex[K]"
@@ -39,6 +40,16 @@ LAGS: tuple[tuple[str, Drawn, str], ...] = (
         model DelayedEmission(K = 2)  plate s in S, k in K, l in 2  time t in T[s]  {START}  param A[k] : simplex[K]
         param rate[k, l] : positive  {CHAIN}  latent w[s, t] ~ Categorical(nx)  observed y[s, 0] ~ Poisson(5)
         observed y[s, 1] ~ Poisson(6)  observed y[s, t] ~ Poisson(rate[z[s, t-2], w[s, t]])
+    """),
+    ("stationary_start", ragged(series(4, 4), SHORT, "y"), """
+        model StationaryStart(K = 2)  plate s in S, k in K  time t in T[s]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    ("stationary_start_known", with_given(series(3, 4), A=[[0.8, 0.2], [0.3, 0.7]]), """
+        model StationaryStartKnown(K = 2)  plate s in S, k in K  time t in T  given A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
     """),
     ("two_steps_back", holed(walk(3, 5), "y", (0, 0), (0, 3), (2, 4)), """
         model TwoStepsBack()  plate s in S  time t in T  param a : real  param b : real  param r : positive

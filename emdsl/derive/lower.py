@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from emdsl.algebra.indices import Fixed, Index, Reference
-from emdsl.algebra.terms import DELTA, NUMBER, STRUCTURE, Atom, Polynomial, Term
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.algebra.operations import Derived
+from emdsl.algebra.terms import DELTA, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug
 
 #: numpy and scipy spellings of the language's functions.
@@ -86,3 +87,18 @@ def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
     code = f"unit_vector({moments.length(index.size)}, {position.position})"
     references: tuple[Reference, ...] = (index,)
     return Operand(Named(code, (index,)), references)
+
+
+def of_derived(derived: Derived, statistic: Statistic, value: Array) -> Array:
+    """A statistic of a derived quantity; the logarithm of probabilities is finite."""
+    match statistic.kind, statistic.exponent:
+        case "power", 1.0:
+            return value
+        case "power", exponent:
+            return Apply("**", (value, exponent), value.axes)
+        case "log", _:
+            careful = derived.function in ("stationary", "softmax")
+            return Apply("log_probability" if careful else "np.log", (value,), value.axes)
+        case "log1m", _:
+            return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
+    raise CompilerBug(f"the statistic {statistic.kind} of a derived quantity")

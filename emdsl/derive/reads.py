@@ -18,7 +18,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, 
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import NUMPY_NAMES
+from emdsl.derive.lower import NUMPY_NAMES, of_derived
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import CompilerBug
@@ -91,7 +91,9 @@ class Reads(VariationalMoments):
             axis = self.source.fresh(size, letter)
             return Operand(self.body.define(f"weights of {letter}", value, (axis,)), item.references)
         if item.variable in self.derived:
-            return self._derived_operand(self.derived[item.variable], item.references)
+            derived = self.derived[item.variable]
+            operand = self._derived_operand(derived, item.references)
+            return Operand(of_derived(derived, item.statistic, operand.array), operand.references)
         if item.variable in self.centred:
             return self._centred_operand(self.centred[item.variable], item.references)
         return self._known_operand(item)

@@ -11,7 +11,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, lower_term, structural_operand
+from emdsl.derive.lower import NUMPY_NAMES, lower_term, of_derived, structural_operand
 from emdsl.errors import CompilerBug
 
 
@@ -52,7 +52,9 @@ class RowMoments:
 
     def operand(self, item: Atom) -> Operand:
         if item.variable in self.derived:
-            return self._derived(self.derived[item.variable], item.references)
+            operand = self._derived(self.derived[item.variable], item.references)
+            found = of_derived(self.derived[item.variable], item.statistic, operand.array)
+            return Operand(found, operand.references)
         if item.variable in self.centred:
             return self._centred(self.centred[item.variable], item.references)
         if item.statistic == HOT:

@@ -215,6 +215,10 @@ class Notation:
             case "inverse":
                 matrix = f"{with_indices(head, references[:-2])}^{{-1}}"
                 return with_indices(f"({matrix})", references[-2:])
+            case "stationary" | "log_stationary":
+                log = r"\log " if kind == "log_stationary" else ""
+                law = rf"\operatorname{{stationary}}({with_indices(head, references[:-1])})"
+                return f"{log}{with_indices(law, references[-1:])}"
             case "logdet":
                 return rf"\log |{with_indices(head, references)}|"
             case "hot":

@@ -94,6 +94,17 @@ def test_earthquakes(case: Cases, states: int) -> None:
     truth.check(f"lambda_free_{states}", fit.params["rate"])
 
 
+@pytest.mark.parametrize("states", [2, 3])
+def test_earthquakes_from_the_stationary_law(case: Cases, states: int) -> None:
+    truth = case("hmm_earthquakes")
+    counts = truth.data("earthquakes")
+    text = EARTHQUAKES.replace("param start : simplex[K]", "").replace("(start)", "(stationary(A))")
+    fit = em.parse(text)(K=states).fit(y=counts.iloc[:, -1], tol=1e-10, max_iter=5000)
+    assert fit.log_likelihood is not None
+    truth.check(f"mll_stat_{states}", -fit.log_likelihood)
+    truth.check(f"lambda_stat_{states}", fit.params["rate"])
+
+
 def test_nile(case: Cases) -> None:
     truth = case("lds_nile")
     flow = truth.data("nile")["flow"].astype(float)
