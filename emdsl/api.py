@@ -152,6 +152,7 @@ class Bound:
         the model, ModelError when `strict` forbids a step, and FitError when every start degenerates.
         """
         from emdsl.data.binding import bind_data
+        from emdsl.data.weights import check_weights
         from emdsl.results.fit import Fit, merged
         from emdsl.results.progress import progress_bar
         from emdsl.results.starts import split_init
@@ -162,12 +163,7 @@ class Bound:
         if strict:
             self._refuse_approximations(method)
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
-        for letter in weights or {}:
-            if letter not in source.program.module.WEIGHTED:
-                raise DataError(
-                    f"weights on plate `{letter}` are not compiled yet for this model: some latent or parameter is "
-                    f"shared by entries of different weight; repeat the entries instead"
-                )
+        check_weights(source.program.module, weights)
         start, latents = split_init(self.bound_model, init or {}, bound_data)
         with progress_bar(progress, 1 if init else n_init, max_iter) as report:
             outcome = run(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.zoo_data import with_given
 from tests.zoo_networks_data import Drawn, holed, ragged, series, walk
 
 START = "param start : simplex[K]  param nx : simplex[K]"
 CHAIN = "latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])"
 SHORT = (4, 1, 2, 3)
+CLASSES = "param q : simplex[K]  latent g[s] ~ Categorical(q)"
+COPIES = {"weights.s": np.array([1.0, 2.0, 0.5, 3.0])}
 
 # fmt: off
 LAGS: tuple[tuple[str, Drawn, str], ...] = (
@@ -79,6 +83,36 @@ LAGS: tuple[tuple[str, Drawn, str], ...] = (
         latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1], var=q)
         latent w[t] ~ Normal(0, var=2)  observed y[s, 0] ~ Normal(x[s, 0], var=r)
         observed y[s, t] ~ Normal(x[s, t-1] + w[t], var=r)
+    """),
+    ("two_lags_weighted", with_given(ragged(series(4, 4), SHORT, "y"), **COPIES), """
+        model TwoLagsWeighted(K = 2)  plate s in S, k in K, l in K  time t in T[s]  param start : simplex[K]
+        param next[k] : simplex[K]  param A[k, l] : simplex[K]  param rate[k] : positive
+        latent z[s, 0] ~ Categorical(start)  latent z[s, 1] ~ Categorical(next[z[s, 0]])
+        latent z[s, t] ~ Categorical(A[z[s, t-1], z[s, t-2]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    ("echo_weighted", with_given(ragged(walk(4, 4), SHORT, "y"), **COPIES), """
+        model EchoWeighted()  plate s in S  time t in T[s]  param b : real  param m : real
+        latent x[s, 0] ~ Normal(m, var=4)  latent x[s, t] ~ Normal(x[s, t-1], var=0.5)
+        observed y[s, 0] ~ Normal(x[s, 0], var=1)  observed y[s, 1] ~ Normal(x[s, 1], var=1)
+        observed y[s, t] ~ Normal(x[s, t] + b * x[s, t-2], var=1)
+    """),
+    # the class of a series, read at the later row, hid that both states lie further back than that
+    ("classes_two_steps_back", ragged(walk(4, 4), SHORT, "y"), f"""
+        model ClassesTwoStepsBack(K = 2)  plate s in S, k in K  time t in T[s]  {CLASSES}  param a[k] : real
+        param b : real  latent x[s, 0] ~ Normal(0, var=1)  latent x[s, 1] ~ Normal(x[s, 0], var=1)
+        latent x[s, t] ~ Normal(a[g[s]] * x[s, t-1] + b * x[s, t-2], var=1)
+        observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+    ("delayed_by_class", with_given(ragged(series(4, 4), SHORT, "y"), **COPIES), f"""
+        model DelayedByClass(K = 2)  plate s in S, k in K, l in K, c in K  time t in T[s]  {CLASSES}
+        param start : simplex[K]  param A[k] : simplex[K]  param rate[k, l, c] : positive  {CHAIN}
+        observed y[s, 0] ~ Poisson(4)  observed y[s, 1] ~ Poisson(5)
+        observed y[s, t] ~ Poisson(rate[z[s, t-1], z[s, t-2], g[s]])
+    """),
+    ("first_two_laws", walk(3, 4), f"""
+        model FirstTwoLaws(K = 2)  plate s in S, k in K  time t in T  param start : simplex[K]  param nx[k] : simplex[K]
+        param A[k] : simplex[K]  param m[k] : real  param v[k] : positive  latent z[s, 1] ~ Categorical(nx[z[s, 0]])
+        {CHAIN}  observed y[s, t] ~ Normal(m[z[s, t]], var=v[z[s, t]])
     """),
 )
 # fmt: on

@@ -18,6 +18,8 @@ from tests.zoo_networks_data import (
     bags,
     blood,
     chain_labels,
+    chained_successes,
+    counted,
     counts_table,
     disease,
     drifting,
@@ -36,6 +38,7 @@ from tests.zoo_networks_data import (
     network,
     only,
     outliers,
+    pairs,
     ragged,
     raters,
     ratings,
@@ -50,6 +53,7 @@ from tests.zoo_networks_data import (
     trees,
     two_levels,
     walk,
+    weighted_groups,
     words,
 )
 
@@ -286,7 +290,7 @@ NETWORKS: tuple[Network, ...] = (
         model GammaPoisson()  plate n in N  given e[n] : positive  param b : positive
         latent u[n] ~ Gamma(2, rate=b)  observed y[n] ~ Poisson(u[n] * e[n])
     """),
-    Network("gamma_poisson_groups", exposed, exact=False, text="""
+    Network("gamma_poisson_groups", exposed, text="""
         model GammaPoissonGroups(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]
         given e[i] : positive  param pi : simplex[K]  param b[k] : positive
         latent c[g] ~ Categorical(pi)  latent u[g] ~ Gamma(3, rate=b[c[g]])
@@ -296,7 +300,7 @@ NETWORKS: tuple[Network, ...] = (
         model BetaBinomial(a = 2, b = 1.5)  plate n in N  given trials[n] : count
         latent p[n] ~ Beta(a, b)  observed y[n] ~ Binomial(trials[n], p[n])
     """),
-    Network("beta_binomial_mixture", successes, exact=False, text="""
+    Network("beta_binomial_mixture", successes, text="""
         model BetaBinomialMixture(K = 2)  plate n in N, k in K  given trials[n] : count  given a[k] : positive
         given b[k] : positive  param pi : simplex[K]
         latent z[n] ~ Categorical(pi)  latent p[n] ~ Beta(a[z[n]], b[z[n]])
@@ -309,6 +313,144 @@ NETWORKS: tuple[Network, ...] = (
     Network("robust_regression", outliers, text="""
         model RobustRegression()  plate n in N  given X[n] : real[P]  param b : real[P]  param tau : positive
         latent u[n] ~ Gamma(2, rate=2)  observed y[n] ~ Normal(X[n] @ b, prec=tau*u[n])
+    """),
+    # continuous latents given the states of their parents
+    Network("two_parents", only(grouped_values(0.7), "grp", "x", "y"), bayesian=True, text="""
+        model TwoParents(K = 2)  plate i in I, g in G  plate k in K, l in K  given grp[i] : index[G]  given x[i] : real
+        param pi : simplex[K] ~ Dirichlet(2)  param P[k] : simplex[K] ~ Dirichlet([3, 2])
+        param m[k, l] : real ~ Normal(0, sd=4)  param tau[l] : positive ~ Gamma(3, rate=2)
+        param v : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)  latent d[g] ~ Categorical(P[c[g]])
+        latent b[g] ~ Normal(m[c[g], d[g]], prec=tau[d[g]])  observed y[i] ~ Normal(b[grp[i]] + x[i], prec=v)
+    """),
+    Network("two_parents_of_many", joined(flips("u", "w"), levels("x", "y")), text="""
+        model TwoParentsOfMany(K = 2)  plate n in N  plate k in K, l in K  param pi : simplex[K]
+        param P[k] : simplex[K]  param Q[k] : simplex[K]  param m[k, l] : real  param p[k] : unit
+        param h[l] : real  param v : positive
+        latent a[n] ~ Categorical(pi)  latent b[n] ~ Categorical(P[a[n]])  latent c[n] ~ Categorical(Q[b[n]])
+        latent f[n] ~ Normal(m[a[n], c[n]], var=1)  observed u[n] ~ Bernoulli(p[a[n]])
+        observed w[n] ~ Bernoulli(p[b[n]])  observed x[n] ~ Normal(f[n] + h[c[n]], var=v)
+        observed y[n] ~ Normal(f[n], var=v)
+    """),
+    Network("group_classes", only(grouped_values(0.7), "grp", "x", "y"), bayesian=True, text="""
+        model GroupClasses(K = 2)  plate i in I, g in G, k in K  given grp[i] : index[G]  given x[i] : real
+        param pi : simplex[K] ~ Dirichlet(2)  param m[k] : real ~ Normal(0, sd=9)
+        param w[k] : positive ~ InvGamma(3, scale=2)  param beta[k] : real ~ Normal(0, sd=2)
+        param v : positive ~ InvGamma(2, scale=1)  latent c[g] ~ Categorical(pi)
+        latent b[g] ~ Normal(m[c[g]], var=w[c[g]])
+        observed y[i] ~ Normal(b[grp[i]] + x[i] * beta[c[grp[i]]], var=v)
+    """),
+    Network("school_classes", schools, text="""
+        model SchoolClasses(K = 2)  plate h in H, r in R, i in I, k in K  given school[r] : index[H]
+        given room[i] : index[R]  param pi : simplex[K]  param m[k] : real  param w : positive  param v[k] : positive
+        latent c[h] ~ Categorical(pi)  latent u[r] ~ Normal(m[c[school[r]]], var=w)
+        observed y[i] ~ Normal(u[room[i]], var=v[c[school[room[i]]]])
+    """),
+    Network("ragged_classes", ragged(pairs(5, 4), (3, 1, 4, 2, 4), "y", "x"), text="""
+        model RaggedClasses(K = 2)  plate g in G, k in K  plate i in I[g]  param pi : simplex[K]  param m[k] : real
+        param v : positive  param w : positive
+        latent c[g] ~ Categorical(pi)  latent f[g, i] ~ Normal(m[c[g]], var=w)
+        observed x[g, i] ~ Normal(f[g, i], var=v)  observed y[g, i] ~ Normal(f[g, i], var=v)
+    """),
+    Network("nested_classes", with_given(pairs(5, 3), **{"weights.g": np.tile([1.0, 2.0, 0.5], 2)[:5]}),
+            bayesian=True, text="""
+        model NestedClasses(K = 2)  plate g in G, d in D, k in K  param pi : simplex[K] ~ Dirichlet(2)
+        param m[k, d] : real ~ Normal(0, sd=5)  param q[d] : positive ~ Gamma(2, rate=1)
+        param r : positive ~ Gamma(2, rate=1)
+        latent c[g] ~ Categorical(pi)  latent b[g, d] ~ Normal(m[c[g], d], prec=q[d])
+        observed x[g, d] ~ Normal(b[g, d], prec=r)  observed y[g, d] ~ Normal(b[g, d], prec=r)
+    """),
+    # weights of the groups entered both the natural parameters and the log partition
+    Network("gamma_classes_ragged", weighted_groups, bayesian=True, text="""
+        model GammaClassesRagged(K = 2)  plate g in G, k in K  plate i in I[g]  param pi : simplex[K] ~ Dirichlet(2)
+        param b[k] : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)  latent u[g] ~ Gamma(2, rate=b[c[g]])
+        observed y[g, i] ~ Poisson(u[g])
+    """),
+    Network("classes_ragged", weighted_groups, bayesian=True, text="""
+        model ClassesRagged(K = 2)  plate g in G, k in K  plate i in I[g]  param pi : simplex[K] ~ Dirichlet(2)
+        param r[k] : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)
+        observed y[g, i] ~ Poisson(r[c[g]])
+    """),
+    Network("gamma_of_two_states", joined(counted("y", 6), flips("u", n=6)), bayesian=True, text="""
+        model GammaOfTwoStates(K = 2)  plate n in N  plate k in K, l in K  param pi : simplex[K] ~ Dirichlet(2)
+        param P[k] : simplex[K] ~ Dirichlet(2)  param b[k, l] : positive ~ Gamma(2, rate=1)
+        param p[k] : unit ~ Beta(2, 1.5)  latent z[n] ~ Categorical(pi)  latent w[n] ~ Categorical(P[z[n]])
+        latent g[n] ~ Gamma(3, rate=b[z[n], w[n]])  observed y[n] ~ Poisson(g[n])
+        observed u[n] ~ Bernoulli(p[z[n]])
+    """),
+    Network("student_mixture", levels("x", "y", n=4), bayesian=True, text="""
+        model StudentMixture(K = 2)  plate n in N, k in K  param pi : simplex[K] ~ Dirichlet(2)
+        param m[k] : real ~ Normal(0, sd=5)  param h[k] : real ~ Normal(0, sd=5)
+        param s[k] : positive ~ Gamma(2, rate=1)  latent z[n] ~ Categorical(pi)
+        latent q[n] ~ InvGamma(3, scale=s[z[n]])  observed x[n] ~ Normal(m[z[n]], var=q[n])
+        observed y[n] ~ Normal(h[z[n]], var=q[n])
+    """),
+    Network("gamma_mixture_map", with_given(only(exposed, "e", "y"), **{"weights.n": np.tile([1.0, 3.0], 5)}),
+            bayesian=True, text="""
+        model GammaMixtureMap(K = 2)  plate n in N, k in K  given e[n] : positive
+        param pi : simplex[K] ~ Dirichlet(1.5)  param b[k] : positive ~ Gamma(2, rate=1)
+        latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=b[z[n]])
+        observed y[n] ~ Poisson(g[n] * e[n])
+    """),
+    Network("dirichlet_multinomial_mixture", with_given(bags(4), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
+            text="""
+        model DirichletMultinomialMixture(K = 2)  plate n in N, k in K  given total[n] : count
+        given alpha[k] : positive[3]  param pi : simplex[K]  latent z[n] ~ Categorical(pi)
+        latent p[n] : simplex[3] ~ Dirichlet(alpha[z[n]])  observed y[n] ~ Multinomial(total[n], p[n])
+    """),
+    Network("two_children", joined(successes, counted("x", 8)), text="""
+        model TwoChildren(K = 2)  plate n in N, k in K  given trials[n] : count  given a[k] : positive
+        given b[k] : positive  param pi : simplex[K]  param r[k] : positive
+        latent z[n] ~ Categorical(pi)  latent p[n] ~ Beta(a[z[n]], b[z[n]])  latent g[n] ~ Gamma(2, rate=r[z[n]])
+        observed y[n] ~ Binomial(trials[n], p[n])  observed x[n] ~ Poisson(g[n])
+    """),
+    Network("beta_chain", chained_successes, text=f"""
+        model BetaChain(K = 2)  plate s in S, k in K  time t in T  {START}  given trials[s, t] : count
+        given a[k] : positive  given b[k] : positive  {CHAIN}  latent p[s, t] ~ Beta(a[z[s, t]], b[z[s, t]])
+        observed y[s, t] ~ Binomial(trials[s, t], p[s, t])
+    """),
+    Network("gamma_chain", ragged(series(3, 3), (3, 1, 2), "y"), text=f"""
+        model GammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
+        latent g[s, t] ~ Gamma(2, rate=b[z[s, t]])  observed y[s, t] ~ Poisson(g[s, t])
+    """),
+    Network("gamma_class_chain", joined(series(3, 4), counted("x", 3)), text=f"""
+        model GammaClassChain(K = 2)  plate s in S, k in K  plate c in K  time t in T  {START}  param rho : simplex[K]
+        param b[c] : positive  param rate[k] : positive  latent h[s] ~ Categorical(rho)
+        latent u[s] ~ Gamma(3, rate=b[h[s]])  {CHAIN}  observed y[s, t] ~ Poisson(rate[z[s, t]])
+        observed x[s] ~ Poisson(u[s])
+    """),
+    Network("drifting_classes", holed(series(3, 4, "normal"), "y", (0, 1), (2, 3)), bayesian=True, text="""
+        model DriftingClasses(K = 2)  plate s in S, k in K  time t in T  param pi : simplex[K] ~ Dirichlet(2)
+        param a[k] : real ~ Normal(0, sd=1)  param d[k] : real ~ Normal(0, sd=4)
+        param q : positive ~ Gamma(2, rate=1)  param r[k] : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)
+        latent x[s, 0] ~ Normal(d[c[s]], var=4)  latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1] + d[c[s]], prec=q)
+        observed y[s, t] missing ~ Normal(x[s, t], prec=r[c[s]])
+    """),
+    Network("drifting_classes_ragged", ragged(series(4, 4, "normal"), (4, 1, 3, 2), "y"), bayesian=True, text="""
+        model DriftingClassesRagged(K = 2)  plate s in S, k in K  time t in T[s]  param pi : simplex[K] ~ Dirichlet(2)
+        param d[k] : real ~ Normal(0, sd=4)  param q[k] : positive ~ Gamma(2, rate=1)
+        param r : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=4)
+        latent x[s, t] ~ Normal(x[s, t-1] + d[c[s]], prec=q[c[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    Network("moving_classes", tracks, text="""
+        model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]
+        param F[k] : real[2, 2]  param r : positive  latent c[s] ~ Categorical(pi)
+        latent x[s, 0] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal(F[c[s]] @ x[s, t-1], cov=eye(2))
+        observed y[s, t] ~ MvNormal(H @ x[s, t], cov=r*eye(3))
+    """),
+    Network("nested_effects_of_classes", schools, bayesian=True, text="""
+        model NestedEffectsOfClasses(K = 2)  plate h in H, r in R, i in I, k in K  given school[r] : index[H]
+        given room[i] : index[R]  param pi : simplex[K] ~ Dirichlet(2)  param P[k] : simplex[K] ~ Dirichlet(2)
+        param m[k] : real ~ Normal(0, sd=5)  param w[k] : positive ~ Gamma(2, rate=1)
+        param v : positive ~ Gamma(2, rate=1)  latent c[h] ~ Categorical(pi)  latent d[h] ~ Categorical(P[c[h]])
+        latent b[h] ~ Normal(m[c[h]], var=2)  latent u[r] ~ Normal(b[school[r]], prec=w[d[school[r]]])
+        observed y[i] ~ Normal(u[room[i]], prec=v)
+    """),
+    Network("crossed_under_one_state", ratings, bayesian=True, text="""
+        model CrossedUnderOneState(K = 2)  plate u in U, j in J, i in I, k in K  given user[i] : index[U]
+        given item[i] : index[J]  param pi : simplex[K] ~ Dirichlet(2)  param m[k] : real ~ Normal(0, sd=5)
+        param w[k] : positive ~ Gamma(2, rate=1)  param v : positive ~ Gamma(2, rate=1)
+        latent z ~ Categorical(pi)  latent a[u] ~ Normal(0, prec=w[z])  latent b[j] ~ Normal(0, var=2)
+        observed y[i] ~ Normal(m[z] + a[user[i]] + b[item[i]], prec=v)
     """),
     # bounds only
     Network("topics", letters(4, 4, name="w"), exact=False, text="""
@@ -324,6 +466,17 @@ NETWORKS: tuple[Network, ...] = (
     Network("poisson_factors", counts_table, exact=False, text="""
         model PoissonFactors(K = 2)  plate n in N, j in J, k in K  param beta[k, j] : positive
         latent theta[n, k] ~ Gamma(1.5, rate=0.5)  observed y[n, j] ~ Poisson(sum(theta[n, k] * beta[k, j], k))
+    """),
+    Network("normal_gamma_mixture", levels("x", "y", n=4), exact=False, text="""
+        model NormalGammaMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : real
+        param r[k] : positive  param v : positive  latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=r[z[n]])
+        latent f[n] ~ Normal(m[z[n]], prec=g[n])  observed x[n] ~ Normal(f[n], var=v)
+        observed y[n] ~ Normal(f[n], var=v)
+    """),
+    Network("poisson_factor_classes", counts_table, exact=False, text="""
+        model PoissonFactorClasses(K = 2, C = 2)  plate n in N, j in J, k in K, c in C  param pi : simplex[C]
+        param beta[k, j] : positive  param r[c, k] : positive  latent h[n] ~ Categorical(pi)
+        latent theta[n, k] ~ Gamma(1.5, rate=r[h[n], k])  observed y[n, j] ~ Poisson(sum(theta[n, k] * beta[k, j], k))
     """),
     Network("blocks", only(network, "y"), exact=False, text="""
         model Blocks(K = 2)  plate i in N, j in N  plate k in K, l in K  param pi : simplex[K]

@@ -198,6 +198,28 @@ def successes(rng: Generator) -> Data:
     return {"trials": trials, "a": np.array([2.0, 8.0]), "b": np.array([6.0, 2.0]), "y": rng.binomial(trials, p)}
 
 
+def chained_successes(rng: Generator) -> Data:
+    """y (s, t) of `trials` (s, t), whose chances persist; what the chances of either state are drawn from."""
+    z, trials = states(2, 3)(rng), rng.integers(4, 9, (2, 3))
+    p = np.where(z, rng.beta(8, 2, z.shape), rng.beta(2, 6, z.shape))
+    return {"trials": trials, "a": np.array([2.0, 8.0]), "b": np.array([6.0, 2.0]), "y": rng.binomial(trials, p)}
+
+
+def counted(name: str, n: int) -> Drawn:
+    """Counts (n,), small and large in turn."""
+    return lambda rng: {name: rng.poisson(np.where(np.arange(n) % 2, 9.0, 2.0) * rng.gamma(4, 0.25, n))}
+
+
+def pairs(groups: int, each: int) -> Drawn:
+    """x and y (g, i): two looks at values that lie about 0 or 5, as their group does."""
+
+    def data(rng: Generator) -> Data:
+        centre = 5.0 * (np.arange(groups)[:, None] % 2) + rng.normal(0, 1, (groups, each))
+        return {name: centre + rng.normal(0, 0.7, centre.shape) for name in "xy"}
+
+    return data
+
+
 def outliers(rng: Generator) -> Data:
     design = np.column_stack([np.ones(12), rng.normal(size=12)])
     noise = rng.normal(0, 0.5, 12) + 5.0 * (np.arange(12) == 4)
@@ -249,6 +271,11 @@ def series(sequences: int | None = 3, length: int = 4, law: str = "poisson", n: 
         return {name: 5.0 * z + rng.normal(0, 0.8, z.shape)}
 
     return data
+
+
+def weighted_groups(rng: Generator) -> Data:
+    """Counts y of four groups of several lengths, which weigh differently."""
+    return {**ragged(series(4, 3), (3, 1, 2, 3), "y")(rng), "weights.g": np.array([1.0, 2.0, 0.5, 1.0])}
 
 
 def regressions_over_time(rng: Generator) -> Data:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
+from emdsl.algebra.groups import Groups
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
-from emdsl.algebra.operations import NotPolynomial, Operations
-from emdsl.algebra.symbols import Symbol, first_table, parent_table, position_table
+from emdsl.algebra.operations import NotPolynomial
+from emdsl.algebra.symbols import Symbol, padded_size, place_table, within_table
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -58,19 +59,17 @@ class Quadratic:
 
 
 @dataclass
-class Expansion(Operations):
+class Expansion(Groups):
     """Expands the expressions of one law; collects its gates and quadratics on the way."""
 
-    letters: Mapping[str, Reference]
     arguments: Mapping[str, Expression] = field(default_factory=dict)
     shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
-    gates: dict[Atom, Index] = field(default_factory=dict)
     quadratics: list[Quadratic] = field(default_factory=list)
-    times: Mapping[str, tuple[Index, int]] = field(default_factory=dict)
-    timeless: frozenset[str] = frozenset()
-    """`times`: of a letter at a number p, the index that runs in its place: q is t - (p - q), but in `timeless`."""
 
     def expand(self, node: Expression) -> Polynomial:
+        return self.within_groups(self._expanded(node), node)
+
+    def _expanded(self, node: Expression) -> Polynomial:
         match node:
             case Number(value):
                 return number(value)
@@ -94,7 +93,7 @@ class Expansion(Operations):
         if name in self.arguments:
             return self._entry(self._widened(self.expand(self.arguments[name]), self.shapes.get(name, ())), references)
         if name in self.letters:
-            return self._letter_number(name)
+            return self.letter_number(name)
         if name in self.scope.numbers and name not in self.scope.symbols:
             return number(self.scope.numbers[name])
         symbol = self.scope.symbols.get(name)
@@ -104,55 +103,12 @@ class Expansion(Operations):
             return self._let(symbol, references)
         if symbol.is_gate:
             return atom(STRUCTURE, NUMBER, (self._gate(symbol, self.flat(symbol, references, node)),))
+        vector = self.group_vector(symbol, references, node)
+        if vector is not None:
+            return vector
         references = self.flat(symbol, references, node)
         axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes[len(references) :])
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, references + axes),)),), axes)
-
-    def _letter_number(self, letter: str) -> Polynomial:
-        """A plate letter as a number: within its group, where the plate is ragged."""
-        reference = self.letters[letter]
-        if letter in self.scope.ragged and isinstance(reference, Index):
-            return atom(position_table(letter), IDENTITY, (reference,))
-        if isinstance(reference, Fixed):
-            return number(reference.position)
-        if isinstance(reference, Gather):
-            return atom(reference.table, IDENTITY, reference.references)
-        return atom(STRUCTURE, NUMBER, (reference,))
-
-    def flat(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> tuple[Reference, ...]:
-        """References as the user writes them, `[s, t]`, into those of the concatenated rows of a ragged plate."""
-        if self.times and symbol.name not in self.timeless:
-            own = tuple(self._in_time(*pair, node) for pair in zip(symbol.letters, references, strict=False))
-            references = own + references[len(own) :]
-        ragged = [letter for letter in symbol.letters if letter in self.scope.ragged]
-        if not ragged:
-            return references
-        if len(references) < len(symbol.letters):
-            raise NotPolynomial(f"`{symbol.name}` runs over a ragged plate and needs all its indices", node.span)
-        places = dict(zip(symbol.letters, references, strict=False))
-        event = references[len(symbol.letters) :]
-        return tuple(self._flat_one(letter, places, node) for _, letter in symbol.plates) + event
-
-    def _in_time(self, letter: str, reference: Reference, node: Expression) -> Reference:
-        if letter not in self.times or not isinstance(reference, Fixed):
-            return reference
-        index, position = self.times[letter]
-        if reference.position > position:
-            raise NotPolynomial("a law that reads a later time is not compiled yet", node.span)
-        return Shift(index, position - reference.position) if reference.position < position else index
-
-    def _flat_one(self, letter: str, places: Mapping[str, Reference], node: Expression) -> Reference:
-        reference = places[letter]
-        if letter not in self.scope.ragged:
-            return reference
-        own = tuple(places[parent] for parent in self.scope.ragged[letter])
-        base = reference.index if isinstance(reference, Shift) else reference
-        if isinstance(base, Index):
-            if own == tuple(Gather(parent_table(letter, parent), (base,)) for parent in self.scope.ragged[letter]):
-                return reference
-        elif reference == Fixed(0) and len(own) == 1:
-            return Gather(first_table(letter), own)
-        raise NotPolynomial(f"`{letter}` runs over a ragged plate: it is indexed with its own group only", node.span)
 
     def _widened(self, value: Polynomial, shape: tuple[str | int, ...]) -> Polynomial:
         """A scalar where a vector is due is that value everywhere; where a matrix is due, that multiple of eye."""
@@ -308,6 +264,9 @@ class Expansion(Operations):
                 row = self._axis(size)
                 column = self.source.copy_of(row)
                 return Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (row, column)),)),), (row, column))
+            case "ones" | "zeros", (Subscript(Name(size), indices),) if size in self.scope.symbols:
+                ones = self.ones_within(size, tuple(self.reference(item) for item in indices), node)
+                return ones if function == "ones" else Polynomial((), ones.axes)
             case "ones", (size,):
                 return Polynomial((Term(1.0),), (self._axis(size),))
             case "zeros", (size,):
@@ -402,18 +361,26 @@ class Expansion(Operations):
             outer_index.size if isinstance(outer_index, Index) else letter,
         )
         index = self.source.fresh(size, letter)
-        parents = self.scope.ragged.get(letter, ())
-        own = {parent: Gather(parent_table(letter, parent), (index,)) for parent in parents}
-        inside = [
-            Atom(parent_table(letter, parent), HOT, (index, self.letters[parent]))
-            for parent in parents
-            if parent in self.letters
-        ]
-        outer, self.letters = self.letters, {**self.letters, **own, letter: index}
+        if letter in self.scope.ragged:
+            return self._sum_over_group(value, letter)
+        outer, self.letters = self.letters, {**self.letters, letter: index}
         expanded = self.expand(value)
         self.letters = outer
-        members = tuple(replace(term, atoms=(*term.atoms, *inside)) for term in expanded.terms)
-        return sum_over(Polynomial(members, expanded.axes), (index,))
+        return sum_over(expanded, (index,))
+
+    def _sum_over_group(self, value: Expression, letter: str) -> Polynomial:
+        """Σ over the positions k of a group of what stands at its row k; of known values it is known."""
+        place = self.scope.symbols[place_table(letter)]
+        groups = tuple(self.letters[parent] for parent in place.letters)
+        index = self.source.fresh(*place.event[0])
+        within = Atom(within_table(str(index.size).removeprefix(padded_size(""))), IDENTITY, (*groups, index))
+        row = Gather(place.name, (*groups, index))
+        outer, self.letters = self.letters, {**self.letters, letter: row}
+        expanded = self.expand(value)
+        self.letters = outer
+        members = tuple(replace(term, atoms=(*term.atoms, within)) for term in expanded.terms)
+        found = sum_over(Polynomial(members, expanded.axes), (index,))
+        return self.derive("total", (found,), value) if self.known(found) and found.terms else found
 
     def _axis(self, node: Expression) -> Index:
         match node:

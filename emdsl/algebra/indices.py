@@ -9,7 +9,7 @@ squaring an expression that sums over an index cannot capture it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -76,7 +76,7 @@ def indices_in(reference: Reference) -> Iterator[Index]:
 
 
 def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> Reference:
-    """`reference` with indices replaced; a shifted index may only be renamed."""
+    """`reference` with indices replaced; a shifted index may be renamed or shifted further."""
     match reference:
         case Index():
             return replacement.get(reference, reference)
@@ -84,6 +84,8 @@ def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> 
             return Gather(table, tuple(substitute(inner, replacement) for inner in references))
         case Shift(index, lag):
             renamed = replacement.get(index, index)
+            if isinstance(renamed, Shift):
+                return Shift(renamed.index, renamed.lag + lag)
             return Shift(renamed, lag) if isinstance(renamed, Index) else Fixed(_position(renamed) - lag)
     return reference
 
@@ -91,4 +93,41 @@ def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> 
 def _position(reference: Reference) -> int:
     if isinstance(reference, Fixed):
         return reference.position
-    raise ValueError("a shifted index can be replaced by an index or a number only")
+    raise ValueError("a shifted index can be replaced by an index, a lag of one or a number only")
+
+
+def shared_bases(rows: Sequence[tuple[Reference, ...]], axes: Collection[Reference]) -> list[Reference]:
+    """What the rows of several variables depend on: indices, or index arrays of one where all go through them.
+
+    z at `s(j)` and g at `d(s(j))` meet once for each s, whatever j says besides.
+    """
+    listed = [reference for row in rows for reference in row]
+    bases: dict[Reference, None] = {}
+    for index in dict.fromkeys(i for reference in listed for i in indices_in(reference)):
+        paths = [path for reference in listed for path in _paths(reference, index)]
+        shared = [reference for reference in paths[0] if all(reference in path for path in paths)]
+        bases[next((one for one in reversed(shared) if one in axes and isinstance(one, Gather)), index)] = None
+    return list(bases)
+
+
+def _paths(reference: Reference, index: Index) -> list[list[Reference]]:
+    """The ways from an index out to a reference: all that is read on the way, as long as one leads to one."""
+    match reference:
+        case Gather(_, (inner,)):
+            return [[*path, reference] for path in _paths(inner, index)]
+        case Gather(_, references):
+            return [path[:1] for inner in references for path in _paths(inner, index)]
+    return [[index]] if index in indices_in(reference) else []
+
+
+def renamed_bases(reference: Reference, names: Mapping[Reference, Index], latest: Mapping[Index, int]) -> Reference:
+    """A reference with names of its own for what it depends on, `latest` steps later."""
+    if reference in names:
+        return names[reference]
+    match reference:
+        case Gather(table, references):
+            return Gather(table, tuple(renamed_bases(inner, names, latest) for inner in references))
+        case Shift(index, lag):
+            lag, index = lag - latest.get(index, 0), names.get(index, index)
+            return Shift(index, lag) if lag else index
+    return reference

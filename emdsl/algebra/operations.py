@@ -11,7 +11,7 @@ What has no such form raises `NotPolynomial` with the place, never a wrong answe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
@@ -128,9 +128,9 @@ class Operations:
             return Polynomial(number(math.log(constant) if constant else -IMPOSSIBLE).terms, value.axes)
         if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
             term = value.terms[0]
-            logs = [_log_of(item) for item in term.atoms]
+            logs = [self._log_of(item) for item in term.atoms]
             if all(item is not None for item in logs):
-                terms = tuple(item for item in logs if item is not None)
+                terms = tuple(part for item in logs if item is not None for part in item)
                 return Polynomial((*number(math.log(term.coefficient)).terms, *terms), value.axes)
         complement = self._complement(value)
         if complement is not None:
@@ -147,6 +147,20 @@ class Operations:
         if split is not None:
             return split
         raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
+
+    def _log_of(self, item: Atom) -> tuple[Term, ...] | None:
+        """The logarithm of a statistic; that of known exponentials and softmaxes without them, since they underflow."""
+        known = self.derived.get(item.variable)
+        if known is None or item.statistic.kind != "power" or known.function not in ("exp", "softmax"):
+            found = _log_of(item)
+            return None if found is None else (found,)
+        terms = known.arguments[0].terms
+        if known.function == "softmax":
+            name = self._derived_name("log_softmax", known.arguments, known.indices)
+            terms = (Term(1.0, (Atom(name, IDENTITY, known.indices),)),)
+        places = dict(zip(known.indices, item.references, strict=True))
+        power = item.statistic.exponent
+        return tuple(replace(term.substitute(places), coefficient=power * term.coefficient) for term in terms)
 
     def _split_log(self, value: Polynomial) -> Polynomial | None:
         """A split, where the value is a sum of positive products with logarithms term by term."""
@@ -304,14 +318,19 @@ class Operations:
         inner = {axis for item in inputs for axis in item.axes} - set(axes)
         outer = tuple(sorted(free - set(axes) - inner, key=lambda index: index.identity))
         indices = outer + tuple(axis for axis in axes if axis in free)
+        name = self._derived_name(function, inputs, indices)
+        return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
+
+    def _derived_name(self, function: str, arguments: tuple[Polynomial, ...], indices: tuple[Index, ...]) -> str:
+        """The name of a known quantity."""
         same = (
             name
             for name, known in self.derived.items()
-            if (known.function, known.arguments, known.indices) == (function, inputs, indices)
+            if (known.function, known.arguments, known.indices) == (function, arguments, indices)
         )
         name = next(same, f"{function} {len(self.derived)}")
-        self.derived.setdefault(name, Derived(name, function, inputs, indices))
-        return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
+        self.derived.setdefault(name, Derived(name, function, arguments, indices))
+        return name
 
 
 def _with_complements(terms: tuple[Term, ...], scope: Scope) -> tuple[Term, ...]:

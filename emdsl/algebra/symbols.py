@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from emdsl.algebra.expressions import Expression
+from emdsl.algebra.indices import Gather, Reference
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Symbol:
         return not self.known and self.categories is not None
 
 
+#: What the names of the tables of ragged plates start with.
+RAGGED_TABLES = ("parent.", "position.", "first.", "place.", "within.", "beyond.")
+
+
 def parent_table(letter: str, parent: str) -> str:
     """The index array that tells for each row of a ragged plate the entry of a plate that it lies in."""
     return f"parent.{letter}.{parent}"
@@ -55,6 +60,31 @@ def first_table(letter: str) -> str:
     return f"first.{letter}"
 
 
+def padded_size(size: str | int) -> str:
+    """The size of an axis for what runs over a ragged size: that of the longest group; shorter ones are filled up."""
+    return f"longest {size}"
+
+
+def is_padded(size: str | int | None) -> bool:
+    """Whether a size is that of the longest group of a ragged plate."""
+    return isinstance(size, str) and size.startswith(padded_size(""))
+
+
+def within_table(size: str | int) -> str:
+    """1 at the positions of an axis of padded size that lie within the group, (groups…, position)."""
+    return f"within.{size}"
+
+
+def beyond_table(size: str | int) -> str:
+    """1 at the positions beyond the end of the group: minus its logarithm is that of `within`, but for a factor."""
+    return f"beyond.{size}"
+
+
+def place_table(letter: str) -> str:
+    """The index array of the row of a ragged plate at each position of each group; beyond its end, that of the last."""
+    return f"place.{letter}"
+
+
 @dataclass(frozen=True)
 class Scope:
     """The names of one model: symbols by name, and numbers for constants and bound sizes."""
@@ -62,4 +92,12 @@ class Scope:
     symbols: Mapping[str, Symbol]
     numbers: Mapping[str, float | int]
     ragged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Ragged plates: a letter with those of the plates that it lies in."""
+    """Ragged plates: a letter with those of the plates that it lies in, but for those that these lie in themselves."""
+
+    def outer(self, letter: str, reference: Reference) -> dict[str, Reference]:
+        """The entries of all plates that a row of a ragged plate lies in, innermost first."""
+        found: dict[str, Reference] = {}
+        for parent in self.ragged.get(letter, ()):
+            found[parent] = Gather(parent_table(letter, parent), (reference,))
+            found |= self.outer(parent, found[parent])
+        return found

@@ -50,7 +50,7 @@ OWN_NAMES = (
     "np", "data", "params", "statistics", "rng", "rows", "out", "group", "write", "expect", "start", "natural",
     "logits", "values", "hard", "initialise", "e_step", "m_step", "objective", "prepare", "fit", "posterior",
     "estimates", "from_estimates", "reference_points", "max_iter", "tol", "log_likelihood", "PARAMETERS", "SUPPORTS",
-    "UPDATES", "OBJECTIVE", "WEIGHTED", "SHARED", "RESUMED", "state", "last", "fixed",
+    "UPDATES", "OBJECTIVE", "WEIGHTED", "REFUSED_WEIGHTS", "SHARED", "RESUMED", "state", "last", "fixed",
 )  # fmt: skip
 
 

@@ -20,10 +20,10 @@ from emdsl.algebra.expressions import Expression, names
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
-from emdsl.data.ragged import concatenate, merged_letters, ragged_plates, tables
-from emdsl.data.sizes import Sizes, ragged_sizes, signature, size_name, size_names, unknown_sizes
+from emdsl.data.ragged import concatenate, group_lengths, merged_letters, outer_tables, ragged_plates, tables
+from emdsl.data.sizes import Sizes, ragged_sizes, ranged_plate, signature, size_name, size_names, unknown_sizes
 from emdsl.data.sources import Array, columns, is_frame, to_array
-from emdsl.data.support import check_finite, check_range, check_support
+from emdsl.data.support import check_finite, check_group_range, check_range, check_support
 from emdsl.data.weights import bind_weights
 from emdsl.data.words import did_you_mean
 from emdsl.errors import DataError
@@ -103,6 +103,7 @@ class _Binding:
         result: dict[str, Any] = {name: self._dtyped(name, array) for name, array in self.arrays.items()}
         for letter, (lengths, _) in self.lengths.items():
             result |= self._tables_of_ragged(letter, lengths)
+        self._check_group_indices(result)
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
@@ -226,11 +227,11 @@ class _Binding:
         outer = tuple(p for letter in plate.parents if (p := self.model.plate(letter)) is not None)
         parents = merged_letters(outer)  # a ragged parent has swallowed its own
         shape = tuple(self._group_count(parent, len(lengths), len(parents)) for parent in parents)
-        found = tables(plate, parents, shape, lengths)
+        found = tables(plate, parents, shape, lengths, plate.size in self.bound.checked.ragged_ranges)
         for parent in ragged_plates(outer):
-            owners = np.repeat(np.arange(len(self.lengths[parent.letter][0])), self.lengths[parent.letter][0])
-            rows = found[f"parent.{letter}.{parent.letter}"]
-            found |= {f"parent.{letter}.{other}": owners[rows] for other in parent.parents}
+            if parent.letter in parents:
+                above = self._tables_of_ragged(parent.letter, self.lengths[parent.letter][0])
+                found |= outer_tables(plate, (parent,), {**above, **found})
         return found
 
     def _group_count(self, parent: str, total: int, parents: int) -> int:
@@ -285,7 +286,10 @@ class _Binding:
                 raise DataError(f"`{variable.name}` is missing before values whose law reads it; {cure}")
 
     def _check_indices(self) -> None:
-        indices = [name for name in self.arrays if self.types[name].kind == "index"]
+        ragged = ragged_sizes(self.bound)
+        indices = [
+            n for n in self.arrays if self.types[n].kind == "index" and size_name(self.types[n].dims[0]) not in ragged
+        ]
         largest: dict[str, tuple[int, str]] = {}
         for name in indices:
             size = size_name(self.types[name].dims[0])
@@ -296,6 +300,14 @@ class _Binding:
             self.sizes.known[size] = (top, f"is the largest `{name}` + 1")
         for name in indices:
             check_range(name, self.arrays[name], self.types[name], self.sizes)
+
+    def _check_group_indices(self, result: Mapping[str, Any]) -> None:
+        """Indices over a ragged size against the length of their own group."""
+        for variable in self.model.variables:
+            plate = ranged_plate(self.bound, variable)
+            if plate is not None and variable.name in self.arrays:
+                lengths = group_lengths(plate, self._plates(variable), result)
+                check_group_range(variable.name, self.arrays[variable.name], lengths, str(plate.size))
 
     def _require_sizes(self) -> None:
         for name in unknown_sizes(self.bound, self.sizes.known):

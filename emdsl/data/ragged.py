@@ -127,10 +127,13 @@ def _divided(owned: Sequence[Plate], count: int, lengths: Mapping[str, list[int]
     return shares
 
 
-def tables(plate: Plate, parents: Sequence[str], shape: tuple[int, ...], lengths: Sequence[int]) -> dict[str, Array]:
+def tables(
+    plate: Plate, parents: Sequence[str], shape: tuple[int, ...], lengths: Sequence[int], ranged: bool = False
+) -> dict[str, Array]:
     """Offsets, for each row its group and its position there, the first row of each group, and the lengths.
 
-    `parents` are the axes of the groups and `shape` their lengths.
+    `parents` are the axes of the groups and `shape` their lengths. `ranged`: variables run over the positions within a
+    group, so that there are also tables (groups…, position) up to the longest group.
     """
     letter, starts, counts = plate.letter, offsets(lengths), np.asarray(lengths, dtype=np.int64)
     groups = np.repeat(np.arange(len(counts)), counts)
@@ -141,7 +144,50 @@ def tables(plate: Plate, parents: Sequence[str], shape: tuple[int, ...], lengths
     }
     places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
     found |= {f"parent.{letter}.{parent}": place for parent, place in zip(parents, places, strict=True)}
+    if ranged:
+        positions = np.arange(counts.max(initial=1))
+        within = positions < counts[:, None]
+        last = np.maximum(starts[:-1] + counts - 1, 0)
+        places = np.minimum(starts[:-1, None] + positions, last[:, None])
+        found[f"place.{letter}"] = places.reshape(*shape, -1)
+        found[f"within.{plate.size}"] = within.astype(np.float64).reshape(*shape, -1)
+        found[f"beyond.{plate.size}"] = (~within).astype(np.float64).reshape(*shape, -1)
     return found | ({plate.size: counts.reshape(shape)} if isinstance(plate.size, str) else {})
+
+
+def outer_tables(plate: Plate, outer: Sequence[Plate], data: Mapping[str, Any]) -> dict[str, Array]:
+    """For each row of a plate within a ragged plate its entries of the plates further out; `data` have the tables."""
+    found = {}
+    for parent in ragged_plates(outer):
+        nearest = f"parent.{plate.letter}.{parent.letter}"
+        for other in parent.parents if nearest in data else ():
+            found[f"parent.{plate.letter}.{other}"] = data[f"parent.{parent.letter}.{other}"][data[nearest]]
+    return found
+
+
+def group_lengths(size: Plate, plates: Sequence[Plate], data: Mapping[str, Any]) -> Array:
+    """The length of the group of a ragged plate `size` that each entry over `plates` lies in.
+
+    Its axes are the merged ones of `plates`, of length 1 where the group does not depend on one. `data` are bound, and
+    `plates` have all the parents of `size`.
+    """
+    letters = merged_letters(plates)
+    ragged = {plate.letter: plate for plate in ragged_plates(plates)}
+    outer = [plate for plate in plates if plate.letter in size.parents]
+    places: list[Array] = []
+    for letter in merged_letters(outer):
+        axis = next(own for own in letters if own == letter or letter in ragged_parents(own, ragged))
+        index = np.arange(data[f"first.{size.letter}"].shape[len(places)])
+        if axis != letter:
+            index = data[f"parent.{axis}.{letter}"]
+        places.append(index.reshape([-1 if own == axis else 1 for own in letters]))
+    counts = data[f"within.{size.size}"].sum(axis=-1).astype(np.int64)
+    return np.asarray(counts[tuple(places)])
+
+
+def ragged_parents(letter: str, ragged: Mapping[str, Plate]) -> tuple[str, ...]:
+    """The parents of a letter, where it is that of a ragged plate."""
+    return ragged[letter].parents if letter in ragged else ()
 
 
 def _without_parent(plate: Plate, letter: str) -> Plate:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from emdsl.algebra.expressions import Expression, Name, Number
 from emdsl.errors import CompilerBug, DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Plate, Type
+from emdsl.model.statements import Plate, Type, Variable
 
 #: A size is known under its name; a literal size is its number.
 SizeName = str | int
@@ -100,6 +100,15 @@ def size_names(bound: BoundModel) -> dict[str, None]:
 def ragged_sizes(bound: BoundModel) -> frozenset[str]:
     """Names of sizes that are ragged: one number for each entry of a parent plate."""
     return frozenset(str(plate.size) for plate in bound.checked.model.plates if plate.parents)
+
+
+def ranged_plate(bound: BoundModel, variable: Variable) -> Plate | None:
+    """The ragged plate whose size, of the group that it stands in, a discrete variable runs over."""
+    kind = bound.checked.types[variable.name]
+    if kind.kind != "index" or size_name(kind.dims[0]) not in ragged_sizes(bound):
+        return None
+    plate = next(p for p in bound.checked.model.plates if p.parents and p.size == size_name(kind.dims[0]))
+    return plate if set(plate.parents) <= set(variable.plates) else None
 
 
 def signature(name: str, plates: tuple[Plate, ...], kind: Type) -> str:

@@ -57,6 +57,16 @@ def check_range(name: str, array: Array, kind: Type, sizes: Sizes) -> None:
     raise DataError(message)
 
 
+def check_group_range(name: str, array: Array, lengths: Array, size: str) -> None:
+    """Raises DataError for an index that is no position within its own group, whose length `lengths` tells."""
+    beyond = (array < 0) | (array >= lengths)
+    if not beyond.any():
+        return
+    wrong = tuple(int(i) for i in np.argwhere(beyond)[0])
+    length = int(np.broadcast_to(lengths, array.shape)[wrong])
+    raise DataError(f"entry {wrong} of `{name}` is {array[wrong]:g}, but its group has {size} = {length} positions")
+
+
 def check_finite(name: str, array: Array, *, missing: bool, infinite: bool, cure: str) -> None:
     """Raises DataError for NaN (unless `missing`) and for infinities (unless `infinite`)."""
     if not missing and np.isnan(array).any():

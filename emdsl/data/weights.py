@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.data.ragged import concatenate
-from emdsl.data.sizes import Sizes
+from emdsl.data.sizes import Sizes, size_name
 from emdsl.data.sources import Array, place, to_array
 from emdsl.data.words import did_you_mean
 from emdsl.errors import DataError
@@ -30,6 +30,7 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
         if variable.role in (Role.OBSERVED, Role.GIVEN)
         for letter in variable.plates
     }
+    data_plates |= _led_to(bound)
     result = {}
     for letter, values in weights.items():
         plate = model.plate(letter)
@@ -59,3 +60,20 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
             raise DataError(f"all weights of `{letter}` are zero")
         result[f"weights.{letter}"] = array
     return result
+
+
+def _led_to(bound: BoundModel) -> set[str]:
+    """Plates of latents to which index arrays of the data may lead."""
+    model, types = bound.checked.model, bound.checked.types
+    kinds = [types[v.name] for v in model.variables if v.role in (Role.OBSERVED, Role.GIVEN)]
+    sizes = {size_name(kind.dims[0]) for kind in kinds if kind.kind == "index"}
+    letters = {letter for variable in model.variables if variable.role is Role.LATENT for letter in variable.plates}
+    return {plate.letter for plate in model.plates if plate.letter in letters and plate.size in sizes}
+
+
+def check_weights(module: Any, weights: Any) -> None:
+    """Raises DataError for weights on plates that a module cannot honour."""
+    for plates, reason in getattr(module, "REFUSED_WEIGHTS", {}).items():
+        if set(plates) <= set(weights or {}):
+            named = " and ".join(f"`{plate}`" for plate in plates)
+            raise DataError(f"weights on {named} are not compiled: {reason}; repeat the entries instead")

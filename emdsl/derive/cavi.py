@@ -18,10 +18,10 @@ from emdsl.arrays.algebra import repeated, without_axis
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
 from emdsl.derive.conditional import conditional
+from emdsl.derive.conjugate_laws import entropy
 from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
-from emdsl.errors import CompilerBug
 from emdsl.kernels.kernel import Naturals
 from emdsl.kernels.registry import match
 
@@ -89,21 +89,13 @@ def entropies(moments: VariationalMoments, scope: Scope) -> list[Array]:
     return result
 
 
-def entropy_of(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:
-    """The entropy of one posterior, as numbers."""
-    keys = tuple(moments.parameter(form, key) for key in form.keys)
-    match form.kernel:
-        case "Gaussian":
-            return _gaussian_entropy(form, moments, scope)
-        case "Wishart":
-            return [Apply("inverse_wishart_entropy" if form.inverted else "wishart_entropy", keys, ())]
-        case "Gamma":
-            return [Apply("gamma_entropy", (*keys, form.power), ())]
-        case "Dirichlet":
-            return [Apply("dirichlet_entropy", keys, ())]
-        case "Beta":
-            return [Apply("beta_entropy", keys, ())]
-    raise CompilerBug(f"no entropy for the kernel {form.kernel}")
+def entropy_of(
+    form: PosteriorForm, moments: VariationalMoments, scope: Scope, counts: str | None = None
+) -> list[Array]:
+    """The entropy of one posterior, as numbers; `counts`: the argument that says how often each entry counts."""
+    if form.kernel == "Gaussian":
+        return _gaussian_entropy(form, moments, scope)
+    return [entropy(form, {key: moments.parameter(form, key) for key in form.keys}, counts)]
 
 
 def _gaussian_entropy(form: PosteriorForm, moments: VariationalMoments, scope: Scope) -> list[Array]:

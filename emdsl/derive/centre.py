@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Index, IndexSource
+from emdsl.algebra.indices import Index, IndexSource, indices_in
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, multiply
 from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
@@ -189,6 +189,7 @@ def _gated_axes(joint: LogJoint, locations: frozenset[str]) -> dict[str, tuple[i
             for term in item.quadratic.residual.terms:
                 for part in term.atoms:
                     if part.variable in locations:
-                        axes = tuple(place for place, reference in enumerate(part.references) if reference in gates)
+                        read = [set(indices_in(reference)) for reference in part.references]
+                        axes = tuple(place for place, indices in enumerate(read) if gates & indices)
                         found |= {part.variable: axes} if axes else {}
     return found

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from emdsl.algebra.indices import Index, Reference
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.discrete_tables import Joint, StartedSweep, Stored
-from emdsl.structure.elimination import Place, Step, Table, lag_of
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Step, Table, lag_of
 
 
 class ChainStates(StartedSweep):
@@ -22,8 +23,8 @@ class ChainStates(StartedSweep):
     stored: dict[object, Stored]
 
     def states_of(self, step: Step) -> dict[Place, Index]:
-        """A state for every place of a step."""
-        own = step.kept or tuple((name, step.rows) for name in step.variables)
+        """A state for every place of a step; children are integrated and have none."""
+        own = () if step.children else step.kept or tuple((name, step.rows) for name in step.variables)
         return {place: self._state(place, lag_of(place[1]) > 0 and place in own) for place in (*step.neighbours, *own)}
 
     def _state(self, place: Place, or_none: bool) -> Index:

@@ -162,7 +162,8 @@ class Collapser:
                     raise not_compiled(f"`{item.variable}` meets itself at two rows", factor.span)
                 rows = found
             if not all(isinstance(reference, Index) for reference in rows) or len(set(rows)) < len(rows):
-                raise not_compiled("a latent that is reached through an index array or a fixed index", factor.span)
+                where = f"at a fixed index or through an index array, in the law of `{factor.variable}`"
+                raise not_compiled(f"`{local[0].variable}` {where}", factor.span)
             return tuple(reference for reference in rows if isinstance(reference, Index))
         parts = [*factor.terms, *(item.cofactor for item in factor.quadratics), Term(1.0, rest)]
         parts += [term for item in factor.quadratics for term in item.quadratic.residual.terms]

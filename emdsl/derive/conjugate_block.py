@@ -11,7 +11,7 @@ from emdsl.algebra.indices import Index
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.derive.cavi import entropy_of
 from emdsl.derive.estimates import posterior_entry
-from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.field import FieldMoments, places_of, with_axes
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms
@@ -60,12 +60,9 @@ class ConjugateInference:
         for monomial, occurrences in self.one.monomials.listed():
             kinds = tuple((item.statistic.kind, item.statistic.exponent) for item in monomial.atoms)
             if len(monomial.atoms) != 1:
-                raise not_compiled(f"`{self.name}` is multiplied with itself", None)
+                raise not_compiled(f"`{self.name}` is multiplied with itself", self.setting.spans.get(self.name))
             own = axes[: len(monomial.all_axes)]
-            terms = [
-                (self.setting.without_weights(occurrence.rest, occurrence.references), occurrence.references)
-                for occurrence in occurrences
-            ]
+            terms = [(self.setting.of_one_copy(occurrence), occurrence.references) for occurrence in occurrences]
             terms = [(rest, references) for rest, references in terms if not self.setting.vanishes(rest)]
             value = self.moments.placed(terms, own, f"terms of {self.name} {kinds[0][0]}") if terms else None
             if value is None:
@@ -75,7 +72,8 @@ class ConjugateInference:
             parts[kinds] = self.moments.covered(Contraction(1.0, (Operand(array, array.axes),), own), own)
         kernel, refusal = match(self.symbol, frozenset(parts))
         if kernel is None:
-            raise not_compiled(f"no conjugate posterior for `{self.name}`: {refusal}", None)
+            reason = f"no conjugate posterior for `{self.name}`: {refusal}"
+            raise not_compiled(reason, self.setting.spans.get(self.name))
         for key, value in kernel.posterior(Naturals(self.symbol, axes, parts, self.moments.length)).items():
             identifier = self.moments.parameter(self.form, key).name
             quantity = self.form.key(key)
@@ -91,7 +89,10 @@ class ConjugateInference:
         return self.moments.covered(with_axes(value, value.axes), value.axes)
 
     def entropy(self) -> list[Array]:
-        return entropy_of(self.form, self.moments, self.setting.scope)
+        """The entropy of every copy."""
+        places = places_of(self.name, self.moments, self.setting.copies)
+        counts = None if places is None else f"counts=standing(data, {places})"
+        return entropy_of(self.form, self.moments, self.setting.scope, counts)
 
     def posterior(self) -> list[str]:
         """The entry of the latent: its mean and the parameters of its law."""

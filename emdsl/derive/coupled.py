@@ -9,14 +9,25 @@ those of the block stays a reference: read, it gathers; as the target of a sum, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
+from emdsl.algebra.indices import (
+    Fixed,
+    Gather,
+    Index,
+    IndexSource,
+    Reference,
+    Shift,
+    renamed_bases,
+    shared_bases,
+)
 from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
+from emdsl.errors import CompilerBug
+from emdsl.structure.children import by_row
 from emdsl.structure.networks import Network, NetworkBlock
 
 
@@ -119,20 +130,37 @@ class Monomials:
         own = sorted(own, key=lambda item: (order[item.variable], repr(item.statistic), _form(item.references)))
         plates = {name: len(self.symbols[name].plates) for name in self.block.all}
         rows = tuple(dict.fromkeys(item.references[: plates[item.variable]] for item in own))
-        names: dict[Index, Index] = {}
+        children = [item for item in own if item.variable in self.block.given]
+        meeting = len({item.references[: plates[item.variable]] for item in children}) > 1
+        child = children[0] if children and not meeting else None
+        names: dict[Reference, Index] = {}
         row_references: list[tuple[Reference, ...]]
-        if len(rows) == 1:
-            places = [self.source.fresh(size, letter) for size, letter in self.symbols[own[0].variable].plates]
-            references: list[Reference] = list(rows[0])
+        if len(rows) == 1 or child is not None:
+            first = own[0] if child is None else child
+            places = [self.source.fresh(size, letter) for size, letter in self.symbols[first.variable].plates]
+            references: list[Reference] = list(first.references[: len(places)])
             row_references = [tuple(places)] * len(own)
+            if len(rows) > 1:
+                row_references = [
+                    self._by_row(item.references[: plates[item.variable]], references, places) for item in own
+                ]
         else:
-            used = dict.fromkeys(i for row in rows for reference in row for i in indices_in(reference))
-            names = {index: self.source.copy_of(index) for index in used}
-            latest = {index: _latest(index, rows) for index in used}
-            places, references = list(names.values()), list[Reference]()
-            references += [Shift(index, lag) if lag else index for index, lag in latest.items()]
+            axes_of = {
+                reference: axis
+                for item in own
+                for reference, axis in zip(item.references, self.symbols[item.variable].plates, strict=False)
+            }
+            names = {
+                base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
+                for base in shared_bases(rows, axes_of)
+            }
+            latest = {base: _latest(base, rows) for base in names if isinstance(base, Index)}
+            places = list(names.values())
+            references = [
+                Shift(base, latest[base]) if isinstance(base, Index) and latest[base] else base for base in names
+            ]
             row_references = [
-                tuple(_renamed(reference, names, latest) for reference in item.references[: plates[item.variable]])
+                tuple(renamed_bases(reference, names, latest) for reference in item.references[: plates[item.variable]])
                 for item in own
             ]
         axes: list[Index] = []
@@ -148,6 +176,15 @@ class Monomials:
         monomial = self.known.setdefault(key, monomial)
         return monomial, tuple(references)
 
+    def _by_row(
+        self, references: tuple[Reference, ...], row: list[Reference], places: list[Index]
+    ) -> tuple[Reference, ...]:
+        """The place of a parent, by the row of its child."""
+        found = by_row(references, row, places)
+        if found is None:
+            raise CompilerBug("a parent at a place that its child's row does not fix")
+        return found
+
     def _axis(self, item: Atom, place: int) -> Index:
         symbol = self.symbols[item.variable]
         if item.statistic == HOT:
@@ -158,20 +195,19 @@ class Monomials:
 
 def _latest(index: Index, rows: Iterable[tuple[Reference, ...]]) -> int:
     """The smallest lag of an index that only occurs with lags: x[t-1] x[t-2] is x[t] x[t-1] of the row before."""
-    found = [reference for row in rows for reference in row if index in set(indices_in(reference))]
-    return min(reference.lag if isinstance(reference, Shift) else 0 for reference in found)
+    return min((lag for row in rows for reference in row for lag in _lags(reference, index)), default=0)
 
 
-def _renamed(reference: Reference, names: Mapping[Index, Index], latest: Mapping[Index, int]) -> Reference:
+def _lags(reference: Reference, index: Index) -> Iterator[int]:
+    """The lags at which a reference reads an index; the series that a row belongs to is that of the row before."""
     match reference:
         case Index():
-            return names.get(reference, reference)
-        case Gather(table, references):
-            return Gather(table, tuple(_renamed(inner, names, latest) for inner in references))
-        case Shift(index, lag):
-            lag -= latest.get(index, 0)
-            return Shift(names.get(index, index), lag) if lag else names.get(index, index)
-    return reference
+            yield from (0,) if reference == index else ()
+        case Shift(own, lag):
+            yield from (lag,) if own == index else ()
+        case Gather(table, references) if not table.startswith("parent."):
+            for inner in references:
+                yield from _lags(inner, index)
 
 
 def _form(references: tuple[Reference, ...]) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ log joint → about reference points → rows summed out → updates → functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import names
@@ -15,8 +15,9 @@ from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapser
-from emdsl.derive.coupled import choice_symbols
-from emdsl.derive.e_step import SweepCode, e_step_codes, is_membership
+from emdsl.derive.copies import Copies, copies
+from emdsl.derive.coupled import choice_symbols, with_choices
+from emdsl.derive.e_step import SweepCode, e_step_codes
 from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.functions import (
     e_step_function,
@@ -28,6 +29,7 @@ from emdsl.derive.functions import (
 )
 from emdsl.derive.held import held_entries
 from emdsl.derive.inference import RESUMED, inference_code
+from emdsl.derive.loadings import loadings
 from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled, uses
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
@@ -36,6 +38,7 @@ from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
+from emdsl.derive.weights import checking_weights, data_plates, refused_weights
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Factorise, Role
 from emdsl.structure.blocks import latents, parameters
@@ -65,6 +68,7 @@ class _Latents:
     blocks: tuple[LocalBlock, ...]
     rows: Factors
     networks: tuple[NetworkTerms, ...]
+    copies: Copies
 
 
 def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
@@ -75,7 +79,13 @@ def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
     names = [*(variable.name for variable in latents(bound)), *partly, *joint.splits]
     ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
     weighted = frozenset(plate.letter for plate in model.plates) - ordered
-    collector = NetworkCollector(joint, frozenset(names), weighted, spans)
+    expanded = [
+        (factor, tuple(one for term in terms for one in with_choices(term, joint.splits, joint.source)))
+        for factor, terms in centred.factors
+    ]
+    read = frozenset(names) - frozenset(joint.splits)
+    rows_within = copies(expanded, read, weighted, joint.scope, joint.source)
+    collector = NetworkCollector(joint, frozenset(names), rows_within, spans)
     prepared: list[tuple[Factor, Term]] = []
     for factor, terms in centred.factors:
         for term in terms:
@@ -98,9 +108,8 @@ def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
     )
     blocks = local_blocks(plates, discrete, (term.variables() for _, terms in rows for term in terms))
     apart = _apart(model.factorisations)
-    return _Latents(
-        blocks, rows, tuple(_with_forms(collector.network(group, prepared, apart), bound, joint) for group in networks)
-    )
+    inferred = tuple(_with_forms(collector.network(group, prepared, apart), bound, joint) for group in networks)
+    return _Latents(blocks, rows, inferred, rows_within)
 
 
 def _apart(requests: Sequence[Factorise]) -> Callable[[str, str], bool]:
@@ -113,7 +122,7 @@ def _apart(requests: Sequence[Factorise]) -> Callable[[str, str], bool]:
 
 def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> NetworkTerms:
     """The forms of the posteriors of conjugate latents."""
-    names = [one.block.variables[0] for one in terms.blocks if one.block.kind == "conjugate"]
+    names = [name for one in terms.blocks for name in one.conjugate]
     if not names:
         return terms
     spans = {variable.name: variable.span for variable in bound.checked.model.variables}
@@ -189,19 +198,27 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         held=held,
         hard=method == "hard",
         networks=networks,
-        weighted=frozenset(plate.letter for plate in model.plates if not plate.ordered),
+        copies=local.copies,
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         given_latents=frozenset(v.name for v in latents(bound)),
         starts=joint.starts,
+        spans=spans,
     )
-    module = _module(bound, method, setting, steps)
+    reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
+    module = _module(bound, method, setting, steps, loadings(joint, reals))
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
 
 
 OBJECTIVES = {"em": "log likelihood", "hard": "classification log likelihood", "vb": "evidence lower bound"}
 
 
-def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Update, ...]) -> Module:
+def _module(
+    bound: BoundModel,
+    method: str,
+    setting: Setting,
+    steps: tuple[Update, ...],
+    at_random: Mapping[str, str | None],
+) -> Module:
     model = bound.checked.model
     sizes = [
         (setting.names.of(name), repr(value))
@@ -209,17 +226,20 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
         if any(size == name for symbol in setting.scope.symbols.values() for size, _ in symbol.axes)
         or any(symbol.categories == name for symbol in setting.scope.symbols.values())
     ]
+    unweighted, told = refused_weights(setting), data_plates(setting)
+    refused = {letters: reason for letters, reason in unweighted.items() if set(letters) <= told}
+    weighted = (plate.letter for plate in model.plates if plate.letter in setting.copies.weighted)
     codes: list[SweepCode] = e_step_codes(setting)
     reference = reference_points_function(setting, codes)
     inferences = [inference_code(one, setting) for one in setting.networks]
     shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
-    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], setting)]
+    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], at_random, setting)]
     functions += [code.function for code in codes]
     functions += [code.folding.function for code in codes if code.folding]
     functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]
     functions += [reference] if reference is not None else []
     functions += [
-        e_step_function(codes, inferences, setting),
+        checking_weights(e_step_function(codes, inferences, setting), refused),
         m_step_function(steps, setting),
         objective_function(setting),
         prepare_function(codes, inferences, setting),
@@ -230,7 +250,7 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
             (),
             f"iterate({_prepared(setting.networks)}, params, max_iter, tol, e_step, m_step, objective)",
         ),
-        posterior_function(codes, inferences, setting),
+        checking_weights(posterior_function(codes, inferences, setting), refused),
         estimates_function(setting),
         from_estimates_function(setting),
     ]
@@ -243,7 +263,8 @@ def _module(bound: BoundModel, method: str, setting: Setting, steps: tuple[Updat
         ("SUPPORTS", repr(supports)),
         ("UPDATES", repr(_update_blocks(steps, setting))),
         ("OBJECTIVE", f'"{target}"'),
-        ("WEIGHTED", repr(_weighted(bound, setting))),
+        ("WEIGHTED", repr(tuple(letter for letter in weighted if (letter,) not in unweighted))),
+        *((("REFUSED_WEIGHTS", repr(refused)),) if refused else ()),
         *_network_constants(setting.networks),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
@@ -296,30 +317,6 @@ def _check_factorisation(
                 )
             if any(block & set(group) and not block <= set(group) for block in together):
                 raise not_compiled("a factorisation that breaks an exact block", request.span, "leave it out")
-
-
-def _weighted(bound: BoundModel, setting: Setting) -> tuple[str, ...]:
-    """Plates whose weights the module honours: those that hold whole rows, or entries that rows gather."""
-    refused = {letter for network in setting.networks for letter in network.unweighted(setting.scope)}
-    coupled = {term for network in setting.networks for term in network.collapsed}
-    for name, term in setting.collapsed.terms:
-        if term in coupled:
-            continue
-        plates = {letter for _, letter in setting.scope.symbols[name].plates}
-        for item in term.atoms:
-            statistic = setting.collapsed.statistic(item.variable)
-            if statistic is not None:
-                feature = statistic.feature
-                gathered = {
-                    getattr(reference, "letter", "")
-                    for other in feature.atoms
-                    if is_membership(other, feature)
-                    for reference in other.references[:-1]
-                }
-                plates -= {index.letter for index in feature.rows} | gathered
-        refused |= plates
-    letters = [plate.letter for plate in bound.checked.model.plates]
-    return tuple(letter for letter in letters if letter not in refused)
 
 
 def _supports(name: str, setting: Setting) -> dict[str, str]:

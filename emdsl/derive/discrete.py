@@ -9,13 +9,14 @@ derivative the one-hot of the best state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from emdsl.algebra.indices import Gather, Index, Reference, indices_in
 from emdsl.algebra.symbols import parent_table
-from emdsl.algebra.terms import IDENTITY, Atom
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.chain_states import ChainStates
+from emdsl.derive.children import ChildInference
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete_tables import (
     Joint,
@@ -27,6 +28,8 @@ from emdsl.derive.discrete_tables import (
     renamed_axes,
 )
 from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.derive.row_evidence import RowEvidence
+from emdsl.structure.children import Place
 from emdsl.structure.elimination import Elimination, Step
 
 
@@ -37,16 +40,22 @@ class FiniteInference(ChainStates):
         self,
         elimination: Elimination,
         tables: Sequence[Stored],
+        children: Sequence[ChildInference],
         moments: FieldMoments,
         hard: bool,
-        weights: Mapping[str, tuple[str, ...]],
+        copies: Copies,
     ) -> None:
-        self.steps, self.moments, self.hard, self.weights = elimination.steps, moments, hard, weights
+        self.steps, self.moments, self.hard, self.copies = elimination.steps, moments, hard, copies
         self.body, self.source, self.scope = moments.body, moments.source, moments.scope
         self.stored: dict[object, Stored] = {item.table.source: item for item in tables}
+        self.children = {one.children: one for one in children}
         self.joints: list[Joint] = []
         self.counts: dict[str, Named] = {}
         """How often each choice among the products of a sum is made, row by row."""
+        self.expects = False
+        """Whether the derivatives by the parts of its evidence are all that is needed of a chain."""
+        self.expectations = ""
+        """The identifier of these."""
 
     # ---------------------------------------------------------------- forwards
 
@@ -54,42 +63,24 @@ class FiniteInference(ChainStates):
         """The log partition, as a number."""
         parts: list[Array] = []
         for step in self.steps:
-            joint = self._chain_forward(step) if step.time is not None else self._forward(step)
+            if step.children is not None:
+                joint = self._children_forward(step)
+            else:
+                joint = self._chain_forward(step) if step.time is not None else self._forward(step)
             self.joints.append(joint)
             assert joint.message is not None
             if not step.neighbours:
-                rows = step.sent_rows
-                weights = self.row_weights(step.variables[0], rows) + self._group_weights(step)
-                operands = (Operand(joint.message, joint.message.axes), *weights)
+                operands = (Operand(joint.message, joint.message.axes), *self._weights(step))
                 if step.variables[0] in self.counts:
-                    operands += (Operand(self.counts[step.variables[0]], rows),)
+                    operands += (Operand(self.counts[step.variables[0]], step.sent_rows),)
                 parts.append(Contraction(1.0, operands, ()))
         return total(tuple(parts), ())
 
-    def row_weights(self, variable: str, rows: Sequence[Index], kept: Sequence[Index] = ()) -> tuple[Operand, ...]:
-        """The weights of the plates that are summed over."""
-        letters = (*self.weights.get(variable, ()), *self.weights.get(f"groups of {variable}", ()))
-        return tuple(
-            self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,))))
-            for row in rows
-            if row.letter in letters and row not in kept
-        )
-
-    def _group_weights(self, step: Step) -> tuple[Operand, ...]:
-        """The weights of the groups of a ragged plate whose rows stand alone."""
-        if step.time is not None:
-            return ()
-        letters = self.weights.get(f"groups of {step.variables[0]}", ())
-        return tuple(
-            self.moments.plain(
-                self.moments.data_operand(
-                    Atom(f"weights.{letter}", IDENTITY, (Gather(parent_table(row.letter, letter), (row,)),))
-                )
-            )
-            for row in step.rows
-            for letter in letters
-            if letter in self.scope.ragged.get(row.letter, ())
-        )
+    def _weights(self, step: Step, within: Sequence[Place] = ()) -> tuple[Operand, ...]:
+        """How often what a step sends stands there, or within one copy of the variables that it is sent to."""
+        counted = {item for name, references in within for item in self.copies.at(name, references)}
+        own = [item for item in self.copies.of_step(step) if item not in counted]
+        return tuple(self.moments.plain(self.moments.data_operand(item)) for item in own)
 
     def marginal(self, name: str) -> Named | None:
         """The probabilities of one variable, with the axes (row…, state)."""
@@ -130,6 +121,16 @@ class FiniteInference(ChainStates):
         self._pass_on(joint, step.rows, outer)
         return joint
 
+    def _children_forward(self, step: Step) -> Joint:
+        """The message of continuous variables: their log partition given the states of their parents."""
+        child = self.children[step.variables]
+        array, states = child.forward(), self.states_of(step)
+        names = dict(zip(child.axes, (*states.values(), *step.rows), strict=True))
+        message = Named(array.name, tuple(names[axis] for axis in array.axes))
+        joint = Joint(step, states, message=message)
+        self._pass_on(joint, step.rows, tuple(states.values()))
+        return joint
+
     def _unused(self, label: str) -> str:
         """A quantity's name that no call has taken before."""
         taken = {joint.shares.name for joint in self.joints if joint.shares is not None}
@@ -146,21 +147,20 @@ class FiniteInference(ChainStates):
             return
         table = step.message
         states = outer
-        if len(step.outer) == 1:
-            ((name, references),) = step.outer
-            targets = table.rows
-            state = self.source.copy_of(outer[0])
+        if len(step.outer) == 1 or any(isinstance(target, Gather) for target in step.targets):
+            name, references, targets = step.outer[0][0], step.targets, table.rows
+            own = tuple(self.source.copy_of(state) for state in outer)
             gathers = [reference for reference in references if isinstance(reference, Gather)]
             entries = tuple(dict.fromkeys(i for reference in gathers for i in indices_in(reference)))
             plain = [reference for reference in references if isinstance(reference, Index) and reference not in entries]
-            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, plain))
+            operands = (Operand(message, message.axes), *self._weights(step, within=step.outer))
             if not entries:
-                axes = (*(r for r in references if isinstance(r, Index)), outer[0])
+                axes = (*(r for r in references if isinstance(r, Index)), *outer)
                 value: Array = Contraction(1.0, operands, axes)
-                renamed = dict(zip(axes, (*targets, state), strict=True))
+                renamed = dict(zip(axes, (*targets, *own), strict=True))
                 value = renamed_axes(value, tuple(renamed[axis] for axis in axes))
             else:
-                inner = Contraction(1.0, operands, (*entries, *plain, outer[0]))
+                inner = Contraction(1.0, operands, (*entries, *plain, *outer))
                 codes = [
                     self.moments.index_code(reference, entries) for reference in references if reference not in plain
                 ]
@@ -168,16 +168,16 @@ class FiniteInference(ChainStates):
                 rest = [t for t, reference in zip(targets, references, strict=True) if reference in plain]
                 sizes = [self.moments.length(axis.size) for axis in placed]
                 value = Apply(
-                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, state)
+                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, *own)
                 )
-                value = with_axes(value, (*targets, state))
+                value = with_axes(value, (*targets, *own))
             label = self.body.unused(f"message of {step.variables[0]} to {name}")
-            array = self.body.define(label, value, (*targets, state))
-            self.stored[table.source] = Stored(array, table, (state,))
+            array = self.body.define(label, value, (*targets, *own))
+            self.stored[table.source] = Stored(array, table, own)
             return
         if table.rows != rows:
             axes = (*table.rows, *outer)
-            operands = (Operand(message, message.axes), *self.row_weights(step.variables[0], rows, table.rows))
+            operands = (Operand(message, message.axes), *self._weights(step, within=step.outer))
             label = self.body.unused(f"message of {step.variables[0]}")
             message = self.body.define(label, Contraction(1.0, operands, axes), axes)
         self.stored[table.source] = Stored(message, table, states)
@@ -199,7 +199,6 @@ class FiniteInference(ChainStates):
             else:
                 unary.append(Contraction(1.0, (self.table_operand(step, table, states),), ()))
         axes = (*outer, *rows, *own)
-        evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
         carried = {index for part in pair for index in operand_indices(part)}
         varying = rows if carried & set(rows) else ()
         outer_pair = outer if carried & set(outer) else ()
@@ -208,13 +207,15 @@ class FiniteInference(ChainStates):
             total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes
         )
         name = " ".join(step.variables)
-        e = self.body.define(
-            self.body.unused(f"evidence of {name}"), evidence, axes, f"log weight of {named_step(step)}"
-        )
         t = self.body.define(self.body.unused(f"transition of {name}"), transition, pair_axes)
         k = product_text([self.moments.length(index.size) for index in own])
         c = product_text([self.moments.length(index.size) for index in outer])
-        flat_e = f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
+        formed = self._formed(step)
+        if formed is None:
+            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
+            label, comment = self.body.unused(f"evidence of {name}"), f"log weight of {named_step(step)}"
+            e = self.body.define(label, evidence, axes, comment)
+        flat_e = formed.array.name if formed else f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
         shape = f"{f'{c}, ' if outer_pair else ''}{'-1, ' if varying else ''}{k}, {k}"
         flat_t = f"{t.name}.reshape({shape})" if len(pair_axes) > 2 else t.name
         offsets = self._offsets(rows)
@@ -233,6 +234,10 @@ class FiniteInference(ChainStates):
         self._pass_on(joint, series, outer)
         return joint
 
+    def _formed(self, step: Step) -> RowEvidence | None:
+        """The evidence of a chain, if it is formed when rows are read."""
+        return next((one for table in step.tables if (one := self.stored[table.source].formed)), None)
+
     def _offsets(self, rows: tuple[Index, ...]) -> str:
         time = rows[-1]
         if time.letter in self.scope.ragged:
@@ -247,7 +252,10 @@ class FiniteInference(ChainStates):
     def backward(self, monomials: Sequence[Monomial]) -> None:
         """The probabilities of every step, last first, and from them the expectation of each monomial."""
         for joint in reversed(self.joints):
-            if joint.step.time is None:
+            if joint.step.children is not None:
+                probability = self._probability_of_neighbours(joint)
+                self.children[joint.step.variables].backward(probability, tuple(joint.states.values()))
+            elif joint.step.time is None:
                 self._backward(joint)
             else:
                 self._chain_backward(joint)
@@ -271,11 +279,7 @@ class FiniteInference(ChainStates):
         else:
             marginal = consumer.array
         own = [joint.states[place] for place in joint.step.neighbours]
-        if len(joint.step.outer) == 1:
-            references: tuple[Reference, ...] = joint.step.outer[0][1]
-        else:
-            references = table.rows
-        return (self.moments.plain(Operand(marginal, (*references, *own))),)
+        return (self.moments.plain(Operand(marginal, (*joint.step.targets, *own))),)
 
     def _backward(self, joint: Joint) -> None:
         assert joint.log_joint is not None and joint.message is not None
@@ -300,7 +304,7 @@ class FiniteInference(ChainStates):
         lagged = tuple(joint.previous.values())
         name = " ".join(step.variables)
         prior = self._probability_of_neighbours(joint)
-        weights = self.row_weights(step.variables[0], series)
+        weights = self._weights(step)
         weight_axes = (*outer, *series)
         text = ""
         if prior or weights:
@@ -308,12 +312,23 @@ class FiniteInference(ChainStates):
             array = self.body.define(self.body.unused(f"weights of series of {name}"), value, weight_axes)
             c = product_text([self.moments.length(index.size) for index in outer])
             text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
-        call = f"chain_backward({joint.messages}{text})"
-        marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
-        shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
-        array = self.body.define(self.body.unused(f"probabilities {name}"), shaped, axes, f"p of {named_step(step)}")
+        formed = self._formed(step)
+        if formed is not None and self.expects:
+            call = f"chain_expectations({joint.messages}{text})"
+            self.expectations, pairs_name = self.body.several((f"expectations of {name}", f"pairs of {name}"), call)
+            given = f'{formed.array.name}, start["{name}"], {self._offsets(rows)}{text}'
+            self.body.when("start is not None", self.expectations, Named(f"given_expectations({given})"))
+            self._first_rows(formed.monomial, series)
+            shaped = f"chain_backward({joint.messages})[0].reshape({', '.join(sizes)})"
+            array = Named(shaped, axes)
+        else:
+            call = f"chain_backward({joint.messages}{text})"
+            marginal_name, pairs_name = self.body.several((f"marginals of {name}", f"pairs of {name}"), call)
+            shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
+            label, comment = self.body.unused(f"probabilities {name}"), f"p of {named_step(step)}"
+            array = self.body.define(label, shaped, axes, comment)
         to_rows: dict[Index, Reference] = self._series_references(step)
         own_array = array
         if prior:
@@ -336,11 +351,20 @@ class FiniteInference(ChainStates):
             )
         joint.steps_summed = pairs
         shares = self._shares(joint)
-        self._start((array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
+        if not self.expectations:
+            self._start((array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
         at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
         operands = [*shares, *self.shares_before(joint), *later[:1], *at_rows]
         self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
+
+    def _first_rows(self, monomial: Monomial, series: tuple[Index, ...]) -> None:
+        """What is expected of a monomial in the first row of each series."""
+        axes = (*series, *monomial.axes)
+        sizes = [self.moments.length(axis.size) for axis in axes]
+        code = f"{self.expectations}.first"
+        code = f"{code}[0]" if not series else code if len(series) == 1 else f"{code}.reshape({', '.join(sizes)})"
+        self.moments.firsts[id(monomial)] = Named(code, axes)
 
     def _is_varying(self, joint: Joint) -> bool:
         rows = set(joint.step.rows)

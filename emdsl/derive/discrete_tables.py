@@ -10,8 +10,10 @@ from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.row_evidence import RowEvidence
 from emdsl.errors import CompilerBug
-from emdsl.structure.elimination import Place, Step, Table
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Step, Table
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Stored:
     array: Named
     table: Table
     states: tuple[Index, ...]
+    formed: RowEvidence | None = None
+    """Potentials that are no array, but formed when rows are read."""
 
 
 @dataclass

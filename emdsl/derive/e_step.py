@@ -217,7 +217,11 @@ def _scattered(
     """A feature of rows that entries belong to through an index array: summed over each row's entries once."""
     entries = table.references[:-1]
     if len(entries) != 1 or len(feature.rows) != 1 or not isinstance(entries[0], Index):
-        raise not_compiled("a latent that is reached through an index array of two plates", None)
+        raise not_compiled(
+            f"a latent that is reached through `{table.variable}`, an index array over two plates",
+            setting.spans.get(table.variable),
+            "write the observations over one plate, with one index array over it",
+        )
     rest = tuple(item for item in feature.atoms if item is not table)
     inner = tuple(index for index in feature.inner if index != entries[0])
     axes = (*feature.links, entries[0])

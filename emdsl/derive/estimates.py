@@ -40,10 +40,11 @@ def _param(form: PosteriorForm, key: str) -> str:
 
 def _mean(name: str, setting: Setting) -> str:
     form = setting.forms.get(name)
-    return f'params["{name}"]' if form is None else _mean_of(form)
+    return f'params["{name}"]' if form is None else mean_of(form)
 
 
-def _mean_of(form: PosteriorForm) -> str:
+def mean_of(form: PosteriorForm) -> str:
+    """The mean by the parameters of a posterior."""
     match form.kernel:
         case "Dirichlet":
             return f"normalised({_param(form, 'concentration')})"
@@ -87,17 +88,25 @@ def posterior_entries(setting: Setting) -> list[str]:
 
 def posterior_entry(form: PosteriorForm, setting: Setting) -> str:
     """The mean, the parameters and the variance of one posterior."""
-    parts = [f'"mean": {_mean_of(form)}']
+    parts = [f'"mean": {mean_of(form)}']
     parts += [f'"{key}": {_param(form, key)}' for key in form.keys if key != "mean"]
     if form.kernel == "Gaussian":
         parts += _spread(form, setting)
-    elif form.kernel == "Dirichlet":
-        parts.append(f'"var": dirichlet_variance({_param(form, "concentration")})')
-    elif form.kernel == "Beta":
-        parts.append(f'"var": beta_variance({_param(form, "a")}, {_param(form, "b")})')
-    elif form.kernel == "Gamma":
-        parts.append(f'"var": power_variance({_param(form, "shape")}, {_param(form, "rate")}, {1 / form.power!r})')
+    elif (variance := variance_of(form)) is not None:
+        parts.append(f'"var": {variance}')
     return f'"{form.variable}": {{{", ".join(parts)}}}'
+
+
+def variance_of(form: PosteriorForm) -> str | None:
+    """The variance of every entry by the parameters of a conjugate posterior; None for matrices."""
+    match form.kernel:
+        case "Dirichlet":
+            return f"dirichlet_variance({_param(form, 'concentration')})"
+        case "Beta":
+            return f"beta_variance({_param(form, 'a')}, {_param(form, 'b')})"
+        case "Gamma":
+            return f"power_variance({_param(form, 'shape')}, {_param(form, 'rate')}, {1 / form.power!r})"
+    return None
 
 
 def _spread(form: PosteriorForm, setting: Setting) -> list[str]:

@@ -14,7 +14,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
-from emdsl.derive.reads import WEIGHTS as WEIGHTS
+from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.reads import Moment as Moment
 from emdsl.derive.reads import Reads, as_indices
 
@@ -160,6 +160,8 @@ class FieldMoments(Reads):
         (table,) = tables
         factors = tuple(self.plain(o) for o in operands if o not in touched)
         sources = [r for r in table.references if set(indices_in(r)) & set(entries)]
+        if not {i for r in sources for i in indices_in(r)} <= set(entries):
+            return None
         rest = tuple(r for r in table.references if r not in sources)
         bound = {i for r in rest for i in indices_in(r)} - set(plain)
         if not all(isinstance(r, Gather | Index) for r in table.references) or len(set(rest)) < len(rest) or bound:
@@ -260,6 +262,17 @@ def _target(references: tuple[Reference, ...]) -> tuple[object, ...]:
         "plain" if target is not None and target not in inside else shape(reference)
         for target, reference in zip(targets, references, strict=True)
     )
+
+
+def places_of(name: str, moments: FieldMoments, copies: Copies) -> str | None:
+    """The rows with weights that entries of a variable lie in, and its shape, as text; None where there are none."""
+    rows = tuple(moments.source.fresh(size, letter) for size, letter in moments.scope.symbols[name].plates)
+    listed = [
+        f'("{item.variable.removeprefix(WEIGHTS)}", {moments.index_code(item.references[0], rows)})'
+        for item in copies.at(name, rows)
+    ]
+    lengths = ", ".join(moments.length(row.size) for row in rows)
+    return f"[{', '.join(listed)}], ({lengths}{',' if len(rows) == 1 else ''})" if listed else None
 
 
 def _order(axes: tuple[Index, ...], own: tuple[Index, ...]) -> tuple[Index, ...]:

@@ -3,7 +3,8 @@
     mean of a row = C A T        Σ E[f] Tᵀ = C A Σ T Tᵀ        Σ E[f fᵀ] = n C + C A Σ T Tᵀ Aᵀ C
 
 `prepare` sums T Tᵀ over the rows once. Other reference points move every feature by others of its own row, T + Δ T, so
-that the sums follow. Sums of data that are products of two features are read off as well.
+that the sums follow. Sums of data that are products of two features are read off as well. A start is linear in the
+features, too: it shifts the natural parameters.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def folding(sweep: Sweep, plan: Layout, name: str, setting: Setting) -> Folding 
     key = f"products.{block.name}"
     _, singles, pairs = gaussian_places(block.gaussian, plan, setting)
     function = _products_function(moves, about, key, plan, name, setting)
-    return Folding(function, key, about, f"{name}(data, params)[1], {singles}, {pairs}", block.gaussian)
+    natural = f'shifted({name}(data, params)[1], start, "{block.name}")'
+    return Folding(function, key, about, f"{natural}, {singles}, {pairs}", block.gaussian)
 
 
 def _moved(location: str) -> str:

@@ -95,10 +95,12 @@ def _sums_of_latents(code: SweepCode, targets: str, setting: Setting) -> list[Pr
     if code.folding is None:
         return [rows]
     products = setting.names.of(code.folding.key)
+    assert code.sweep.block is not None
+    by_rows = f'start and callable(start.get("{code.sweep.block.name}"))'
     why = "the precision is that of every row, the means are linear in T: sums over rows follow from Σ T Tᵀ"
     folded = Assign(targets, f"folded_gaussian({products}, {code.folding.arguments})", why)
     return [
-        Assign(products, f"None if start else {code.folding.function.name}(data, params)"),
+        Assign(products, f"None if {by_rows} else {code.folding.function.name}(data, params)"),
         Nested(f"if {products} is None:", (rows,)),
         Nested("else:", (folded,)),
     ]
@@ -337,7 +339,8 @@ def posterior_function(codes: Sequence[SweepCode], inferences: Sequence[Inferenc
         entries += _posterior_entries(code, table, body, setting)
     for one in inferences:
         known = setting.names.of(f"known {one.name}")
-        body.append(Assign(f"_, {known}, _", f"{one.name}(data, params)"))
+        asked = ", known=True" if one.on_request else ""
+        body.append(Assign(f"_, {known}, _", f"{one.name}(data, params{asked})"))
         entries.append(f"**{known}")
     entries += posterior_entries(setting)
     return Function(

@@ -1,4 +1,4 @@
-"""Real variables of a network: one joint normal law, or one for each row given the states of its discrete parent.
+"""Real variables of a network: one joint normal law.
 
 exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments only of pairs that meet in a term
 """
@@ -11,10 +11,12 @@ from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.expressions import Contraction, Named, Operand, total
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.field import FieldMoments, Moment
+from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
+from emdsl.errors import Span
 from emdsl.structure.elimination import lag_of
 from emdsl.structure.networks import NetworkBlock
 
@@ -31,11 +33,17 @@ class GaussianInference:
         moments: FieldMoments,
         body: LoopBody,
         starts: Mapping[str, Polynomial],
+        copies: Copies | None,
+        spans: Mapping[str, Span | None],
+        scope: Scope | None = None,
     ) -> None:
-        """`starts`: values at which series of some variables start."""
+        """`starts`: values at which series of some variables start. `copies`: which weights count the variables.
+
+        `spans`: where variables are defined. `scope`: one where the variables have more rows.
+        """
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
-        self.starts = starts
-        self.scope: Scope = moments.scope
+        self.starts, self.copies, self.spans = starts, copies, spans
+        self.scope: Scope = scope or moments.scope
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
         """Lengths of the plates and of the event axes of a variable."""
@@ -43,8 +51,12 @@ class GaussianInference:
         length = self.moments.length
         return [length(size) for size, _ in symbol.plates], [length(size) for size, _ in symbol.event]
 
-    def write(self, naturals: Naturals) -> str:
-        """Mean, covariances and log partition; the name of the log partition comes back."""
+    def write(self, naturals: Naturals, laws: str = "") -> str:
+        """Mean, covariances and log partition; the name of the log partition comes back.
+
+        `laws`: for every row of each variable the law that it belongs to, and how many laws there are; then there is a
+        log partition for each.
+        """
         position = {name: place for place, name in enumerate(self.block.variables)}
         linear, diagonal, couplings, unpack = [], [], [], []
         for name in self.block.variables:
@@ -57,9 +69,13 @@ class GaussianInference:
         label = " ".join(self.block.variables)
         known = [self._known(name) for name in self.block.variables]
         listed = f"[{', '.join(linear)}], [{', '.join(diagonal)}], [{', '.join(couplings)}], [{', '.join(known)}]"
+        places = [self.copies and places_of(name, self.moments, self.copies) for name in self.block.variables]
+        if any(places):
+            listed += f", copies_of(data, [{', '.join(f'({one})' if one else '([], ())' for one in places)}])"
         names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
+        call = f"gaussian_systems({listed}, {laws})" if laws else f"gaussian_system({listed})"
         means, spreads, crosses, partition = self.body.several(
-            names, f"gaussian_system({listed})", f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
+            names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
         )
         for monomial in self.monomials:
             self._moment(monomial, position, means, spreads, crosses, unpack)
@@ -111,7 +127,7 @@ class GaussianInference:
                 whole = self._covered(natural, wanted, f"quadratic {name}")
                 own = f"precision_of({self._shaped(name, whole, 2)})"
                 return " + ".join((own, *(self._met(other, naturals) for other in self._self_pairs(name))))
-        raise not_compiled(f"the law of `{name}` has no precision", None)
+        raise not_compiled(f"`{name}`, whose law has no square of its own value", self.spans.get(name))
 
     def _self_pairs(self, name: str) -> list[Monomial]:
         """Products of a variable with itself at two rows that may be the same."""
@@ -175,22 +191,23 @@ class GaussianInference:
 
     def _lagged_rows(self, monomial: Monomial) -> str | None:
         """Flat rows that have a row as long before them as the monomial reaches back in time."""
-        shift = next((r for item in monomial.atoms for r in item.references if isinstance(r, Shift)), None)
-        if shift is None:
-            return None
-        return self._later(monomial, shift)
+        shifts = [r for item in monomial.atoms for r in item.references if isinstance(r, Shift)]
+        return self._later(monomial, max(shifts, key=lambda shift: shift.lag)) if shifts else None
 
     def _later(self, monomial: Monomial, shift: Shift) -> str:
         letter = shift.index.letter
         lag = "" if shift.lag == 1 else f", {shift.lag}"
         label = f"later rows of {' '.join(row.letter for row in monomial.rows)}{lag.replace(',', '')}"
+        length = self.moments.length(shift.index.size)
+        series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
+        if monomial.rows[-1] != shift.index:
+            (name, *_) = monomial.variables
+            reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
+            raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
         if letter in self.scope.ragged:
             code = f'later_rows(data["offsets.{letter}"]{lag})'
+            code = f"repeated_rows({code}, {' * '.join(series)}, {length})" if series else code
         else:
-            length = self.moments.length(shift.index.size)
-            series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
-            if monomial.rows[-1] != shift.index:
-                raise not_compiled(f"a chain whose time `{letter}` is not its last plate", None)
             stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
             code = f"later_rows(np.arange(0, {stop}, {length}){lag})"
         what = "that are not the first of their series" if shift.lag == 1 else f"that have one {shift.lag} steps before"
@@ -208,6 +225,9 @@ class GaussianInference:
             return f"{self._read_rows(monomial, own, plates)}[{lagged}]"
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
+        if not own:
+            lengths = " * ".join(self.moments.length(row.size) for row in monomial.rows)
+            return f"np.zeros({lengths}, dtype=int)"
         return self._read_rows(monomial, own, plates)
 
     def _read_rows(self, monomial: Monomial, own: Sequence[Reference], plates: Sequence[str]) -> str:

@@ -7,28 +7,31 @@ One block: its log partition is the log likelihood. Several: each is updated giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Gather, Index, Shift, indices_in
-from emdsl.algebra.terms import HOT, IDENTITY, Atom, Polynomial, Term
+from emdsl.algebra.terms import HOT, Polynomial
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.constant import Constants, used_in
-from emdsl.derive.coupled import CoupledStatistic, Monomial
+from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
-from emdsl.derive.field import FieldMoments, Moment, with_axes
+from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
-from emdsl.derive.log_joint import not_compiled
+from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
-from emdsl.derive.network_results import PosteriorWriter, monomial_text, statistic_text, table_of
+from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
+from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
+from emdsl.derive.row_evidence import RowEvidence, row_evidence
 from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
@@ -37,6 +40,12 @@ COLD_SWEEPS, WARM_SWEEPS = 200, 3
 RESUMED = "latents.state"
 #: A sweep that moves no expectation by more than this is the last.
 SETTLED = "1e-9"
+#: Who writes the laws of children given the states of their parents, by the kind of the children.
+LAWS: Mapping[str, type[ChildInference]] = {
+    "gaussian": GaussianChildren,
+    "conjugate": ConjugateChildren,
+    "joint": JointChildren,
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class InferenceCode:
     function: Function
     constants: Function | None
     """What data alone determine, under its key in prepared data."""
+    on_request: bool
+    """Whether it gives the posterior only if `known` is asked for."""
 
 
 def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
@@ -55,7 +66,7 @@ def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
     return _Writer(terms, setting).write()
 
 
-class _Writer(PosteriorWriter):
+class _Writer(StatisticWriter, PosteriorWriter):
     def __init__(self, terms: NetworkTerms, setting: Setting) -> None:
         self.terms, self.setting = terms, setting
         self.body = LoopBody(setting.names)
@@ -69,7 +80,9 @@ class _Writer(PosteriorWriter):
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
-        self.children: list[GaussianChildren] = []
+        self.formed: dict[str, RowEvidence] = {}
+        """Evidence that is formed when rows are read, by its identifier."""
+        self.children: list[ChildInference] = []
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
@@ -89,7 +102,9 @@ class _Writer(PosteriorWriter):
         if not self.single:
             state = ", ".join(f'"{one}": {one}' for one in self.kept)
             statements.append(Lines((f"state.update({{{state}}})",)))
-        result = f"{{{', '.join(listed)}}}, {{{', '.join(self.entries)}}}, float({partition})"
+        on_request = any(one.expectations for one in self.finite)
+        known = f"{{{', '.join(self.entries)}}}" + (" if known else {}" if on_request else "")
+        result = f"{{{', '.join(listed)}}}, {known}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
@@ -98,8 +113,9 @@ class _Writer(PosteriorWriter):
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(used_in(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
-        function = Function(name, "data, params, start=None", doc, tuple(statements), result, sources)
-        return InferenceCode(self.terms, name, function, fixed)
+        arguments = "data, params, start=None, known=False" if on_request else "data, params, start=None"
+        function = Function(name, arguments, doc, tuple(statements), result, sources)
+        return InferenceCode(self.terms, name, function, fixed, on_request)
 
     # ---------------------------------------------------------------- naturals
 
@@ -110,11 +126,20 @@ class _Writer(PosteriorWriter):
             text = " ".join(dict.fromkeys(monomial.variables))
             parts = []
             for occurrence in occurrences:
-                rest = occurrence.without_masks(self.setting.derived)
-                rest = self._without_row_weights(rest, occurrence.references[: len(monomial.rows)])
+                unmasked = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
+                rest = self.setting.of_one_copy(unmasked)
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
+            if parts and self._is_evidence(one, monomial):
+                (name,) = monomial.variables
+                labels = f'data.get("{name}")' if name in self.setting.given_latents else ""
+                comment = f"coefficient of {monomial_text(monomial)}"
+                formed = row_evidence(parts, monomial, self.moments, labels, comment)
+                if formed is not None:
+                    result[id(monomial)] = formed.array
+                    self.formed[formed.array.name] = formed
+                    continue
             value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
             if value is None:
                 result[id(monomial)] = None
@@ -125,17 +150,15 @@ class _Writer(PosteriorWriter):
             )
         return result
 
-    def _without_row_weights(self, rest: Term, rows: Sequence[object]) -> Term:
-        """Weights of the block's own rows count its log partition, not its natural parameters."""
-        plain = {row.index if isinstance(row, Shift) else row for row in rows}
-        plain |= {
-            r for row in rows if isinstance(row, Gather) and row.table.startswith("first.") for r in row.references
-        }
-
-        def own(item: Atom) -> bool:
-            return item.variable.startswith("weights.") and item.indices <= plain
-
-        return Term(rest.coefficient, tuple(item for item in rest.atoms if not own(item)), rest.bound)
+    def _is_evidence(self, one: BlockTerms, monomial: Monomial) -> bool:
+        """Whether a monomial's natural parameter is all that a chain hears of its rows, and nothing else reads it."""
+        if not self.single or one.block.kind != "finite" or one.block.children:
+            return False
+        for step in one.elimination.steps:
+            sources = [table.source for table in step.tables if all(refs == step.rows for _, refs in table.places)]
+            if id(monomial) in sources:
+                return len(sources) == len(step.kept) == 1 and not step.neighbours
+        return False
 
     # ---------------------------------------------------------------- blocks
 
@@ -147,40 +170,39 @@ class _Writer(PosteriorWriter):
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
         if one.block.kind == "gaussian":
-            partition = GaussianInference(one.block, monomials, self.moments, self.body, self.setting.starts).write(
-                naturals
-            )
-            self.partitions.append(Named(partition))
+            known = self.setting.starts, self.setting.copies, self.setting.spans
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
+            self.partitions.append(Named(gaussian.write(naturals)))
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:
             self._entropy(one, monomials, naturals)
 
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
-        children = GaussianChildren(one, monomials, self.moments, self.body, self.setting)
-        self.children += [children] if one.block.children else []
+        discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
-        for monomial in monomials:
-            if any(name in one.block.children for name in monomial.variables):
-                continue
+        for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
-            natural = self._labelled(monomial, natural)
-            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes))
-        if one.block.children:
-            tables.append(children.forward(naturals))
-        weights = self.setting.weighted_plates(one.block)
-        finite = FiniteInference(one.elimination, tables, self.moments, self.setting.hard, weights)
+            formed = self.formed.get(natural.name)
+            natural = natural if formed else self._labelled(monomial, natural)
+            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
+        children = [
+            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
+            for step in one.elimination.steps
+            if step.children is not None
+        ]
+        self.children += children
+        hard = self.setting.chooses(one.block)
+        finite = FiniteInference(one.elimination, tables, children, self.moments, hard, self.setting.copies)
         if one.multiplicity:
             (name,) = one.block.variables
             finite.counts[name] = self._multiplicity(one)
         self.finite.append(finite)
         self.partitions.append(finite.forward())
-        discrete = [m for m in monomials if not any(name in one.block.children for name in m.variables)]
+        finite.expects = all(self._is_expected(one, formed) for formed in self.formed.values())
         finite.backward(discrete)
-        if one.block.children:
-            children.backward(finite)
 
     def _multiplicity(self, one: BlockTerms) -> Named:
         """How often each choice is made: the data that multiply the logarithm of a sum."""
@@ -210,14 +232,9 @@ class _Writer(PosteriorWriter):
             if natural is None:
                 continue
             operands: tuple[Operand, ...] = (Operand(moment.array, moment.array.axes), Operand(natural, natural.axes))
-            carried = {*moment.array.axes}
-            weights = self.setting.weighted_plates(one.block)
-            letters = {letter for name in monomial.variables for letter in weights.get(name, ())}
-            for row in monomial.rows:
-                if row.letter in letters and row in carried:
-                    operands += (
-                        self.moments.plain(self.moments.data_operand(Atom(f"weights.{row.letter}", IDENTITY, (row,)))),
-                    )
+            for item in self.setting.weights_of(monomial):
+                if item.indices <= {*moment.array.axes}:
+                    operands += (self.moments.plain(self.moments.data_operand(item)),)
             if one.multiplicity:
                 operands += (Operand(self._multiplicity_of(one, monomial), monomial.rows),)
             self.entropies.append(Contraction(-1.0, operands, ()))
@@ -299,7 +316,9 @@ class _Writer(PosteriorWriter):
         self.moments.found[id(monomial)] = Moment(target)
         body.inside = body.statements = outer
         body.inside.append(Nested(f"for rows in {colours.name}:", tuple(inner)))  # type: ignore[arg-type]
-        self.entropies.append(Named(f"categorical_entropy({target.name})"))
+        places = places_of(name, self.moments, self.setting.copies)
+        counts = "" if places is None else f", standing(data, {places})"
+        self.entropies.append(Named(f"categorical_entropy({target.name}{counts})"))
 
     def _initial(self, one: BlockTerms, fixed: dict[int, Named]) -> None:
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
@@ -352,65 +371,6 @@ class _Writer(PosteriorWriter):
                 self.watched.insert(0, identifier)
 
     # ---------------------------------------------------------------- results
-
-    def _statistics(self) -> list[str]:
-        """Σ E[latents] · data, each under its name."""
-        listed = []
-        for statistic in self._needed():
-            term = self._of_sums(statistic.term)
-            value = self.moments.placed([(term, statistic.axes)], self._named_axes(statistic.axes), statistic.name)
-            identifier = self.setting.names.of(f"statistic {statistic.name}")
-            axes = self._named_axes(statistic.axes)
-            if value is None:
-                raise not_compiled(f"the statistic {statistic.name}", None)
-            whole = self.moments.covered(with_axes(value, axes), axes)
-            self.body.statements.append(
-                Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")
-            )
-            listed.append(f'"{statistic.name}": {identifier}')
-        return listed
-
-    def _needed(self) -> list[CoupledStatistic]:
-        """The statistics that parameters are updated from or the bound is computed from."""
-        names = {statistic.name for statistic in self.terms.statistics}
-        last = frozenset(() if self.single or self._last is None else self._last.block.all)
-        found = []
-        for statistic in self.terms.statistics:
-            terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
-            if any(term.variables() - names for term in terms) or not statistic.term.variables() & last:
-                found.append(statistic)
-        return found
-
-    def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
-        if axes not in self._axes:
-            self._axes[axes] = tuple(self.moments.source.copy_of(axis) for axis in axes)
-        return self._axes[axes]
-
-    @property
-    def _axes(self) -> dict[tuple[Index, ...], tuple[Index, ...]]:
-        return self.__dict__.setdefault("_axes_by_key", {})  # type: ignore[no-any-return]
-
-    def _of_sums(self, term: Term) -> Term:
-        """Where a chain gives the sum over its rows, the mask and the weights of the rows are in it already."""
-        for one in self.terms.blocks:
-            if one.block.kind == "conjugate" or one.block.coupled:
-                continue
-            occurrence = one.monomials.occurrence(term)
-            if occurrence is None:
-                continue
-            moment = self.moments.found[id(occurrence.monomial)]
-            if moment.rows:
-                continue
-            masks = {*occurrence.rest.atoms} - {*occurrence.without_masks(self.setting.derived).atoms}
-            own = occurrence.references[: len(occurrence.monomial.rows)]
-            rows = {index for reference in own for index in indices_in(reference)}
-            atoms = tuple(
-                item
-                for item in term.atoms
-                if item not in masks and not (item.variable.startswith("weights.") and item.indices <= rows)
-            )
-            return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
-        return term
 
     def _bound(self) -> Array:
         """E[terms] from the statistics, and the entropy of every block."""

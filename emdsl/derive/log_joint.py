@@ -16,7 +16,10 @@ from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
-from emdsl.algebra.symbols import Scope, Symbol, first_table, parent_table, position_table
+from emdsl.algebra.symbols import (
+    Scope,
+    Symbol,
+)
 from emdsl.algebra.terms import (
     DELTA,
     IDENTITY,
@@ -31,11 +34,13 @@ from emdsl.algebra.terms import (
     multiply,
 )
 from emdsl.derive.refusal import not_compiled as not_compiled
+from emdsl.derive.scope import is_partly_missing as is_partly_missing
+from emdsl.derive.scope import scope_of, size_of
 from emdsl.derive.slots import letters_of, names_of, started, times_of
 from emdsl.errors import Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Definition, Law, Model, Role, Type, Variable
+from emdsl.model.statements import Definition, Law, Role, Variable
 
 
 @dataclass(frozen=True)
@@ -70,85 +75,6 @@ class LogJoint:
     source: IndexSource
     starts: Mapping[str, Polynomial] = field(default_factory=dict)
     """Values at which real latents over time start, with the axes of their series and events."""
-
-
-def scope_of(bound: BoundModel) -> Scope:
-    """Every variable of the model as a symbol."""
-    model = bound.checked.model
-    ragged = {plate.letter: plate.parents for plate in model.plates if plate.parents}
-    symbols = _tables_of_ragged(model, bound)
-    for variable in model.variables:
-        kind = bound.checked.types[variable.name]
-        swallowed = {parent for letter in variable.plates for parent in ragged.get(letter, ())}
-        symbols[variable.name] = Symbol(
-            name=variable.name,
-            known=_is_known(variable, kind),
-            kind=kind.kind,
-            plates=tuple((_plate_size(model, letter), letter) for letter in variable.plates if letter not in swallowed),
-            event=tuple((_size(dim, bound), _letter(dim, position)) for position, dim in enumerate(kind.event_shape)),
-            categories=_size(kind.dims[0], bound) if kind.kind == "index" else None,
-            value=variable.value,
-            letters=variable.plates,
-        )
-    return Scope(symbols, bound.constants, ragged)
-
-
-def _tables_of_ragged(model: Model, bound: BoundModel) -> dict[str, Symbol]:
-    """What is known of each ragged plate: the groups of its rows, their positions, first rows, and lengths."""
-    symbols = {}
-    for plate in model.plates:
-        if not plate.parents:
-            continue
-        rows = ((_plate_size(model, plate.letter), plate.letter),)
-        groups = tuple((_plate_size(model, parent), parent) for parent in plate.parents)
-        for parent in plate.parents:
-            name = parent_table(plate.letter, parent)
-            size = _plate_size(model, parent)
-            symbols[name] = Symbol(name, True, "index", rows, categories=size, letters=(plate.letter,))
-        position, first = position_table(plate.letter), first_table(plate.letter)
-        symbols[position] = Symbol(position, True, "count", rows, letters=(plate.letter,))
-        symbols[first] = Symbol(first, True, "index", groups, categories=rows[0][0], letters=plate.parents)
-        if isinstance(plate.size, str) and plate.size not in symbols:
-            symbols[plate.size] = Symbol(plate.size, True, "count", groups, letters=plate.parents)
-    return symbols
-
-
-def _is_known(variable: Variable, kind: Type) -> bool:
-    """Data are known, but for vectors that may miss some of their entries: those are inferred from the others."""
-    if variable.role is Role.GIVEN:
-        return True
-    return variable.role is Role.OBSERVED and not is_partly_missing(variable, kind)
-
-
-def is_partly_missing(variable: Variable, kind: Type) -> bool:
-    """Whether entries of one value may be missing that the law couples to the others."""
-    law = variable.definitions[0].law.family if variable.definitions else ""
-    return variable.missing and variable.role is Role.OBSERVED and law in COUPLED_LAWS and bool(kind.event_shape)
-
-
-#: Laws that couple the entries of a value by a precision matrix.
-COUPLED_LAWS = ("MvNormal",)
-
-
-def _size(dim: Expression, bound: BoundModel) -> str | int:
-    if isinstance(dim, Number):
-        return int(dim.value)
-    if isinstance(dim, Name):
-        return dim.name
-    raise not_compiled("a size that is not a name or a number", dim.span)
-
-
-def _plate_size(model: Model, letter: str) -> str | int:
-    """The size of a plate; that of a ragged one is the number of its rows in all groups."""
-    plate = model.plate(letter)
-    assert plate is not None
-    return f"rows of {letter}" if plate.parents else plate.size
-
-
-def _letter(dim: Expression, position: int) -> str:
-    """A letter for an event axis: that of its size, and the next ones for further axes of the same size."""
-    first = dim.name[:1].lower() if isinstance(dim, Name) and dim.name[:1].isalpha() else "i"
-    return chr((ord(first) - ord("a") + position) % 26 + ord("a"))
 
 
 def log_joint(bound: BoundModel) -> LogJoint:
@@ -190,7 +116,8 @@ def _start(
     try:
         expanded = expansion.expand(value)
     except NotPolynomial as refusal:
-        raise not_compiled(refusal.reason, refusal.span or definition.law.span) from None
+        span = refusal.span or definition.law.span
+        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
     if expansion.gates:
         raise not_compiled(f"a start of `{variable.name}` that depends on a latent", definition.span)
     event = expanded.axes or tuple(source.fresh(size, letter) for size, letter in symbol.event)
@@ -217,16 +144,23 @@ def _factor(
     try:
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
-        raise not_compiled(refusal.reason, refusal.span or definition.law.span or definition.span) from None
+        span = refusal.span or definition.law.span or definition.span
+        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
     value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
     value = started(value, variable, definition, expansion)
+    if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
+        raise not_compiled(
+            f"`{variable.name}`, which runs over the size of a group that is not its own",
+            definition.law.span or definition.span,
+            "give it the letters of the group",
+        )
     bound_terms = resolve_deltas(
         Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
     ).terms
     bound_terms = tuple(_with_whole_simplexes(term, scope) for term in bound_terms)
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
-    quadratics = tuple(_whole(term, expansion.quadratics, definition.law) for term in marked)
+    quadratics = tuple(_whole(term, expansion.quadratics, definition.law, variable) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
 
@@ -272,10 +206,10 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
     return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
 
 
-def _whole(term: Term, quadratics: list[Quadratic], law: Law) -> QuadraticTerm:
+def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable) -> QuadraticTerm:
     marker, *others = (item for item in term.atoms if item.statistic == QUADRATIC)
     if others:
-        raise not_compiled("a product of squares of unknowns", law.span)
+        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     quadratic = quadratics[int(marker.variable)]
     axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
     replacement = dict(zip(axes, marker.references, strict=True))
@@ -298,7 +232,7 @@ def _log_density(
 ) -> Polynomial:
     """The law's formula with its arguments in place; its axes are those of an entry-by-entry law."""
     if law.limits is not None:
-        raise not_compiled(f"a {law.limits.kind} law", law.limits.span or law.span)
+        raise not_compiled(f"`{variable.name}` with a {law.limits.kind} law", law.limits.span or law.span)
     custom = next((dist for dist in bound.checked.model.distributions if dist.name == law.family), None)
     if custom is not None:
         expressions = [argument for _, argument in law.arguments]
@@ -312,14 +246,14 @@ def _log_density(
         return _point_mass(law, subject, variable, expansion)
     known = family(law.family)
     if known is None:
-        raise not_compiled(f"the law `{law.family}`", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `{law.family}`", law.span)
     positional = iter(known.arguments)
     given = _plain({name if name is not None else next(positional).name: value for name, value in law.arguments}, law)
     form = known.form(given)
     if form is None or form.log_density is None:
-        raise not_compiled(f"the law `{law.family}` in this form", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `{law.family}` in this form", law.span)
     types = bound.checked.types[variable.name]
-    sizes = dict(zip(form.dims, (_size(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
+    sizes = dict(zip(form.dims, (size_of(dim, bound) for dim in types.dims[-len(form.dims) :]), strict=False))
     shapes = {}
     for name in given:
         argument = form.argument(name)
@@ -337,12 +271,12 @@ def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel
     """Σ_c [s = c] · log density of the c-th law."""
     (_, selector), *branches = law.arguments
     if not isinstance(selector, Expression):
-        raise not_compiled("`switch` without an index", law.span)
+        raise not_compiled(_of_variable("`switch` without an index", variable), law.span)
     chosen = expansion.reference(selector)
     result = Polynomial(())
     for position, (_, branch) in enumerate(branches):
         if not isinstance(branch, Law):
-            raise not_compiled("`switch` of something that is no law", law.span)
+            raise not_compiled(_of_variable("`switch` of something that is no law", variable), law.span)
         value = _log_density(branch, subject, variable, bound, expansion)
         case = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (chosen, Fixed(position))),)),))
         result = add(result, multiply(value, case, expansion.source))
@@ -354,11 +288,16 @@ def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Ex
     ((_, value),) = law.arguments
     symbol = expansion.scope.symbols[variable.name]
     if not isinstance(value, Expression) or not (symbol.known or symbol.is_gate):
-        raise not_compiled("`PointMass` as the law of something unknown", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `PointMass`: it is unknown and not discrete", law.span)
     one, two = expansion.expand(subject), expansion.expand(value)
     if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):
-        raise not_compiled("`PointMass` at something unknown", law.span)
+        raise not_compiled(f"`{variable.name}` with the law `PointMass` at something unknown", law.span)
     return expansion.derive("differs", (one, two), value).scaled(-IMPOSSIBLE)
+
+
+def _of_variable(reason: str, variable: Variable) -> str:
+    """The reason of a refusal, and in whose law it lies."""
+    return reason if f"`{variable.name}`" in reason else f"{reason}, in the law of `{variable.name}`"
 
 
 def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Expression]:

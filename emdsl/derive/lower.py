@@ -7,7 +7,7 @@ from typing import Protocol
 
 from emdsl.algebra.indices import Fixed, Index, Reference
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.terms import DELTA, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
+from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug
 
@@ -16,7 +16,8 @@ NUMPY_NAMES = {
     "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
     "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
     "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
-    "logdet": "log_determinant", "softmax": "softmax_last", "log_multigamma": "multigammaln_array",
+    "logdet": "log_determinant", "softmax": "softmax_last", "log_softmax": "log_softmax_last", "total": "np.asarray",
+    "log_multigamma": "multigammaln_array",
 }  # fmt: skip
 
 
@@ -38,6 +39,25 @@ class Moments(Protocol):
     def length(self, size: str | int) -> str:
         """The length of an axis as text."""
         ...
+
+
+def power_of_known(value: Array, exponent: float, kind: str) -> Array:
+    """A power of data; whole numbers have negative powers as real numbers only."""
+    function = "np.float_power" if kind in ("count", "index") and exponent < 0 else "**"
+    return Apply(function, (value, exponent), value.axes)
+
+
+def derived_statistic(derived: Derived, statistic: Statistic, value: Array) -> Array:
+    """A statistic of a quantity that data and constants determine; the logarithm of probabilities is finite."""
+    match statistic.kind:
+        case "power":
+            return value if statistic == IDENTITY else Apply("**", (value, statistic.exponent), value.axes)
+        case "log":
+            careful = derived.function in ("stationary", "softmax")
+            return Apply("log_probability" if careful else "np.log", (value,), value.axes)
+        case "log1m":
+            return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
+    raise CompilerBug(f"no moment for the statistic {statistic.kind} of a derived quantity")
 
 
 def lower(polynomial: Polynomial, moments: Moments) -> Array | None:
@@ -87,18 +107,3 @@ def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
     code = f"unit_vector({moments.length(index.size)}, {position.position})"
     references: tuple[Reference, ...] = (index,)
     return Operand(Named(code, (index,)), references)
-
-
-def of_derived(derived: Derived, statistic: Statistic, value: Array) -> Array:
-    """A statistic of a derived quantity; the logarithm of probabilities is finite."""
-    match statistic.kind, statistic.exponent:
-        case "power", 1.0:
-            return value
-        case "power", exponent:
-            return Apply("**", (value, exponent), value.axes)
-        case "log", _:
-            careful = derived.function in ("stationary", "softmax")
-            return Apply("log_probability" if careful else "np.log", (value,), value.axes)
-        case "log1m", _:
-            return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
-    raise CompilerBug(f"the statistic {statistic.kind} of a derived quantity")

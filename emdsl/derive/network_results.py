@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from emdsl.algebra.indices import indices_in
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.expressions import Contraction, Named, Operand, Total
+from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
+from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_children import GaussianChildren
+from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
-from emdsl.structure.elimination import Place, Table
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Table
 
 
 class PosteriorWriter:
@@ -28,12 +32,12 @@ class PosteriorWriter:
     moments: FieldMoments
     entries: list[str]
     finite: list[FiniteInference]
-    children: list[GaussianChildren]
+    children: list[ChildInference]
 
     def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
         """The pairs of rows that meet, and the classes of rows that do not."""
         if len(monomial.rows) != 1:
-            raise not_compiled(f"`{name}`, which meets itself over two plates", None)
+            raise not_compiled(f"`{name}`, which meets itself over two plates", self.setting.spans.get(name))
         pairs = []
         for occurrence in occurrences:
             other = next((item for item in occurrence.rest.atoms if item.variable == name), None)
@@ -69,9 +73,11 @@ class PosteriorWriter:
                 found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
             return [f'"{name}": {{"probabilities": {found}}}']
         length, event = self.moments.length, axes[len(plates) :]
-        if name in one.block.children:
-            children = next(found for found in self.children if name in found.children)
-            mean, second = children.marginal(name)
+        child = next((found for found in self.children if name in found.children), None)
+        if isinstance(child, ConjugateChildren):
+            return [child.posterior(name)]
+        if isinstance(child, GaussianChildren | JointChildren):
+            mean, second = child.marginal(name)
             spread = f"{second} - " + (f"{mean}[..., :, None] * {mean}[..., None, :]" if symbol.event else f"{mean}**2")
         else:
             place, label = one.block.all.index(name), " ".join(one.block.all)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from emdsl.algebra.groups import within_own_group
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Contraction, Operand
+from emdsl.arrays.expressions import Apply, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.field import WEIGHTS
+from emdsl.derive.copies import WEIGHTS
+from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
@@ -26,7 +30,7 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             features = [] if name.startswith("split ") else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
             listed = f"[{', '.join(features)}]"
-            entries.append(f'"{name}": seeded_shares({listed}, {shape}, rng)')
+            entries.append(f'"{name}": {_within(name, f"seeded_shares({listed}, {shape}, rng)", moments)}')
     if not entries:
         return None
     statements: list[ProgrammeStatement] = list(body.before)
@@ -40,6 +44,19 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
     )
 
 
+def _within(name: str, shares: str, moments: FieldMoments) -> str:
+    """Shares of the states that there are, where these differ from group to group."""
+    symbol = moments.scope.symbols[name]
+    rows = tuple(moments.source.fresh(size, letter) for size, letter in symbol.plates)
+    axes = (*rows, moments.source.fresh(symbol.categories or 1, "k"))
+    inside = within_own_group(moments.scope, symbol, axes)
+    if inside is None:
+        return shares
+    value = Contraction(1.0, (moments.plain(moments.data_operand(inside)),), axes)
+    label = moments.body.unused(f"states of {name}")
+    return f"normalised({shares} * {moments.body.define(label, moments.covered(value, axes), axes).name})"
+
+
 def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> list[str]:
     """Arrays with the rows of the latent first: what the data multiply its states by."""
     moments = setting.field_moments(body, [], {})
@@ -49,7 +66,9 @@ def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> l
             continue
         for occurrence in occurrences:
             data = tuple(item for item in occurrence.rest.atoms if _counts(item, setting))
-            if not any(setting.is_datum(item) for item in data):
+            state = occurrence.references[-1]
+            told_apart = any(state in item.indices for item in data)  # the data differ from state to state as they are
+            if told_apart or not any(setting.is_datum(item) for item in data):
                 continue
             others = [item for item in occurrence.rest.atoms if item not in data]
             outer = {index for item in others for index in item.indices}
@@ -59,11 +78,14 @@ def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> l
             links = tuple(index for index in links if index not in _rows_of(occurrence.references))
             kept = {index for item in data for index in item.indices} | _rows_of(occurrence.references)
             bound = tuple(index for index in occurrence.rest.bound if index not in links and index in kept)
+            rows = str(len(monomial.rows))
             axes = monomial.rows + tuple(moments.source.copy_of(index) for index in links)
             references = occurrence.references[: len(monomial.rows)] + links
             value = moments.placed([(Term(1.0, data, bound), references)], axes, "feature")
             if value is None:
                 continue
+            if isinstance(value, Apply) and value.function == "scatter_add" and value.axes == axes:
+                value = replace(value, function="scattered_features", arguments=(*value.arguments, rows, "rng"))
             whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
             identifier = setting.names.fresh(f"feature of {name}")
             body.before.append(Assign(identifier, whole))

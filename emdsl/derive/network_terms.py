@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
-from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, parent_table, position_table
+from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
+from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
-from emdsl.derive.field import WEIGHTS
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
+from emdsl.structure.children import Children
 from emdsl.structure.elimination import Elimination, Table, eliminate
 from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs, self_coupled
 
 Terms = Sequence[tuple[Factor, Term]]
-
-#: Stands as the source of the table that real variables give to their parent.
-CHILDREN = "children"
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,13 @@ class BlockTerms:
     monomials: Monomials
     elimination: Elimination
     multiplicity: tuple[tuple[Term, tuple[Reference, ...]], ...] = ()
-    children: Table | None = None
-    """The log partition of real variables given the states of their row, as a table for their parent."""
+
+    @property
+    def conjugate(self) -> tuple[str, ...]:
+        """The variables with conjugate laws, by themselves or given their parents."""
+        if self.block.kind == "conjugate":
+            return self.block.variables
+        return tuple(name for one in self.block.children if one.kind == "conjugate" for name in one.variables)
 
 
 @dataclass(frozen=True)
@@ -53,33 +56,15 @@ class NetworkTerms:
     local_terms: tuple[Term, ...]
     forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
 
-    def unweighted(self, scope: Scope) -> set[str]:
-        """Plates whose rows cannot have weights: those of real and conjugate latents, and those that entries gather."""
-        letters: set[str] = set()
-        for one in self.blocks:
-            if one.block.kind != "finite" or one.block.coupled:
-                letters |= {letter for name in one.block.all for letter in scope.symbols[name].letters}
-        for term in self.local_terms:
-            for item in term.atoms:
-                if item.variable in self.network.variables and any(_is_gathered(r) for r in item.references):
-                    letters |= set(scope.symbols[item.variable].letters)
-        return letters
-
-
-def _is_gathered(reference: Reference) -> bool:
-    """Whether an index array of the user leads to a row, and not the one of a ragged plate."""
-    return isinstance(reference, Gather) and not reference.table.startswith(("parent.", "first."))
-
 
 class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self, joint: LogJoint, latents: frozenset[str], weighted: frozenset[str], spans: Mapping[str, Span | None]
+        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
     ) -> None:
-        """`weighted`: letters of the plates whose rows may have weights."""
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
-        self.latents, self.weighted, self.spans = latents, weighted, spans
+        self.latents, self.copies, self.spans = latents, copies, spans
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
@@ -87,22 +72,14 @@ class NetworkCollector:
         """The term with choices among sums, with starts of series as rows of time, and with weights of its rows."""
         result = []
         for one in with_choices(term, self.joint.splits, self.source):
-            moved = self._start_in_time(one)
-            result.append(self._opened(self._weighted(factor, moved)))
+            moved = self._start_in_time(self._weighted(factor, one))
+            result.append(self._opened(moved))
         return result
 
     def _weighted(self, factor: Factor, term: Term) -> Term:
-        """Weights of the plates of the factor; a ragged plate has those of its groups too."""
-        atoms = []
-        for index in factor.plates:
-            if index not in term.bound:
-                continue
-            if index.letter in self.weighted:
-                atoms.append(Atom(f"{WEIGHTS}{index.letter}", IDENTITY, (index,)))
-            for parent in self.scope.ragged.get(index.letter, ()):
-                if parent in self.weighted:
-                    group = Gather(parent_table(index.letter, parent), (index,))
-                    atoms.append(Atom(f"{WEIGHTS}{parent}", IDENTITY, (group,)))
+        """The weights of all rows that a row of the factor lies in."""
+        weights = self.copies.of_rows([(index.letter, index) for index in factor.plates])
+        atoms = tuple(item for item in weights if item.indices <= set(term.bound))
         return replace(term, atoms=(*term.atoms, *atoms))
 
     def _opened(self, term: Term) -> Term:
@@ -125,7 +102,7 @@ class NetworkCollector:
             for place, (size, letter) in enumerate(symbol.plates):
                 reference = item.references[place]
                 if isinstance(reference, Gather) and reference.table == first_table(letter):
-                    return self._at_first_row(term, reference, size, letter)
+                    return self._at_first_row(term, item.variable, reference, size, letter)
                 if reference == Fixed(0) and place < len(symbol.plates):
                     time = self.source.fresh(size, letter)
                     atoms = tuple(self._at_time(one, letter, time) for one in term.atoms)
@@ -133,20 +110,24 @@ class NetworkCollector:
                     return Term(term.coefficient, (*atoms, first), (*term.bound, time))
         return term
 
-    def _at_first_row(self, term: Term, first: Gather, size: str | int, letter: str) -> Term:
-        (group,) = first.references
-        parents = self.scope.ragged[letter]
-        if len(parents) != 1 or not isinstance(group, Index):
-            raise not_compiled(f"a start of the plate `{letter}` beside other latents", None)
+    def _at_first_row(self, term: Term, name: str, first: Gather, size: str | int, letter: str) -> Term:
+        groups = tuple(reference for reference in first.references if isinstance(reference, Index))
+        if len(groups) < len(first.references):
+            raise not_compiled(
+                f"`{name}` at the start of another group than its own, beside other latents",
+                self.spans.get(name),
+                "index it by the letters of its own plates",
+            )
         time = self.source.fresh(size, letter)
-        in_group = Gather(parent_table(letter, parents[0]), (time,))
-        moved = term.substitute({group: in_group})
-        back = Gather(first_table(letter), (in_group,))
+        parents = self.scope.ragged[letter]
+        own = {g: Gather(parent_table(letter, p), (time,)) for g, p in zip(groups, parents, strict=True)}
+        moved = term.substitute(dict(own))
+        back = Gather(first_table(letter), tuple(own[group] for group in groups))
         atoms = tuple(
             replace(item, references=tuple(time if r == back else r for r in item.references)) for item in moved.atoms
         )
         first_row = Atom(STRUCTURE, DELTA, (Gather(position_table(letter), (time,)), Fixed(0)))
-        bound = tuple(index for index in term.bound if index != group)
+        bound = tuple(index for index in term.bound if index not in groups)
         return Term(term.coefficient, (*atoms, first_row), (*bound, time))
 
     def _at_time(self, item: Atom, letter: str, time: Index) -> Atom:
@@ -171,13 +152,15 @@ class NetworkCollector:
         bare = [term for _, term in own]
         symbols = self.scope.symbols
 
-        def eliminable(group: Sequence[str]) -> bool:
-            if len(group) > 1 and (any(name.startswith("split ") for name in group) or coupled & set(group)):
+        def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
+            alone = any(name.startswith("split ") for name in group) or coupled & set(group)
+            started = any(name in self.joint.starts for one in children for name in one.variables)
+            if started or (alone and (len(group) > 1 or children)):
                 return False
-            block = NetworkBlock("finite", tuple(group))
+            block = NetworkBlock("finite", tuple(group), tuple(children))
             return self._elimination(block, self._monomials(block, bare)).refusal is None
 
-        blocks = blocks_of(variables, bare, symbols, apart, eliminable)
+        blocks = blocks_of(variables, bare, symbols, apart, eliminable, self.source)
         blocks = tuple(replace(block, coupled=bool(coupled & set(block.variables))) for block in blocks)
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
         listed = tuple(self._block(block, own) for block in blocks)
@@ -224,7 +207,7 @@ class NetworkCollector:
             if item.variable not in self.joint.derived
             and not item.variable.startswith(WEIGHTS)
             and item.variable != STRUCTURE
-            and not item.variable.startswith(("parent.", "position.", "first."))
+            and not item.variable.startswith(RAGGED_TABLES)
         ]
         parts = [_spelling(item).removeprefix("is_") for item in shown]
         stem = "_".join(part for part in parts if part) or "count"
@@ -249,29 +232,14 @@ class NetworkCollector:
         monomials = self._monomials(block, terms)
         elimination = Elimination(())
         if block.kind == "finite":
-            children = self._children(block, monomials)
-            elimination = self._elimination(block, monomials, children)
+            elimination = self._elimination(block, monomials)
             if elimination.refusal is not None:
-                raise not_compiled(elimination.refusal, self.spans.get(block.variables[0]))
-            return BlockTerms(block, monomials, elimination, children=children)
+                raise not_compiled(
+                    elimination.refusal,
+                    self.spans.get(block.variables[0]),
+                    "let fewer latents meet in one law, or give them fewer states",
+                )
         return BlockTerms(block, monomials, elimination)
-
-    def _children(self, block: NetworkBlock, monomials: Monomials) -> Table | None:
-        """The scope of what the real variables of a row tell their parent."""
-        for monomial, _ in monomials.listed():
-            gates = [item for item in monomial.atoms if item.statistic == HOT]
-            reals = [item for item in monomial.atoms if item.variable in block.children]
-            if not gates or not reals:
-                continue
-            plates = self.scope.symbols[reals[0].variable].plates
-            rows = tuple(self.source.fresh(size, letter) for size, letter in plates)
-            names: dict[Index, Reference] = {
-                own: row for own, row in zip(reals[0].references, rows, strict=False) if isinstance(own, Index)
-            }
-            count = len(self.scope.symbols[gates[0].variable].plates)
-            places = tuple(substitute(reference, names) for reference in gates[0].references[:count])
-            return Table(CHILDREN, rows, ((gates[0].variable, places),))
-        return None
 
     def _choices(self, block: NetworkBlock) -> BlockTerms:
         """The choice among the products of a sum: its natural parameters are their logarithms, counted by the data."""
@@ -296,21 +264,23 @@ class NetworkCollector:
         cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
         if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
             raise not_compiled(
-                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`", factor.span
+                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
+                factor.span,
+                "multiply the summands by it",
             )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
-    def _elimination(self, block: NetworkBlock, monomials: Monomials, children: Table | None = None) -> Elimination:
-        tables = [] if children is None else [children]
+    def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
+        tables = []
         for monomial, _ in monomials.listed():
-            if any(name in block.children for name in monomial.variables):
+            if any(name in block.given for name in monomial.variables):
                 continue
             places = tuple(
                 (item.variable, item.references[: len(self.scope.symbols[item.variable].plates)])
                 for item in monomial.atoms
             )
             tables.append(Table(id(monomial), monomial.rows, places))
-        return eliminate(block.variables, tables, self.scope, self.source)
+        return eliminate(block.variables, block.children, tables, self.scope, self.source)
 
 
 def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:
@@ -320,6 +290,8 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
     if len(plates) > 1 or any(letter in ordered or letter in scope.ragged for letter in next(iter(plates))):
         return False
     if any(symbols[name].kind not in ("index", "real") or name.startswith("split ") for name in variables):
+        return False
+    if any(is_padded(symbols[name].categories) for name in variables):
         return False
     if sum(symbols[name].categories is not None for name in variables) > 2:
         return False

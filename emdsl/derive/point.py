@@ -12,7 +12,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, WHOLE, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, lower_term, of_derived, structural_operand
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, lower_term, structural_operand
 from emdsl.errors import CompilerBug
 
 #: Supports on which log p is taken with care at zero.
@@ -125,7 +125,7 @@ class PointMoments:
         if statistic == IDENTITY:
             return value
         if name in self.derived:
-            return of_derived(self.derived[name], statistic, value)
+            return derived_statistic(self.derived[name], statistic, value)
         symbol = self.scope.symbols[name]
         if statistic.kind == "hot":
             return self._one_hot(item, value)

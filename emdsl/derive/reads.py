@@ -16,15 +16,13 @@ from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, A
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
+from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import NUMPY_NAMES, of_derived
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, power_of_known
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import CompilerBug
-
-#: The prefix of the atoms that stand for weights of rows.
-WEIGHTS = "weights."
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,15 @@ class Moment:
 
     array: Named
     rows: bool = True
+
+
+@dataclass(frozen=True)
+class EntryRead:
+    """An array of which one axis is read at whole numbers, `code`; `places`: what stands for its axes."""
+
+    array: Named
+    places: tuple[Reference, ...]
+    code: str
 
 
 class Reads(VariationalMoments):
@@ -54,6 +61,10 @@ class Reads(VariationalMoments):
         """Names of sparse matrices of the data, by what they hold."""
         self.found: dict[int, Moment] = {}
         """Moments by the identity of their monomial."""
+        self.firsts: dict[int, Named] = {}
+        """What is known of a monomial in the first row of each series, where it is not known in every row."""
+        self.entries: dict[str, EntryRead] = {}
+        """What is read through one index array, by the code that reads it."""
 
     # ---------------------------------------------------------------- operands
 
@@ -68,6 +79,10 @@ class Reads(VariationalMoments):
                 if moment is None:
                     raise CompilerBug(f"no moment of {' '.join(monomial.variables)}")
                 by_axis = dict(zip(monomial.all_axes, references, strict=True))
+                first = self.firsts.get(id(monomial))
+                if first is not None:
+                    result.append(Operand(first, _in_first_row(monomial.rows, by_axis, references)))
+                    continue
                 result.append(Operand(moment.array, tuple(by_axis[axis] for axis in moment.array.axes)))
             rest = [item for item in rest if item not in own]
         data = [item for item in rest if self._is_data(item)]
@@ -91,9 +106,7 @@ class Reads(VariationalMoments):
             axis = self.source.fresh(size, letter)
             return Operand(self.body.define(f"weights of {letter}", value, (axis,)), item.references)
         if item.variable in self.derived:
-            derived = self.derived[item.variable]
-            operand = self._derived_operand(derived, item.references)
-            return Operand(of_derived(derived, item.statistic, operand.array), operand.references)
+            return self._derived_operand(item)
         if item.variable in self.centred:
             return self._centred_operand(self.centred[item.variable], item.references)
         return self._known_operand(item)
@@ -163,7 +176,8 @@ class Reads(VariationalMoments):
             case "power", 1.0:
                 return value
             case "power", exponent:
-                return self.body.define(f"{name}_power_{exponent:g}", Apply("**", (value, exponent), axes), axes)
+                raised = power_of_known(value, exponent, self.scope.symbols[name].kind)
+                return self.body.define(f"{name}_power_{exponent:g}", raised, axes)
             case "log", _:
                 whole = self.scope.symbols[name].kind in ("index", "count")  # zero is possible there
                 function = "log_probability" if whole else "np.log"
@@ -173,8 +187,9 @@ class Reads(VariationalMoments):
                 return self.body.define(f"log1m_{name}", inner, axes)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{name}`")
 
-    def _derived_operand(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
-        """`function(arguments)` over its own indices, computed once."""
+    def _derived_operand(self, atom: Atom) -> Operand:
+        """A statistic of `function(arguments)` over its own indices, computed once."""
+        item = self.derived[atom.variable]
         known = self.body.known(item.name)
         if known is None:
             arguments: list[Array | float | str] = []
@@ -191,7 +206,10 @@ class Reads(VariationalMoments):
             if self._may_miss(item):
                 value = Apply("np.nan_to_num", (value,), item.indices)
             known = self.body.define(item.name, value, item.indices)
-        return Operand(known, references)
+        if atom.statistic != IDENTITY:
+            label = f"{atom.statistic.kind} {atom.statistic.exponent:g} {item.name}"
+            known = self.body.define(label, derived_statistic(item, atom.statistic, known), item.indices)
+        return Operand(known, atom.references)
 
     def _may_miss(self, item: Derived) -> bool:
         names = {part.variable for argument in item.arguments for term in argument.terms for part in term.atoms}
@@ -225,13 +243,23 @@ class Reads(VariationalMoments):
         places = [place for place, is_taken in enumerate(taken) if is_taken]
         if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
             turned = (*entries, references[0])
-            return Operand(Named(f"np.take({code}.T, {codes[1]}, axis=0)", as_indices(turned)), turned)
+            taken_code = f"np.take({code}.T, {codes[1]}, axis=0)"
+            self._note_entry(taken_code, code, array, references, codes)
+            return Operand(Named(taken_code, as_indices(turned)), turned)
         adjacent = places == list(range(places[0], places[-1] + 1))
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
         after = left[len(before) :] if adjacent else left
         axes = (*before, *entries, *after)
+        self._note_entry(code + _subscript(codes), code, array, references, codes)
         return Operand(Named(code + _subscript(codes), as_indices(axes)), axes)
+
+    def _note_entry(
+        self, taken: str, code: str, array: Named, references: Sequence[Reference], codes: Sequence[str]
+    ) -> None:
+        gathers = [place for place, reference in enumerate(references) if isinstance(reference, Gather)]
+        if code == array.name and len(gathers) == 1 and codes.count(":") == len(codes) - 1:
+            self.entries[taken] = EntryRead(array, tuple(references), codes[gathers[0]])
 
     def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
         """An integer array over `entries` with the values of a reference."""
@@ -254,6 +282,9 @@ class Reads(VariationalMoments):
             raise CompilerBug("a number among the indices of a gather")
         if own == entries or len(entries) == 1:
             return code
+        order = tuple(index for index in entries if index in own)
+        if order != own:
+            code = f"{code}.transpose({', '.join(str(own.index(index)) for index in order)})"
         return code + _subscript(":" if index in own else "None" for index in entries)
 
     def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:
@@ -341,6 +372,18 @@ class Reads(VariationalMoments):
         if isinstance(value, Contraction):
             return replace(value, operands=value.operands + ones)
         return Contraction(1.0, (Operand(value, value.axes), *ones), value.axes)
+
+
+def _in_first_row(
+    rows: tuple[Index, ...], by_axis: Mapping[Index, Reference], references: tuple[Reference, ...]
+) -> tuple[Reference, ...]:
+    """References to the first row of a series without its time."""
+    time = by_axis[rows[-1]]
+    if isinstance(time, Gather):
+        return (*time.references, *references[len(rows) :])
+    if time != Fixed(0):
+        raise CompilerBug("a row that is not known by itself")
+    return (*references[: len(rows) - 1], *references[len(rows) :])
 
 
 def _subscript(places: Iterable[str]) -> str:

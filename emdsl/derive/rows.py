@@ -11,7 +11,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, lower_term, of_derived, structural_operand
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, lower_term, power_of_known, structural_operand
 from emdsl.errors import CompilerBug
 
 
@@ -52,9 +52,9 @@ class RowMoments:
 
     def operand(self, item: Atom) -> Operand:
         if item.variable in self.derived:
-            operand = self._derived(self.derived[item.variable], item.references)
-            found = of_derived(self.derived[item.variable], item.statistic, operand.array)
-            return Operand(found, operand.references)
+            derived = self.derived[item.variable]
+            operand = self._derived(derived, item.references)
+            return Operand(derived_statistic(derived, item.statistic, operand.array), operand.references)
         if item.variable in self.centred:
             return self._centred(self.centred[item.variable], item.references)
         if item.statistic == HOT:
@@ -68,7 +68,8 @@ class RowMoments:
             case "power", 1.0:
                 return Operand(value, references)
             case "power", exponent:
-                return Operand(Apply("**", (value, exponent), axes), references)
+                kind = self.scope.symbols[item.variable].kind if item.variable in self.scope.symbols else ""
+                return Operand(power_of_known(value, exponent, kind), references)
             case "log", _:
                 whole = self.scope.symbols[item.variable].kind in ("index", "count")  # zero is possible there
                 return Operand(Apply("log_probability" if whole else "np.log", (value,), axes), references)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
-from emdsl.derive.coupled import CoupledStatistic, Monomials
-from emdsl.derive.field import WEIGHTS, FieldMoments
+from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
+from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import NetworkTerms
@@ -20,6 +21,7 @@ from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import Collapsed, normal_form, vanishes
 from emdsl.derive.variational import VariationalMoments
+from emdsl.errors import Span
 from emdsl.structure.networks import NetworkBlock
 
 
@@ -30,9 +32,9 @@ class Setting:
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
-    `networks`: latents that meet beyond one row. `weighted`: letters of plates whose rows may have weights. `observed`:
-    observed variables. `given_latents`: latents whose values may be given. `starts`: values at which real latents over
-    time start.
+    `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables.
+    `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
+    `spans`: where each variable is defined.
     """
 
     names: Names
@@ -49,10 +51,11 @@ class Setting:
     held: Mapping[str, Held]
     hard: bool
     networks: tuple[NetworkTerms, ...]
-    weighted: frozenset[str]
+    copies: Copies
     observed: frozenset[str]
     given_latents: frozenset[str]
     starts: Mapping[str, Polynomial]
+    spans: Mapping[str, Span | None]
 
     @property
     def ungated(self) -> frozenset[str]:
@@ -114,28 +117,24 @@ class Setting:
         """Whether a term holds the offset of a location whose reference point is its own value."""
         return vanishes(term.atoms, self.ungated, frozenset(self.forms))
 
-    def without_weights(self, rest: Term, references: Sequence[Reference]) -> Term:
-        """The rest of a term without the weights of the rows that the references run over."""
-        rows = {index for reference in references for index in indices_in(reference)}
-        plain = {reference for reference in references if isinstance(reference, Index)}
-        atoms = tuple(
-            item
-            for item in rest.atoms
-            if not (item.variable.startswith(WEIGHTS) and item.indices <= plain and item.indices <= rows)
-        )
-        return Term(rest.coefficient, atoms, rest.bound)
+    def weights_of(self, monomial: Monomial, names: Mapping[Index, Reference] | None = None) -> tuple[Atom, ...]:
+        """The weights that count a monomial, at its rows under `names`."""
+        found: dict[Atom, None] = {}
+        for item in monomial.atoms:
+            references = [substitute(reference, names or {}) for reference in item.references]
+            found |= dict.fromkeys(self.copies.at(item.variable, references))
+        return tuple(found)
 
-    def weighted_plates(self, block: NetworkBlock) -> dict[str, tuple[str, ...]]:
-        """For each variable of a block, those of its plates whose rows may have weights."""
-        symbols, found = self.scope.symbols, {}
-        for name in block.all:
-            if name.startswith("split "):
-                continue
-            letters = [letter for _, letter in symbols[name].plates]
-            found[name] = tuple(letter for letter in letters if letter in self.weighted)
-            parents = [parent for letter in letters for parent in self.scope.ragged.get(letter, ())]
-            found[f"groups of {name}"] = tuple(parent for parent in parents if parent in self.weighted)
-        return found
+    def of_one_copy(self, occurrence: Occurrence) -> Term:
+        """The rest of a term as one copy of the monomial sees it: the weights that count the monomial are not in it."""
+        rows = occurrence.monomial.rows
+        names: dict[Index, Reference] = dict(zip(rows, occurrence.references, strict=False))
+        own = set(self.weights_of(occurrence.monomial, names))
+        return replace(occurrence.rest, atoms=tuple(item for item in occurrence.rest.atoms if item not in own))
+
+    def chooses(self, block: NetworkBlock) -> bool:
+        """Whether the best states of a block count alone: hard EM, of latents of the user; choices are summed out."""
+        return self.hard and block.kind == "finite" and not block.variables[0].startswith("split ")
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""
@@ -151,7 +150,7 @@ class Setting:
         symbol = self.scope.symbols.get(item.variable)
         if symbol is None or not symbol.known or item.statistic.kind == "mask":
             return False
-        table = item.variable.startswith(("parent.", "position.", "first."))
+        table = item.variable.startswith(RAGGED_TABLES)
         return not table and (symbol.kind != "index" or item.variable in self.observed)
 
     def moments(self, body: Body) -> PointMoments:
@@ -188,14 +187,39 @@ class Setting:
         return " * ".join(self.size_text(self.plate_size(letter)) for letter in plates[1:]) or "1"
 
     def weights(self, plates: tuple[str, ...]) -> str:
+        """The weights of rows of these plates, as text; None without any."""
+        rows = tuple(self.source.fresh(self.plate_size(letter), letter) for letter in plates)
+        within = self.copies.lies_in([(row.letter, row) for row in rows])
+        parents = tuple(self.scope.outer(plates[0], Fixed(0))) if len(plates) == 1 else ()
+        if set(within) - {*plates, *parents}:
+            places = ", ".join(
+                f'("{letter}", {self._at_rows(references[0], rows)})'
+                for letter, references in within.items()
+                if letter in self.copies.weighted
+            )
+            sizes = ", ".join(self.size_text(row.size) for row in rows)
+            return f"standing(data, [{places}], ({sizes},))"
         if len(plates) == 1 and plates[0] in self.scope.ragged:
-            return f'ragged_weights(data, "{plates[0]}", {self.scope.ragged[plates[0]]!r})'
+            return f'ragged_weights(data, "{plates[0]}", {parents!r})'
         if len(plates) == 1:
             return f'data.get("weights.{plates[0]}")'
         if not plates:
             return "None"
         sizes = ", ".join(self.size_text(self.plate_size(letter)) for letter in plates)
         return f"row_weights(data, {plates!r}, ({sizes}))"
+
+    def _at_rows(self, reference: Reference, rows: tuple[Index, ...]) -> str:
+        """The values of a reference at all rows, as text."""
+        if isinstance(reference, Gather):
+            if reference.references == rows:
+                return f'data["{reference.table}"]'
+            inner = ", ".join(self._at_rows(one, rows) for one in reference.references)
+            return f'data["{reference.table}"][{inner}]'
+        assert isinstance(reference, Index)
+        if rows == (reference,):
+            return "slice(None)"
+        shape = ", ".join(":" if row == reference else "None" for row in rows)
+        return f"np.arange({self.size_text(reference.size)}){f'[{shape}]' if len(rows) > 1 else ''}"
 
     def block_size(self, axis: Index) -> str:
         """The length of a row axis within a block."""

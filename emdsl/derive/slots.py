@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from emdsl.algebra.expand import Expansion
 from emdsl.algebra.expressions import Expression, Name, Number, names
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference
-from emdsl.algebra.symbols import Scope, Symbol, first_table, parent_table, position_table
+from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
+from emdsl.algebra.symbols import Scope, Symbol, first_table, position_table
 from emdsl.algebra.terms import IDENTITY, NUMBER, STRUCTURE, Polynomial, atom, multiply, number
 from emdsl.derive.refusal import not_compiled
 from emdsl.model.bound import BoundModel
@@ -61,12 +61,11 @@ def letters_of(
             own = [source.fresh(size, parent) for size, parent in zip(sizes, parents, strict=True)]
         else:
             own = [times[letter][0] if letter in times else source.fresh(size, letter)]
-            letters[letter] = own[0]
-            parents = scope.ragged.get(letter, ())
-            letters |= {parent: Gather(parent_table(letter, parent), (own[0],)) for parent in parents}
+            letters |= {letter: own[0], **scope.outer(letter, own[0])}
             plates += own
             continue
-        letters |= dict(zip(parents, own, strict=True))
+        for parent, index in zip(parents, own, strict=True):
+            letters |= {parent: index, **scope.outer(parent, index)}
         plates += own
     return letters, tuple(plates)
 
@@ -89,7 +88,11 @@ def started(value: Polynomial, variable: Variable, definition: Definition, expan
         if not starts:
             continue
         if sorted(set(starts)) != list(range(max(starts) + 1)):
-            raise not_compiled("definitions at fixed times that are not the first ones", definition.span)
+            raise not_compiled(
+                f"`{variable.name}` with laws at fixed times that are not the first ones",
+                definition.span,
+                "give it laws at 0, 1, … without gaps",
+            )
         reference = expansion.letters[slot.name]
         assert isinstance(reference, Index)
         position = _position_of(reference, scope)

@@ -7,7 +7,7 @@ points that the first one found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK
@@ -19,12 +19,19 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 
 
-def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setting: Setting) -> Function:
+def initialise_function(
+    codes: Sequence[SweepCode], shares: Sequence[str], loadings: Mapping[str, str | None], setting: Setting
+) -> Function:
     """`initialise(data, rng)`: one random start."""
     statements: list[ProgrammeStatement] = []
     entries = []
     for name in setting.parameters:
         value = _neutral(setting.scope.symbols[name], setting)
+        if name in loadings:
+            datum = loadings[name]
+            shape = value.removeprefix("np.zeros")
+            scale = "" if datum is None else f'spread_of(data["{datum}"]) * '
+            value = f"{scale}rng.standard_normal{shape}" if value.startswith("np.zeros") else value
         if name in setting.held and (whole := setting.held[name].whole) is not None:
             value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
         form = setting.forms.get(name)
@@ -32,6 +39,9 @@ def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setti
         entries += [f'"{key}": {text}' for key, text in posterior.items()]
     entries += [f'"given.{name}": data["{name}"]' for name in setting.carried]
     statements.append(Assign("params", f"{{{', '.join(entries)}}}"))
+    folded = next((code.folding.key for code in codes if code.folding is not None), None)
+    if folded is not None:
+        statements.append(Assign("data", f'data if "{folded}" in data else prepare(data, params)'))
     blocks = [code for code in codes if code.sweep.block is not None]
     starts = []
     for code in blocks:
@@ -49,7 +59,9 @@ def initialise_function(codes: Sequence[SweepCode], shares: Sequence[str], setti
                 for local, slot in code.layout.locals
                 if len(variables_of(local)) < 2
             ]
-            starts.append(f'"{block.name}": projected({code.name}(data, params), rng, [{", ".join(linear)}])')
+            products = f", {code.folding.function.name}(data, params)" if code.folding is not None else ""
+            arguments = f"{code.name}(data, params), rng, [{', '.join(linear)}]{products}"
+            starts.append(f'"{block.name}": projected({arguments})')
         else:
             starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {_distance(code)}, {labels})')
     starts += [f"**{name}(data, params, rng)" for name in shares]

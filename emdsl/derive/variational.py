@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emdsl.algebra.indices import Index
-from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
+from emdsl.derive.conjugate_laws import expected_statistic
 from emdsl.derive.point import PointMoments
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.errors import CompilerBug
@@ -81,19 +81,7 @@ class VariationalMoments(PointMoments):
         form = self.forms.get(item.variable)
         if form is None:
             return super().moment(item)
-        symbol = self.scope.symbols[item.variable]
-        match form.kernel:
-            case "Gaussian":
-                return self._first(form, item)
-            case "Dirichlet":
-                return self._of_dirichlet(form, item)
-            case "Beta":
-                return self._of_beta(form, item)
-            case "Gamma":
-                return self._of_gamma(form, item)
-            case "Wishart":
-                return self._of_wishart(form, item, symbol)
-        raise CompilerBug(f"no moments for the kernel {form.kernel}")
+        return self._first(form, item) if form.kernel == "Gaussian" else self._of_conjugate(form, item)
 
     # ---------------------------------------------------------------- Gaussian
 
@@ -192,47 +180,8 @@ class VariationalMoments(PointMoments):
 
     # ---------------------------------------------------------------- the other kernels
 
-    def _expectation(self, form: PosteriorForm, label: str, value: Array, axes: tuple[Index, ...]) -> Named:
-        return self.body.define(f"expected_{label}_{form.variable}", value, axes, depends=self._keys(form.variable))
-
-    def _of_dirichlet(self, form: PosteriorForm, item: Atom) -> Named:
-        concentration = self.parameter(form, "concentration")
-        axes = concentration.axes
-        if item.statistic.kind != "log":
-            raise CompilerBug(f"no moment for the statistic {item.statistic.kind} of `{form.variable}`")
-        return self._expectation(form, "log", Apply("expected_log", (concentration,), axes), axes)
-
-    def _of_beta(self, form: PosteriorForm, item: Atom) -> Named:
-        a, b = self.parameter(form, "a"), self.parameter(form, "b")
-        first = a if item.statistic.kind == "log" else b
-        total = Apply("digamma", (Apply("+", (a, Named(b.name, a.axes)), a.axes),), a.axes)
-        value = Apply("-", (Apply("digamma", (first,), a.axes), total), a.axes)
-        return self._expectation(form, item.statistic.kind, value, a.axes)
-
-    def _of_gamma(self, form: PosteriorForm, item: Atom) -> Named:
-        shape, rate = self.parameter(form, "shape"), self.parameter(form, "rate")
-        axes = shape.axes
-        if item.statistic.kind == "log":
-            log_u = Apply("-", (Apply("digamma", (shape,), axes), Apply("np.log", (rate,), axes)), axes)
-            value: Array = log_u if form.power == 1.0 else Apply("/", (log_u, form.power), axes)
-            return self._expectation(form, "log", value, axes)
-        order = item.statistic.exponent / form.power
-        value = Apply("/", (shape, rate), axes) if order == 1.0 else Apply("power_moment", (shape, rate, order), axes)
-        label = "precision" if item.statistic.exponent < 0 else "value"
-        return self._expectation(form, label, value, axes)
-
-    def _of_wishart(self, form: PosteriorForm, item: Atom, symbol: Symbol) -> Named:
-        df, scale = self.parameter(form, "df"), self.parameter(form, "scale")
-        if item.statistic.kind == "logdet":
-            if form.inverted:
-                inner: Array = Apply("expected_logdet", (df, Apply("inverse", (scale,), scale.axes)), df.axes)
-                inner = Apply("negative", (inner,), df.axes)
-            else:
-                inner = Apply("expected_logdet", (df, scale), df.axes)
-            return self._expectation(form, "logdet", inner, df.axes)
-        wanted = "inverse" if form.inverted else "power"
-        if item.statistic.kind != wanted:
-            raise CompilerBug(f"no moment for the statistic {item.statistic.kind} of `{symbol.name}`")
-        matrix: Array = Apply("inverse", (scale,), scale.axes) if form.inverted else scale
-        factors = (Operand(df, scale.axes[: len(df.axes)]), Operand(matrix, scale.axes))
-        return self._expectation(form, "precision", Contraction(1.0, factors, scale.axes), scale.axes)
+    def _of_conjugate(self, form: PosteriorForm, item: Atom) -> Named:
+        label, value = expected_statistic(form, {key: self.parameter(form, key) for key in form.keys}, item.statistic)
+        return self.body.define(
+            f"expected_{label}_{form.variable}", value, value.axes, depends=self._keys(form.variable)
+        )

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index, Reference, indices_in
-from emdsl.derive.network_terms import CHILDREN
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.naturals import BlockNotation
 from emdsl.explain.symbols import Letters, auxiliary, in_prose, in_words, with_indices
-from emdsl.structure.elimination import Place, Step, Table, lag_of
+from emdsl.structure.children import Place
+from emdsl.structure.elimination import Step, Table, lag_of
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,14 @@ class StepNotation:
         return f"{name} = {self.state(place)}"
 
     def table(self, table: Table) -> str:
-        """A table of the step with its indices: of a monomial, of children, or a message received."""
+        """A table of the step with its indices: of a monomial, or a message received."""
         indices = [self.row(index) for index in table.rows] + [self.state(place) for place in table.places]
         return with_indices(self._head(table), indices)
 
     def _head(self, table: Table) -> str:
-        if table.source == CHILDREN:
-            return self.block.symbol("A", self.block.one.block.children)
+        for step in self.block.one.elimination.steps:
+            if step.children is not None and step.message.source == table.source:
+                return child_symbol(step_notation(self.block, step))
         for monomial, _ in self.block.one.monomials.listed():
             if id(monomial) == table.source:
                 return self.block.monomial_symbol("a", monomial)
@@ -100,10 +101,22 @@ def message_symbol(block: BlockNotation, variables: Sequence[str]) -> str:
     return auxiliary("m", " ".join(block.notation.head(name) for name in variables))
 
 
+def child_message(own: StepNotation, value: str) -> tuple[str, ...]:
+    """The line of what children tell their parents, where that is not their log partition, row by row."""
+    left, total = _received(own)
+    direct = with_indices(message_symbol(own.block, own.step.variables), [*own.rows, *own.outer])
+    return () if not total and left == direct else (f"{left} &= {total}{value}",)
+
+
+def child_symbol(own: StepNotation) -> str:
+    """The symbol of what children tell their parents: of their log partition, or of a message summed from it."""
+    summed = child_message(own, "")
+    return message_symbol(own.block, own.step.variables) if summed else own.block.symbol("A", own.step.variables)
+
+
 def partition_symbol(block: BlockNotation, step: Step) -> str:
-    """The log partition of the rows of a step; labelled where the block has several steps or children."""
-    several = len(block.one.elimination.steps) > 1 or block.one.block.children
-    if several:
+    """The log partition of the rows of a step; labelled where the block has several steps."""
+    if len(block.one.elimination.steps) > 1:
         return auxiliary("A", " ".join(block.notation.head(name) for name in step.variables))
     return block.symbol("A", step.variables)
 
@@ -124,8 +137,8 @@ def partitions(block: BlockNotation) -> list[tuple[str, tuple[Index, ...], Lette
 
 
 def elimination_blocks(block: BlockNotation, hard: bool) -> list[Block]:
-    """The steps forwards, then backwards."""
-    steps = [step_notation(block, step) for step in block.one.elimination.steps]
+    """The steps forwards, then backwards; children have their laws elsewhere."""
+    steps = [step_notation(block, step) for step in block.one.elimination.steps if step.children is None]
     forwards: list[Block] = []
     for own in steps:
         forwards += _chain_forwards(own, hard) if own.step.time is not None else _forwards(own, hard)
@@ -170,11 +183,11 @@ def _received(own: StepNotation) -> tuple[str, str]:
     step = own.step
     head = message_symbol(own.block, step.variables)
     states = [own.state(place) for place in step.outer]
-    if len(step.outer) != 1:
+    references = step.targets
+    if len(step.outer) != 1 and all(isinstance(reference, Index) for reference in references):
         kept = [row for row in step.sent_rows if row in step.message.rows]
         summed = [row for row in step.sent_rows if row not in kept]
         return with_indices(head, [own.row(row) for row in step.message.rows] + states), _sum(own, summed)
-    ((_, references),) = step.outer
     plain = [reference for reference in references if isinstance(reference, Index)]
     letters = own.letters.knowing(step.message.rows)
     targets, conditions = [], []

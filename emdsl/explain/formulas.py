@@ -15,7 +15,7 @@ from math import prod
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived, Split
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Scope, beyond_table, is_padded, padded_size, within_table
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.log_joint import QuadraticTerm
@@ -29,7 +29,7 @@ FUNCTIONS = {
     "log_bessel_i0": r"\log I_0", "log_multigamma": r"\log\Gamma_{D}",
 }  # fmt: skip
 
-#: Of a ragged plate: the group that a row lies in, its place there, and the first row of a group.
+#: Of a ragged plate: the group that a row lies in, its place there, and the first row of a group; the k-th is i_k(s).
 TABLES: Mapping[str, Callable[[str], str]] = {
     "parent": lambda plates: plates.partition(".")[2],
     "position": lambda plate: r"\mathrm{place}",
@@ -200,6 +200,9 @@ class Notation:
             return self._logarithm_of_sum(item, letters)
         if item.variable.startswith("position."):
             return self.reference(Gather(item.variable, item.references), letters)
+        if item.variable.startswith((within_table(""), beyond_table(""))):
+            relation, size = ("<", r"\ge")[item.variable.startswith(beyond_table(""))], item.variable.partition(".")[2]
+            return f"[{references[-1]} {relation} {with_indices(name_text(size), references[:-1])}]"
         if item.variable in self.centred:
             return raised(self.centred_quantity(self.centred[item.variable], item.references, letters), exponent)
         if item.variable in self.derived:
@@ -236,6 +239,8 @@ class Notation:
             case Gather(table, references):
                 inner = [self.reference(one, letters) for one in references]
                 about, _, rest = table.partition(".")
+                if about == "place":
+                    return f"{rest}_{{{inner[-1]}}}({', '.join(inner[:-1])})"
                 if rest and table not in self.statistics:
                     return f"{TABLES[about](rest)}({', '.join(inner)})"
                 return with_indices(name_text(table), inner)
@@ -247,6 +252,8 @@ class Notation:
     def size(self, size: str | int) -> str:
         if isinstance(size, str) and size.startswith("rows of "):
             return auxiliary("N", size.removeprefix("rows of "))
+        if isinstance(size, str) and is_padded(size):
+            return rf"\max {name_text(size.removeprefix(padded_size('')))}"
         return str(size) if isinstance(size, int) else name_text(size)
 
     def head(self, variable: str) -> str:

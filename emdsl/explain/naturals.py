@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, substitute
 from emdsl.algebra.terms import DELTA, HOT, MASK, STRUCTURE, Atom, Polynomial, Term
+from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.network_terms import BlockTerms
 from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation
 from emdsl.explain.symbols import Letters, auxiliary, with_indices
 from emdsl.structure.elimination import lag_of
-
-WEIGHTS = "weights."
 
 
 def unweighted(term: Term) -> Term:

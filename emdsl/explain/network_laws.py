@@ -1,17 +1,15 @@
 r"""Real and conjugate latents of a network: natural parameters and the laws that follow, as formulas.
 
 joint Gaussian     q(x) = N(P⁻¹ h, P⁻¹)              one matrix for all rows that meet
-given a state      q(b_g | c_g = k) = N(P_gk⁻¹ h_gk, P_gk⁻¹)
 conjugate          q(θ_d) = Dirichlet(a_d)           as for parameters
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift
-from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Term
 from emdsl.derive.conditional import conditional
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.network_terms import NetworkTerms
@@ -20,7 +18,7 @@ from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import names
 from emdsl.explain.formulas import Notation, aligned
 from emdsl.explain.naturals import BlockNotation, gathered, natural, unweighted
-from emdsl.explain.symbols import Letters, in_words, name_text, raised, superscripted, with_indices
+from emdsl.explain.symbols import in_words, name_text, raised, superscripted, with_indices
 from emdsl.explain.updates import Parameter, symmetrised, update_lines
 
 
@@ -93,7 +91,7 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
     if len(variables) > 1:
         products = [block.notation.count(size for size, _ in symbols[name].axes) or "1" for name in variables]
         count = rf"\left({' + '.join(products)}\right)"
-    lines = _normal_law(subject, h, matrix, with_indices(partition, rows), count)
+    lines = normal_law(subject, h, matrix, with_indices(partition, rows), count)
     lagged = any(isinstance(r, Shift) for m, _ in block.one.monomials.listed() for a in m.atoms for r in a.references)
     text = "Rows do not meet, so each has a normal law of its own" if not couplings else "All rows have one normal law"
     if lagged:
@@ -108,7 +106,7 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
     return [Prose(f"{text}:"), Display(lines)]
 
 
-def _normal_law(subject: str, linear: str, precision: str, partition: str, count: str) -> tuple[str, ...]:
+def normal_law(subject: str, linear: str, precision: str, partition: str, count: str) -> tuple[str, ...]:
     """`q(x) = N(P⁻¹ h, P⁻¹)`, and the log of the integral; `count`: how many numbers x has, nothing for one."""
     inverse, transposed = superscripted(precision, "-1"), superscripted(linear, r"\top")
     return (
@@ -116,76 +114,6 @@ def _normal_law(subject: str, linear: str, precision: str, partition: str, count
         rf"{partition} &= \tfrac{{1}}{{2}} {transposed} {inverse} {linear} - \tfrac{{1}}{{2}} \log |{precision}| "
         rf"+ \tfrac{{1}}{{2}} {f'{count} ' if count else ''}\log 2\pi",
     )
-
-
-# ---------------------------------------------------------------- normal laws given a state
-
-
-def children_blocks(block: BlockNotation) -> list[Block]:
-    """Real variables given the state of their parent: their laws, and the table that they give it."""
-    children, table = block.one.block.children, block.one.children
-    assert table is not None
-    symbols = block.setting.scope.symbols
-    parent, places = table.places[0]
-    letters = block.letters(table.rows, {})
-    state, rows = block.states[parent], [letters.of(row) for row in table.rows]
-    lines: list[str] = []
-    for head, value, own in _child_naturals(block):
-        lines += aligned(head, block.notation.terms(value, own))
-    label = list(children)
-    h, precision, partition = (with_indices(block.symbol(x, label), [*rows, state]) for x in ("h", "P", "A"))
-    listed = ", ".join(with_indices(block.notation.head(name), rows) for name in children)
-    place = with_indices(
-        block.notation.head(parent), [block.notation.reference(reference, letters) for reference in places]
-    )
-    sizes = [block.notation.count(size for size, _ in symbols[name].event) or "1" for name in children]
-    count = rf"\left({' + '.join(sizes)}\right)" if len(sizes) > 1 else "" if sizes[0] == "1" else sizes[0]
-    law = _normal_law(rf"{listed} \mid {place} = {state}", h, precision, partition, count)
-    what = names(children)
-    verb = "are" if len(children) > 1 else "is"
-    return [
-        Prose(f"Given the state of `{parent}`, {what} {verb} normal, with natural parameters"),
-        Display(tuple(lines)),
-        Prose(f"and its log partition is what {what} tell{'' if len(children) > 1 else 's'} `{parent}`:"),
-        Display(law),
-    ]
-
-
-def _child_naturals(block: BlockNotation) -> Iterable[tuple[str, Polynomial, Letters]]:
-    """h and P of every child and pair of children: the terms of all states, and those of each."""
-    one, setting = block.one, block.setting
-    assert one.children is not None
-    rows, parent = one.children.rows, one.children.places[0][0]
-    size = setting.scope.symbols[parent].categories or 1
-    state = setting.source.fresh(size, "k")
-    collected: dict[tuple[str, ...], tuple[list[Term], tuple[Index, ...]]] = {}
-    for monomial, occurrences in one.monomials.listed():
-        reals = [item for item in monomial.atoms if item.variable in one.block.children]
-        if not reals:
-            continue
-        count = len(setting.scope.symbols[reals[0].variable].plates)
-        images: dict[Index, Index] = {}
-        for item in monomial.atoms:
-            if item.statistic == HOT and isinstance(item.references[-1], Index):
-                images[item.references[-1]] = state
-        for own, row in zip(reals[0].references[:count], rows, strict=True):
-            if isinstance(own, Index):
-                images[own] = row
-        key = tuple(item.variable for item in reals)
-        entries = tuple(r for item in reals for r in item.references[count:] if isinstance(r, Index))
-        terms, axes = collected.setdefault(key, ([], entries))
-        images |= dict(zip(entries, axes, strict=True))
-        terms += natural(monomial, occurrences, setting).substitute(dict(images)).terms
-    for key, (terms, axes) in collected.items():
-        value = setting.merged(Polynomial(tuple(terms), (*rows, state, *axes)))
-        if len(key) == 2:
-            same = key[0] == key[1]
-            value = symmetrised(value, setting) if same and len(axes) == 2 else value
-            value = value.scaled(-2.0 if same else -1.0)
-        letters = block.letters(rows, {state: block.states[parent]}, axes)
-        label = list(key if len(one.block.children) > 1 and key[0] != key[-1] else key[:1])
-        head = block.symbol("h" if len(key) == 1 else "P", label)
-        yield with_indices(head, [letters.of(index) for index in (*rows, state, *axes)]), value, letters
 
 
 # ---------------------------------------------------------------- conjugate laws

@@ -8,8 +8,9 @@ from emdsl.algebra.indices import Shift
 from emdsl.algebra.terms import SPLIT
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
-from emdsl.explain.symbols import in_prose, in_words
+from emdsl.explain.symbols import in_prose, in_words, size_in_words
 from emdsl.model.statements import Model
+from emdsl.structure.children import Children
 from emdsl.structure.elimination import Step
 
 
@@ -56,7 +57,7 @@ def kernel(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> str:
         return _gaussian(one, derivation)
     if block.variables[0] in derivation.joint.splits:
         return "choice among products"
-    steps = one.elimination.steps
+    steps = [step for step in one.elimination.steps if step.children is None]
     chain = next((step for step in steps if step.time is not None), None)
     if chain is None or chain.time is None:
         text = "categorical, eliminated" if len(steps) > 1 else "categorical"
@@ -64,12 +65,15 @@ def kernel(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> str:
         text = "product of chains" if len(chain.variables) > 1 else "categorical chain"
         text += f" over {chain.time.letter}"
         text += ", eliminated" if len(steps) > 1 else ""
-    return f"{text}; Gaussian given {_parent(one)}" if block.children else text
+    given = [f"{_law(child, terms)} given {in_words(list(child.parents))}" for child in block.children]
+    return "; ".join((text, *given))
 
 
-def _parent(one: BlockTerms) -> str:
-    assert one.children is not None
-    return one.children.places[0][0]
+def _law(child: Children, terms: NetworkTerms) -> str:
+    """`Gaussian`, `joint Gaussian`, `Gamma`, …"""
+    if child.kind == "conjugate":
+        return terms.forms[child.variables[0]].kernel
+    return "joint Gaussian" if child.kind == "joint" else "Gaussian"
 
 
 def _gaussian(one: BlockTerms, derivation: Derivation) -> str:
@@ -107,14 +111,16 @@ def _structure(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> 
         size = symbols[block.variables[0]].categories
         owner = split_owner(block.variables[0], derivation)
         return f"the sum in the law of `{owner}` is split among its {_number(size, derivation)} products"
-    (first, *more) = one.elimination.steps
+    steps = [step for step in one.elimination.steps if step.children is None]
+    (first, *more) = steps
     if not more and first.time is None and not block.children:
         count, rows = _states(first.variables, derivation), _rows(block.variables[0], derivation)
         return f"{listed(block.variables, derivation)} finite: {count} states for each {rows}"
-    text = ", then ".join(_step(step, derivation) for step in one.elimination.steps)
-    if block.children:
-        text = f"{listed(block.children, derivation)} Gaussian given `{_parent(one)}`, then {text}"
-    return text
+    laws = [
+        f"{listed(child.variables, derivation)} {_law(child, terms)} given {listed(child.parents, derivation)}"
+        for child in block.children
+    ]
+    return ", then ".join((*laws, *(_step(step, derivation) for step in steps)))
 
 
 def _step(step: Step, derivation: Derivation) -> str:
@@ -134,7 +140,7 @@ def _states(names: tuple[str, ...], derivation: Derivation) -> str:
 
 def _number(size: str | int | None, derivation: Derivation) -> str:
     numbers = derivation.setting.scope.numbers
-    return str(numbers.get(size, size)) if isinstance(size, str) else str(size)
+    return size_in_words(size, numbers)
 
 
 def _rows(name: str, derivation: Derivation) -> str:

@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Gather
+from emdsl.algebra.symbols import RAGGED_TABLES
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.explain.children_laws import children_blocks
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import elimination_blocks, partitions
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
-from emdsl.explain.network_laws import children_blocks, conjugate_blocks, gaussian_blocks, rows_meet
+from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_placed, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
@@ -90,9 +92,8 @@ def _labels(
 
 def _is_structure(item: Atom) -> bool:
     """Deltas, and the places of rows in their series: they say where the sum runs."""
-    tables = ("parent.", "position.", "first.")
     structure = item.variable == STRUCTURE or item.statistic in (DELTA, NUMBER)
-    return structure or item.variable.startswith(tables) or is_placed(item.variable)
+    return structure or item.variable.startswith(RAGGED_TABLES) or is_placed(item.variable)
 
 
 def _is_first(item: Atom, plates: Mapping[str, int]) -> bool:
@@ -194,7 +195,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
         return gaussian_blocks(block)
     lines: list[str] = []
     for monomial, occurrences in one.monomials.listed():
-        if any(name in one.block.children for name in monomial.variables):
+        if any(name in one.block.given for name in monomial.variables):
             continue
         value = natural(monomial, occurrences, block.setting)
         lines += aligned(block.entry("a", monomial), block.notation.terms(value, block.of_monomial(monomial)))
@@ -202,13 +203,14 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     if lines:
         states = in_words([f"${letter}$ that of {listed([name], derivation)}" for name, letter in block.states.items()])
         text = f"The log weights of the states, {states}"
-        longest = max(lag_of(a.references) for m, _ in one.monomials.listed() for a in m.atoms)
+        states_of = [item for m, _ in one.monomials.listed() for item in m.atoms if item.variable in block.states]
+        longest = max((lag_of(item.references) for item in states_of), default=0)
         if longest:
             text += ", with a prime that of the row before" if longest == 1 else ", with a prime for each row back"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
-        blocks += children_blocks(block)
-    blocks += elimination_blocks(block, derivation.method == "hard")
+        blocks += children_blocks(block, terms)
+    blocks += elimination_blocks(block, derivation.setting.chooses(one.block))
     if one.multiplicity:
         letters, count = _count(one, block)
         times = block.notation.polynomial(count, letters)

@@ -14,7 +14,7 @@ from emdsl.derive.derivation import Derivation
 from emdsl.derive.m_step import Update
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.explain.network_plan import kernel, names_of, why
-from emdsl.explain.symbols import in_prose, in_words
+from emdsl.explain.symbols import in_prose, in_words, size_in_words
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
@@ -156,7 +156,9 @@ def _block(block: BlockTerms, network: NetworkTerms, derivation: Derivation, mod
     if derivation.method == "em" and not exact:
         inference = "coordinate ascent"
     clause = why(block, network, derivation, model)
-    if derivation.method == "hard" and block.block.kind == "finite":
+    if derivation.method == "hard" and block.block.kind == "finite" and not derivation.setting.chooses(block.block):
+        inference = "exact" if exact else "coordinate ascent"  # a choice among products is no latent of the user
+    if derivation.setting.chooses(block.block):
         clause += ", of which the most probable are taken"
     if derivation.method == "vb":
         clause += ", given expectations over the parameters"
@@ -187,7 +189,7 @@ def states_text(name: str, derivation: Derivation) -> str:
     """How many states a discrete latent has: `3`, or `K` where only the data tell."""
     scope = derivation.setting.scope
     size = scope.symbols[name].categories
-    return str(scope.numbers.get(size, size)) if isinstance(size, str) else str(size)
+    return size_in_words(size, scope.numbers)
 
 
 def _parameter(update: Update, derivation: Derivation) -> PlanRow:

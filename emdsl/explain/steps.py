@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from emdsl.algebra.symbols import is_padded, padded_size, place_table
 from emdsl.algebra.terms import OFFSET, Polynomial, Term
 from emdsl.derive.derivation import METHODS, Derivation
 from emdsl.derive.functions import data_only_terms, prior_terms
@@ -54,8 +55,8 @@ def notation_of(derivation: Derivation) -> Notation:
 
 
 def _model(derivation: Derivation, model: Model) -> tuple[Block, ...]:
-    symbols = derivation.setting.scope.symbols.values()
-    listed = {letter: size for symbol in symbols for size, letter in (*symbol.plates, *symbol.event)}
+    names = derivation.setting.scope.symbols
+    listed = {letter: size for symbol in names.values() for size, letter in (*symbol.plates, *symbol.event)}
     ragged = {plate.letter: plate for plate in model.plates if plate.parents}
     ranges = ", ".join(
         f"${letter} = 0, \\dots, {_size(size)} - 1$" for letter, size in listed.items() if letter not in ragged
@@ -65,22 +66,29 @@ def _model(derivation: Derivation, model: Model) -> tuple[Block, ...]:
         held = with_indices(name_text(fix.name), [expression_text(index) for index in fix.indices])
         lines.append(rf"{held} &= {expression_text(fix.value)} && \text{{held}}")
     indices = (Prose(f"Indices: {ranges}."),) if ranges else ()
-    return (*indices, *(Prose(_ragged(plate)) for plate in ragged.values()), Display(tuple(lines)))
+    return (
+        *indices,
+        *(Prose(_ragged(plate, place_table(letter) in names)) for letter, plate in ragged.items()),
+        Display(tuple(lines)),
+    )
 
 
-def _ragged(plate: Plate) -> str:
-    """How the rows of a ragged plate are counted, and what says where they lie."""
+def _ragged(plate: Plate, ranged: bool) -> str:
+    """How the rows of a ragged plate are counted, and what says where they lie; the k-th row where it is used."""
     letter, parents = plate.letter, ", ".join(plate.parents)
     size = with_indices(name_text(plate.size), plate.parents) if isinstance(plate.size, str) else str(plate.size)
     groups = " and ".join(f"${parent}({letter})$" for parent in plate.parents)
+    chosen = f", and ${letter}_{{k}}({parents})$ its row $k$" if ranged else ""
     return (
         f"The plate ${letter} = 0, \\dots, {size} - 1$ is ragged. Below, ${letter}$ runs through rows of all groups,"
         f" one after the other: {groups} is the group of a row, $\\mathrm{{place}}({letter})$ its place there, and"
-        f" ${letter}_{{0}}({parents})$ the first row of a group."
+        f" ${letter}_{{0}}({parents})$ the first row of a group{chosen}."
     )
 
 
 def _size(size: str | int) -> str:
+    if is_padded(size):
+        return rf"\max {name_text(str(size).removeprefix(padded_size('')))}"
     return str(size) if isinstance(size, int) else name_text(size)
 
 

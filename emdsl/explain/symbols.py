@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from emdsl.algebra.indices import Index
+from emdsl.algebra.symbols import is_padded, padded_size
 
 GREEK = (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
@@ -52,6 +53,13 @@ def in_prose(name: str) -> str:
 def in_words(texts: Sequence[str]) -> str:
     """`a, b and c`"""
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def size_in_words(size: str | int | None, numbers: Mapping[str, float | int]) -> str:
+    """A number of states; over a ragged size each group has its own."""
+    if isinstance(size, str) and is_padded(size):
+        return f"up to {size.removeprefix(padded_size(''))}"
+    return str(numbers.get(size, size)) if isinstance(size, str) else str(size)
 
 
 def auxiliary(letter: str, label: str = "") -> str:

@@ -6,10 +6,11 @@ The check stage (`emdsl.model.check.check`) resolves every name and gives every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from emdsl.model.statements import Model, Type
+from emdsl.algebra.expressions import Call, Expression, Name, walk
+from emdsl.model.statements import Model, Type, Variable
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,36 @@ class CheckedModel:
 
     model: Model
     types: Mapping[str, Type]
+
+    @property
+    def ragged_ranges(self) -> frozenset[str]:
+        """Ragged sizes that the states of a variable run over, or a sum within a law: each group has its own."""
+        ragged = {plate.letter: str(plate.size) for plate in self.model.plates if plate.parents}
+        dims = {dim.name for kind in self.types.values() for dim in kind.dims if isinstance(dim, Name)}
+        nodes = [node for variable in self.model.variables for node in _expressions(variable)]
+        summed = {
+            over.name
+            for node in nodes
+            for part in walk(node)
+            if isinstance(part, Call) and part.function == "sum"
+            for over in part.arguments[1:]
+            if isinstance(over, Name)
+        }
+        return frozenset(size for letter, size in ragged.items() if size in dims or letter in summed)
+
+
+def _expressions(variable: Variable) -> Iterator[Expression]:
+    """All expressions in what defines a variable."""
+    laws = [definition.law for definition in variable.definitions]
+    while laws:
+        law = laws.pop()
+        for _, argument in law.arguments:
+            if isinstance(argument, Expression):
+                yield argument
+            else:
+                laws.append(argument)
+    if variable.value is not None:
+        yield variable.value
 
 
 @dataclass(frozen=True)

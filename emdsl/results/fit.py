@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from emdsl.data.binding import bind_data
+from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
@@ -23,7 +24,7 @@ from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
-from emdsl.results.series import chained_states, nesting, row_count
+from emdsl.results.series import chained_states, in_layout, nesting, row_count
 from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
@@ -330,7 +331,7 @@ class Fit:
 
     def _posteriors(self, found: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Posterior]:
         bound = self.source.bound
-        listed = {name: Posterior(name, item, nesting(bound, name, data)) for name, item in found.items()}
+        listed = {name: in_layout(bound, name, item, data) for name, item in found.items()}
         return ByName("there is no posterior", listed)
 
     def _resuming(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -374,6 +375,7 @@ class Fit:
             return self._own_data("new data")
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
+        check_weights(self._module, weights)
         return bind_data(sized, merged(sized, data, arrays), weights)
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Name, Subscript, walk
-from emdsl.data.ragged import merged_letters, tables
+from emdsl.data.ragged import merged_letters, outer_tables, tables
 from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
@@ -31,9 +31,9 @@ from emdsl.results.series import (
     Steps,
     expressions_of,
     group_sizes,
+    in_layout,
     lengthened,
     merged,
-    nesting,
     padded,
     plates_of,
     shortened,
@@ -141,7 +141,7 @@ class OverTime:
         self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
     ) -> dict[str, Posterior]:
         found = after_each_step(self.bound, data, at)
-        listed = {name: Posterior(name, item, nesting(self.bound, name, data)) for name, item in found.items()}
+        listed = {name: in_layout(self.bound, name, item, data) for name, item in found.items()}
         return ByName("there is no such result", listed)
 
     def _with_given(self, steps: Steps, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,14 +198,19 @@ def _entry(bound: BoundModel, data: Mapping[str, Any], letter: str, place: int) 
     """The data of one entry of a plate, without weights of the plate."""
     result = {name: value for name, value in data.items() if name != f"weights.{letter}"}
     rows: dict[str, slice] = {letter: slice(place, place + 1)}
-    for plate in bound.checked.model.plates:
+    for plate in sorted(bound.checked.model.plates, key=lambda plate: len(plate.parents)):
         if letter not in plate.parents:
             continue
-        if plate.parents != (letter,):
+        outside = [plate_of(bound, parent) for parent in plate.parents]
+        nearest, *others = merged_letters(outside)
+        if others or nearest not in rows:
             raise DataError(f"plate `{plate.letter}` has several parents: its entries are not told apart by `{letter}`")
-        starts = data[f"offsets.{plate.letter}"]
-        rows[plate.letter] = slice(int(starts[place]), int(starts[place + 1]))
-        result |= tables(plate, (letter,), (1,), [int(starts[place + 1] - starts[place])])
+        starts, groups = data[f"offsets.{plate.letter}"], rows[nearest]
+        rows[plate.letter] = slice(int(starts[groups.start]), int(starts[groups.stop]))
+        lengths = np.diff(starts)[groups]
+        ranged = plate.size in bound.checked.ragged_ranges
+        result |= tables(plate, (nearest,), lengths.shape, lengths.tolist(), ranged)
+        result |= outer_tables(plate, outside, result)
         if f"weights.{plate.letter}" in result:
             result[f"weights.{plate.letter}"] = result[f"weights.{plate.letter}"][rows[plate.letter]]
     size = plate_of(bound, letter).size

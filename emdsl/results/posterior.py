@@ -31,12 +31,14 @@ class Posterior:
     """The expected statistics of one variable.
 
     `numpy.asarray` gives its probabilities, or else its mean, with the groups of ragged plates one after the other;
-    indexing reads the same, group by group. `nest` brings an array of that layout into that of the user's data.
+    indexing reads the same, group by group. `nest` brings an array of that layout into that of the user's data, and
+    `nest_states` one with the states last, of which groups may have different numbers.
     """
 
     name: str
     statistics: Mapping[str, Array]
     nest: Callable[[Array], Any] = flat
+    nest_states: Callable[[Array], Any] = flat
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self._get("probabilities") if self.discrete else self._mean
@@ -48,13 +50,17 @@ class Posterior:
         return np.shape(np.asarray(self))
 
     def __len__(self) -> int:
-        return len(self.nest(np.asarray(self)))
+        return len(self._nested)
 
     def __getitem__(self, position: Any) -> Any:
-        return self.nest(np.asarray(self))[position]
+        return self._nested[position]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.nest(np.asarray(self)))
+        return iter(self._nested)
+
+    @property
+    def _nested(self) -> Any:
+        return (self.nest_states if self.discrete else self.nest)(np.asarray(self))
 
     @property
     def discrete(self) -> bool:
@@ -64,7 +70,7 @@ class Posterior:
     @property
     def probabilities(self) -> Any:
         """The probability of each state, category last."""
-        return self.nest(self._get("probabilities"))
+        return self.nest_states(self._get("probabilities"))
 
     @property
     def mean(self) -> Any:

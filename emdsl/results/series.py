@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression, Name, Subscript, walk
-from emdsl.data.ragged import merged_letters, split, tables
+from emdsl.data.ragged import group_lengths, merged_letters, outer_tables, split, tables
+from emdsl.data.sizes import ranged_plate
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Plate, Role, Variable
 from emdsl.results.axes import plate_of
-from emdsl.results.posterior import flat
+from emdsl.results.posterior import Posterior, flat
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +32,34 @@ def nesting(bound: BoundModel, name: str, data: Mapping[str, Any]) -> Callable[[
     if not any(plate.parents for plate in plates):
         return flat
     return partial(split, plates=plates, data=data)
+
+
+def state_nesting(bound: BoundModel, name: str, data: Mapping[str, Any]) -> Callable[[Array], Any]:
+    """As `nesting`, for arrays with the states last: each group with the states that it has."""
+    variable, nest = bound.checked.model.variable(name), nesting(bound, name, data)
+    size = ranged_plate(bound, variable) if variable is not None else None
+    if variable is None or size is None:
+        return nest
+    plates = plates_of(bound, variable)
+    lengths = group_lengths(size, plates, data)
+
+    def nested(array: Array) -> Any:
+        whole = np.broadcast_to(lengths, array.shape[:-1])
+        return _with_own_states(nest(array), nest(whole), [plate.letter in size.parents for plate in plates])
+
+    return nested
+
+
+def _with_own_states(value: Any, lengths: Any, decisive: Sequence[bool]) -> Any:
+    """Arrays up to the number of their states, as a list over all axes that it depends on."""
+    if not any(decisive):
+        return value[..., : int(np.max(lengths, initial=0))]
+    return [_with_own_states(one, length, decisive[1:]) for one, length in zip(value, lengths, strict=True)]
+
+
+def in_layout(bound: BoundModel, name: str, statistics: Mapping[str, Array], data: Mapping[str, Any]) -> Posterior:
+    """What is known of a variable, in the layout of the user's data."""
+    return Posterior(name, statistics, nesting(bound, name, data), state_nesting(bound, name, data))
 
 
 def plates_of(bound: BoundModel, variable: Variable) -> tuple[Plate, ...]:
@@ -170,7 +199,10 @@ def time_plate(bound: BoundModel) -> Plate:
     )
     if len(letters) != 1:
         raise DataError("the model observes nothing over time" if not letters else "the model has several times")
-    return plate_of(bound, next(iter(letters)))
+    plate = plate_of(bound, next(iter(letters)))
+    if any(plate_of(bound, parent).parents for parent in plate.parents):
+        raise DataError(f"the time `{plate.letter}` lies within ragged plates: results over time are for plain series")
+    return plate
 
 
 def opened(bound: BoundModel) -> BoundModel:
@@ -243,10 +275,12 @@ def _cut(
         starts = data[f"offsets.{letter}"]
         pieces = [np.array(kept(int(length)), dtype=np.int64) for length in np.diff(starts)]
         index = np.concatenate([np.where(p < 0, -1, p + start) for p, start in zip(pieces, starts, strict=False)])
-        outer = merged_letters([plate_of(bound, parent) for parent in plate.parents])
+        outside = [plate_of(bound, parent) for parent in plate.parents]
+        outer = merged_letters(outside)
         shape = data[f"first.{letter}"].shape
         lengths = [len(piece) for piece in pieces]
-        result |= tables(plate, outer, shape, lengths)
+        result |= tables(plate, outer, shape, lengths, plate.size in bound.checked.ragged_ranges)
+        result |= outer_tables(plate, outside, result)
         ends = np.reshape(lengths, shape)
     else:
         variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)

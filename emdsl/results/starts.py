@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.data.ragged import concatenate, merged_letters, ragged_plates
+from emdsl.data.ragged import concatenate, group_lengths, merged_letters, ragged_plates
+from emdsl.data.sizes import ranged_plate
 from emdsl.data.sources import to_array
 from emdsl.data.support import ROUNDING, check_support
 from emdsl.errors import DataError
@@ -55,9 +56,26 @@ def _latent(
 ) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """Starting values of a latent in the layout of the bound data, and the letters of their axes."""
     plates = tuple(plate for letter in variable.plates if (plate := bound.checked.model.plate(letter)) is not None)
-    array, lengths = concatenate(variable.name, value, plates)
+    size = ranged_plate(bound, variable)
+    longest = data[f"within.{size.size}"].shape[-1] if size is not None else 0
+    array, lengths = concatenate(variable.name, _filled_up(variable.name, value, len(plates), longest), plates)
     for plate in ragged_plates(plates):
         known = np.diff(data[f"offsets.{plate.letter}"]).tolist()
         if lengths[plate.letter] != known:
             raise DataError(f"init of `{variable.name}` has other lengths along plate `{plate.letter}` than the data")
-    return array, merged_letters(plates)
+    letters = merged_letters(plates)
+    if size is not None and array.ndim == len(letters) + 1:
+        beyond = np.arange(array.shape[-1]) >= group_lengths(size, plates, data)[..., None]
+        if np.any(array[np.broadcast_to(beyond, array.shape)]):
+            raise DataError(f"init of `{variable.name}` has probabilities of more states than its group has")
+    return array, letters
+
+
+def _filled_up(name: str, value: Any, plates: int, longest: int) -> Any:
+    """Probabilities of up to `longest` states, where groups have fewer, with zeros for the others."""
+    if plates and isinstance(value, list | tuple):
+        return [_filled_up(name, one, plates - 1, longest) for one in value]
+    array = to_array(name, value)
+    if array.ndim == plates + 1 and array.shape[-1] < longest:
+        array = np.pad(array, [*[(0, 0)] * plates, (0, longest - array.shape[-1])])
+    return array

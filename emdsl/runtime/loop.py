@@ -116,7 +116,7 @@ class _Problem:
         """The state that a run starts from."""
         data = resuming(self.module, self.data, {"seed": number})
         try:
-            params = start(self.module, data, seed, init, latents)
+            params = start(self.module, data, self.prepared, seed, init, latents)
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error
         return self.state(params, memory_of(self.module, data))

@@ -46,12 +46,16 @@ def streams(random_state: Any, count: int) -> list[np.random.SeedSequence]:
 def start(
     module: Any,
     data: Mapping[str, Any],
+    prepared: Mapping[str, Any],
     seed: np.random.SeedSequence,
     init: Mapping[str, Any],
     latents: Mapping[str, LatentStart],
 ) -> Params:
-    """A random start, moved to the values in `init` and `latents`. Raises DataError for a value that does not fit."""
-    params: Params = module.initialise(data, np.random.default_rng(seed))
+    """A random start, moved to the values in `init` and `latents`. Raises DataError for a value that does not fit.
+
+    `prepared`: what `prepare` has made of the data before, if anything.
+    """
+    params: Params = module.initialise({**prepared, **data}, np.random.default_rng(seed))
     if latents or init:
         _forget(module, data)
     if latents:
@@ -90,7 +94,8 @@ def _statistics(
     """Statistics of the data completed by `latents`."""
     networked = getattr(module, "SHARED", ())
     shared = {name: latent.value for name, latent in latents.items() if latent.discrete and name in networked}
-    soft = next((n for n, latent in latents.items() if latent.discrete and latent.plate and n not in shared), None)
+    counted = {n for n, latent in latents.items() if latent.discrete and latent.plate in module.WEIGHTED}
+    soft = next((name for name in latents if name in counted and name not in shared), None)
     completed = dict(data)
     for name, latent in latents.items():
         if name != soft and name not in shared:

@@ -2,9 +2,9 @@
 
     table of v and its neighbours → Σ over the states of v → a message to the neighbours
 
-Finest plates go first. A variable that meets itself at t and t − 1 is summed out along its chain, together with those
-that run beside it; one that reaches back to t − L is a chain of the values at t, …, t − L + 1. Facts only: scopes and
-orders, no formulas.
+Continuous children come first, then the finest plates. A variable that meets itself at t and t − 1 is summed out along
+its chain, together with those that run beside it; one that reaches back to t − L is a chain of the values at
+t, …, t − L + 1. Facts only: scopes and orders, no formulas.
 """
 
 from __future__ import annotations
@@ -13,16 +13,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, prod
 
-from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, Shift, indices_in, substitute
+from emdsl.algebra.indices import (
+    Gather,
+    Index,
+    IndexSource,
+    Reference,
+    Shift,
+    indices_in,
+    renamed_bases,
+    shared_bases,
+    substitute,
+)
 from emdsl.algebra.symbols import Scope, parent_table
+from emdsl.structure.children import Children, Place
 
 #: Entries of one table over joint states, and joint states of one chain, at the most.
 TABLE_BUDGET, CHAIN_BUDGET = 20_000, 300
 #: What a size counts for that only the data tell.
 UNKNOWN_SIZE = 4
-
-#: A variable at references to its plates.
-Place = tuple[str, tuple[Reference, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """Variables summed out together: one, or a chain of those that run beside each other.
+    """Variables summed out together: one, a chain of those that run beside each other, or children, integrated.
 
     `tables` are written in the rows of the step, `neighbours` are what is left. `sent_rows`: the rows at which that is
-    known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it; one with a
-    single receiver is in the receiver's rows. `time`: the index that a chain runs along. `kept`: what its state holds,
-    the variables at their rows and, where tables reach back further than to the row before, at earlier ones.
+    known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it, in the rows
+    that they depend on; `targets` are these in the rows of the step. `time`: the index that a chain runs along. `kept`:
+    what its state holds, the variables at their rows and, where tables reach back further than to the row before, at
+    earlier ones. `children`: those integrated.
     """
 
     variables: tuple[str, ...]
@@ -55,8 +64,10 @@ class Step:
     sent_rows: tuple[Index, ...]
     outer: tuple[Place, ...]
     message: Table
+    targets: tuple[Reference, ...]
     time: Index | None = None
     kept: tuple[Place, ...] = ()
+    children: Children | None = None
 
     @property
     def before(self) -> tuple[Place, ...]:
@@ -78,9 +89,15 @@ class Elimination:
     refusal: str | None = None
 
 
-def eliminate(variables: Sequence[str], tables: Sequence[Table], scope: Scope, source: IndexSource) -> Elimination:
-    """An order that sums all `variables` out of `tables`; a refusal where there is none within the budget."""
-    left, waiting, steps = list(variables), list(tables), list[Step]()
+def eliminate(
+    variables: Sequence[str], children: Sequence[Children], tables: Sequence[Table], scope: Scope, source: IndexSource
+) -> Elimination:
+    """An order that sums all `variables` and `children` out of `tables`; a refusal where none is within the budget."""
+    steps = [_integrated(one, scope, source) for one in children]
+    left, waiting = list(variables), [*(step.message for step in steps), *tables]
+    for step in steps:
+        if _states(step.neighbours, scope) > TABLE_BUDGET:
+            return Elimination((), f"the table of `{step.variables[0]}` and its parents exceeds {TABLE_BUDGET}")
     while left:
         found = None
         for chain in (False, True):
@@ -173,19 +190,31 @@ def _step(
             return None
     if len({name for name, _ in outer_places}) < len(outer_places):
         return None
-    message = _message(("message", group, rows), sent_rows, outer_places, scope, source)
-    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, time, kept)
+    message, targets = _message(("message", group, rows), sent_rows, outer_places, scope, source)
+    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time, kept)
+
+
+def _integrated(one: Children, scope: Scope, source: IndexSource) -> Step:
+    message, targets = _message(("message", one.variables, one.rows), one.rows, one.places, scope, source)
+    return Step(one.variables, one.rows, (), one.places, one.rows, one.places, message, targets, children=one)
 
 
 def _message(
     label: object, rows: tuple[Index, ...], outer: tuple[Place, ...], scope: Scope, source: IndexSource
-) -> Table:
+) -> tuple[Table, tuple[Reference, ...]]:
+    """What is left to the neighbours, in rows of its own where it reaches them through index arrays."""
     if len(outer) == 1:
-        ((name, _),) = outer
+        ((name, references),) = outer
         own = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
-        return Table(label, own, ((name, own),))
-    used = {i for _, references in outer for reference in references for i in indices_in(reference)}
-    return Table(label, tuple(row for row in rows if row in used), outer)
+        return Table(label, own, ((name, own),)), references
+    axes = {r: axis for name, places in outer for r, axis in zip(places, scope.symbols[name].plates, strict=True)}
+    bases = shared_bases([references for _, references in outer], axes)
+    plain = tuple(row for row in rows if row in bases)
+    if len(plain) == len(bases):
+        return Table(label, plain, outer), plain
+    names = {base: source.fresh(*axes[base]) if base in axes else source.copy_of(base) for base in bases}  # type: ignore[arg-type]
+    moved = tuple((name, tuple(renamed_bases(one, names, {}) for one in references)) for name, references in outer)
+    return Table(label, tuple(names.values()), moved), tuple(bases)
 
 
 def _beside(name: str, left: Sequence[str], waiting: Sequence[Table]) -> tuple[str, ...]:
@@ -276,6 +305,16 @@ def _grouped(reference: Reference, groups: Mapping[Gather, Index]) -> Reference:
             return groups[reference]
         return replace(reference, references=tuple(_grouped(inner, groups) for inner in reference.references))
     return reference
+
+
+def in_series(reference: Reference, step: Step, scope: Scope) -> Reference | None:
+    """A reference in the rows of a step at the rows at which its message is known; None where it changes in time."""
+    if step.time is None:
+        return reference
+    letter = step.time.letter
+    tables = [Gather(parent_table(letter, parent), (step.time,)) for parent in scope.ragged.get(letter, ())]
+    moved = _grouped(reference, dict(zip(tables, step.sent_rows, strict=False)))
+    return None if step.time in set(indices_in(moved)) else moved
 
 
 def _axis_of(letter: str, scope: Scope) -> tuple[str | int, str]:

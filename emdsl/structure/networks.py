@@ -1,6 +1,6 @@
 """Latents that meet beyond one row: networks, and the blocks that each is inferred in.
 
-    finite       discrete variables, eliminated one after the other; real ones of the same row are their children
+    finite       discrete variables, eliminated one after the other; continuous ones may be their children
     Gaussian     real variables of one joint normal law
     conjugate    positive, unit, simplex and matrix variables, each entry independent of the others
 
@@ -13,26 +13,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Fixed, Index, Shift, indices_in
+from emdsl.algebra.indices import Fixed, IndexSource, Shift
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Atom, Term
+from emdsl.structure.children import Children, children_of, kind_of, plate_references
 
 
 @dataclass(frozen=True)
 class NetworkBlock:
-    """Variables that are inferred together. `children`: real variables inferred given the discrete ones of their row.
+    """Variables that are inferred together. `children`: continuous ones that are inferred given the discrete ones.
 
     `coupled`: one discrete variable that meets itself at two rows, which are independent under q and updated in turn.
     """
 
     kind: str
     variables: tuple[str, ...]
-    children: tuple[str, ...] = ()
+    children: tuple[Children, ...] = ()
     coupled: bool = False
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The variables that are inferred given the discrete ones."""
+        return tuple(name for one in self.children for name in one.variables)
+
+    @property
     def all(self) -> tuple[str, ...]:
-        return self.variables + self.children
+        return self.variables + self.given
 
 
 @dataclass(frozen=True)
@@ -73,46 +79,46 @@ def components(names: Sequence[str], meetings: Sequence[frozenset[str]]) -> tupl
     return tuple(sorted(listed, key=lambda group: order[group[0]]))
 
 
-def plate_references(item: Atom, symbols: Mapping[str, Symbol]) -> tuple[object, ...]:
-    """The references of an atom to the plates of its variable."""
-    return item.references[: len(symbols[item.variable].plates)]
-
-
 def blocks_of(
     variables: Sequence[str],
     terms: Sequence[Term],
     symbols: Mapping[str, Symbol],
     apart: Callable[[str, str], bool],
-    eliminable: Callable[[Sequence[str]], bool],
+    eliminable: Callable[[Sequence[str], Sequence[Children]], bool],
+    source: IndexSource,
 ) -> tuple[NetworkBlock, ...]:
     """The fewest blocks that exact inference allows.
 
     `apart`: whether a factorisation was asked for that separates two variables. `eliminable`: whether these discrete
-    variables can be eliminated exactly within the budget.
+    variables can be eliminated exactly within the budget, once these children are integrated.
     """
     own = [[item for item in term.atoms if item.variable in variables] for term in terms]
     kinds = {name: kind_of(symbols[name]) for name in variables}
-    finite = _merged_finite([name for name in variables if kinds[name] == "finite"], own, apart, eliminable)
     gaussian = _merged_gaussian([name for name in variables if kinds[name] == "gaussian"], own, apart)
+    continuous = [*gaussian, *((name,) for name in variables if kinds[name] == "conjugate")]
+    families = [one for group in continuous if (one := children_of(group, own, symbols, source)) is not None]
+    families = [one for one in families if eliminable(one.parents, [one])]
+    finite = _merged_finite([name for name in variables if kinds[name] == "finite"], own, families, apart, eliminable)
     blocks: list[NetworkBlock] = []
-    taken: set[tuple[str, ...]] = set()
+    taken: set[str] = set()
     for group in finite:
-        children: list[str] = []
-        for reals in gaussian:
-            separated = any(apart(one, other) for one in group for other in reals)
-            if reals not in taken and not separated and _is_child(reals, group, own, symbols, kinds):
-                children += reals
-                taken.add(reals)
+        children: list[Children] = []
+        for one in families:
+            separated = any(apart(a, b) for a in group for b in one.variables)
+            if set(one.parents) <= set(group) and not separated and not _meets(one, children, own):
+                children.append(one)
+                taken.update(one.variables)
         blocks.append(NetworkBlock("finite", group, tuple(children)))
-    blocks += [NetworkBlock("gaussian", group) for group in gaussian if group not in taken]
-    blocks += [NetworkBlock("conjugate", (name,)) for name in variables if kinds[name] == "conjugate"]
+    blocks += [NetworkBlock(kinds[group[0]], group) for group in continuous if not taken & set(group)]
     order = {name: place for place, name in enumerate(variables)}
     return tuple(sorted(blocks, key=lambda block: order[block.variables[0]]))
 
 
-def kind_of(symbol: Symbol) -> str:
-    """The kind of block that a latent belongs to."""
-    return "finite" if symbol.categories is not None else "gaussian" if symbol.kind == "real" else "conjugate"
+def _meets(one: Children, others: Sequence[Children], own: Sequence[Sequence[Atom]]) -> bool:
+    """Whether a family meets another one in a term, so that both have no law given their parents alone."""
+    rest = {name for other in others for name in other.variables}
+    present = [{item.variable for item in atoms} for atoms in own]
+    return any(names & rest and names & set(one.variables) for names in present)
 
 
 def self_coupled(variables: Sequence[str], terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> frozenset[str]:
@@ -131,15 +137,17 @@ def self_coupled(variables: Sequence[str], terms: Sequence[Term], symbols: Mappi
 def _merged_finite(
     names: Sequence[str],
     own: Sequence[Sequence[Atom]],
+    families: Sequence[Children],
     apart: Callable[[str, str], bool],
-    eliminable: Callable[[Sequence[str]], bool],
+    eliminable: Callable[[Sequence[str], Sequence[Children]], bool],
 ) -> list[tuple[str, ...]]:
-    """Discrete variables that meet are merged as long as the result can be eliminated."""
+    """Discrete variables that meet, or have a child together, are merged as long as the result can be eliminated."""
     order = {name: place for place, name in enumerate(names)}
     groups: list[tuple[str, ...]] = [(name,) for name in names]
     counts: dict[tuple[str, str], int] = {}
-    for atoms in own:
-        present = sorted({item.variable for item in atoms if item.variable in order}, key=order.__getitem__)
+    meetings = [{item.variable for item in atoms if item.variable in order} for atoms in own]
+    for meeting in (*meetings, *(set(one.parents) for one in families)):
+        present = sorted(meeting, key=order.__getitem__)
         for place, one in enumerate(present):
             for other in present[place + 1 :]:
                 counts[one, other] = counts.get((one, other), 0) + 1
@@ -149,7 +157,7 @@ def _merged_finite(
         if first == second or any(apart(a, b) for a in first for b in second):
             continue
         union = tuple(sorted(first + second, key=order.__getitem__))
-        if eliminable(union):
+        if eliminable(union, [one for one in families if set(one.parents) <= set(union)]):
             groups = [group for group in groups if group not in (first, second)] + [union]
     return sorted(groups, key=lambda group: order[group[0]])
 
@@ -177,35 +185,6 @@ def _merged_gaussian(
             groups = [group for group in groups if group not in (first, second)]
             groups.append(tuple(sorted(union, key=order.__getitem__)))
     return sorted(groups, key=lambda group: order[group[0]])
-
-
-def _is_child(
-    reals: Sequence[str],
-    group: Sequence[str],
-    own: Sequence[Sequence[Atom]],
-    symbols: Mapping[str, Symbol],
-    kinds: Mapping[str, str],
-) -> bool:
-    """Whether real variables of one row each depend on discrete ones of that row only, and on each other within it."""
-    meets = False
-    for atoms in own:
-        mine = [item for item in atoms if item.variable in reals]
-        if not mine:
-            continue
-        rows = {plate_references(item, symbols) for item in mine}
-        if len(rows) > 1:
-            return False
-        gates = [item for item in atoms if kinds[item.variable] == "finite"]
-        if any(item.variable not in group for item in gates) or len({item.variable for item in gates}) > 1:
-            return False
-        (row,) = rows
-        plain = {reference for reference in row if isinstance(reference, Index)}
-        for gate in gates:
-            meets = True
-            needed = {i for reference in plate_references(gate, symbols) for i in indices_in(reference)}  # type: ignore[arg-type]
-            if len(plain) < len(row) or needed != plain:
-                return False
-    return meets
 
 
 def broken_pairs(blocks: Sequence[NetworkBlock], terms: Sequence[Term]) -> tuple[tuple[str, str], ...]:

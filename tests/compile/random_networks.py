@@ -193,6 +193,7 @@ def _groups(draft: Draft) -> None:
         draft.param("ru", "positive", ", ".join("k"[: len(classes)]))
         draft.say(f"latent u[g] ~ Gamma(2, rate=ru{_slots(classes)})")
         draft.scale, draft.holes = f"u[{group}]", False
+        draft.exact = not classes
     elif what < 0.6 and not classes:
         draft.say("latent th[g] : simplex[K] ~ Dirichlet(1.5)", f"latent z[{draft.index}] ~ Categorical(th[{group}])")
         draft.states, draft.exact = [f"z[{draft.index}]"], False

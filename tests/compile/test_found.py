@@ -91,6 +91,13 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": RNG.normal(size=(4, 5))},
         ("em",),
     ),
+    # vectors on two plates were packed as if they had one
+    "vectors_on_two_plates": (
+        """model M(K = 2) plate n in N, j in J, k in K param pi : simplex[K] latent z[n, j] ~ Categorical(pi)
+        param m[k] : real[2] param S : cov[2] observed x[n, j] : real[2] ~ MvNormal(m[z[n, j]], cov=S)""",
+        {"x": np.random.default_rng(5).normal(size=(4, 3, 2)) * 3},
+        ("em", "hard"),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive

@@ -11,6 +11,7 @@ import pytest
 
 import emdsl as em
 from emdsl.algebra.expressions import Name, Number, Unary
+from emdsl.api import parse
 from emdsl.data.binding import bind_data
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -275,6 +276,18 @@ def test_weights() -> None:
 )
 def test_refused_weights(weights: object, message: str) -> None:
     assert refusal(REAL, {"y": [1, 2]}, weights) == message
+
+
+def test_weights_of_a_plate_of_latents() -> None:
+    """Index arrays lead to its rows; to a plate of parameters they lead, too, but nothing there counts."""
+    text = """
+        model M()  plate g in G, h in H, i in I  given grp[i] : index[G]  given kind[i] : index[H]  param m[h] : real
+        latent b[g] ~ Normal(0, sd=1)  observed y[i] ~ Normal(b[grp[i]] + m[kind[i]], sd=1)
+    """
+    model, data = parse(text)().bound_model, {"grp": [0, 1, 1], "kind": [0, 1, 0], "y": [1.0, 2.0, 3.0]}
+    assert bind_data(model, data, {"g": [2, 1]})["weights.g"].tolist() == [2, 1]
+    assert refusal(model, data, {"g": [1, 1, 1]}) == "weights of `g` have 3 entries, but G = 2 is the largest `grp` + 1"
+    assert refusal(model, data, {"h": [1, 1]}) == "weights for `h`, which is no plate of the data"
 
 
 def test_weights_of_a_plate_of_parameters() -> None:

@@ -55,6 +55,15 @@ GEYSER = ("eruptions", "waiting")
 SEPALS = ("Sepal.Length", "Sepal.Width", "Petal.Length", "Petal.Width")
 ATTITUDE = ("rating", "complaints", "privileges", "learning", "raises", "critical", "advance")
 
+
+def votes(table: str) -> Array:
+    """How often each rating was given to each item, as shares (item, rating)."""
+    item, _, rating = np.loadtxt(EXAMPLES / f"{table}.csv", delimiter=",", skiprows=1, dtype=int).T
+    counts = np.zeros((item.max() + 1, rating.max() + 1))
+    np.add.at(counts, (item, rating), 1.0)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
 FITTED = {
     "faithful": Fitted("faithful", {name: name for name in GEYSER}, -1147.80635, "mclust 6.0.0, VVI"),
     "faithful_full": Fitted("faithful", {"x": GEYSER}, -1130.26396, "mclust 6.0.0, VVV"),
@@ -80,6 +89,14 @@ FITTED = {
     "sleepstudy": Fitted(
         "sleepstudy", {"reaction": tuple(f"reaction_{day}" for day in range(10))}, -897.03932, "lme4 1.1-31",
         given={"day": np.arange(10.0)}, options={"n_init": 1},
+    ),
+    "earthquakes": Fitted(
+        "earthquakes", {"quakes": "quakes"}, -341.87871, "Zucchini and MacDonald 2009", options={"n_init": 4, **SQUARED}
+    ),
+    "nile": Fitted("nile", {"flow": "flow"}, -639.30068, "KFAS 1.5.1", options={"n_init": 1, **SQUARED}),
+    "raters": Fitted(
+        "anaesthesia", {name: name for name in ("item", "rater", "rating")}, -190.73100, "rater 1.3.1, from the votes",
+        options={"init": {"class": votes("anaesthesia")}, **SQUARED},
     ),
     "stackloss": Fitted(
         "stackloss", {"x": ("Air.Flow", "Water.Temp", "Acid.Conc."), "loss": "stack.loss"}, -52.28780, "least squares",

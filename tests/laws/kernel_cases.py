@@ -26,6 +26,7 @@ from emdsl.algebra.terms import Atom, Statistic
 from emdsl.arrays.body import Assign, Body, Names
 from emdsl.arrays.expressions import Array, Named
 from emdsl.derive.cavi import entropies
+from emdsl.derive.conjugate_laws import log_partition
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.emit.arithmetic import text
@@ -224,6 +225,13 @@ class Case:
         parts = entropies(moments, moments.scope)
         names = run(body, values)
         return float(sum(eval(text(part, size_text), names) for part in parts))
+
+    def emitted_log_partition(self, posterior: Values) -> Any:
+        """log Z of every entry, as emitted."""
+        moments, body, values = self.moments(posterior)
+        form = moments.forms[VARIABLE]
+        value = log_partition(form, {key: moments.parameter(form, key) for key in form.keys})
+        return eval(text(value, size_text), run(body, values))
 
     def log_partition(self, naturals: Mapping[Kinds, Any], v: Any) -> float:
         """log Z of the exponent with these naturals, by scipy's law at the kernel's posterior."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emdsl.errors import Error, FitError
+from emdsl.runtime.carried.matrices import solve
 from tests.numerics.models import (
     BAYESIAN,
     CLASSES,
@@ -203,3 +204,19 @@ def test_a_single_huge_outlier(name: str, size: float) -> None:
         assert "report" not in str(error)
     else:
         assert _finite(fit.params) and monotone(fit.history)
+
+
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_a_direction_that_nothing_tells_is_left_where_it_is(batch: tuple[int, ...]) -> None:
+    """m_k + w_l fits as well with m + c and w − c: the least norm, for a system that is singular but for rounding."""
+    rng = np.random.default_rng(0)
+    counts = rng.uniform(1, 2, size=(*batch, 2, 2))
+    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
+    precision = np.block([
+        [rows[..., None] * np.eye(2), counts], [np.swapaxes(counts, -1, -2), columns[..., None] * np.eye(2)]
+    ])  # fmt: skip
+    wanted = rng.normal(size=(*batch, 4))
+    linear = (precision @ wanted[..., None])[..., 0]
+    found = solve(precision, linear)
+    np.testing.assert_allclose((precision @ found[..., None])[..., 0], linear, rtol=1e-10)
+    assert np.abs(found).max() < 10 * np.abs(wanted).max()

@@ -154,3 +154,40 @@ def test_rows_that_differ_are_swept(name: str) -> None:
     data = bind_data(bound.bound_model, example.draw(), None)
     prepared = module.prepare(data, module.initialise(data, np.random.default_rng(0)))
     assert not any(key.startswith("products.") for key in prepared)
+
+
+@EVERY
+@WEIGHTED
+def test_a_start_that_is_folded_is_that_of_the_rows(name: str, weighted: bool) -> None:
+    """Random directions of the features, added to the natural parameters of every row."""
+    module, data = _module(name, weighted)
+    params = module.initialise(data, np.random.default_rng(0))
+    prepared = module.prepare(data, params)
+    blocks = [key.removeprefix("products.") for key in prepared if key.startswith("products.") and key.count(".") == 1]
+    shifts, by_rows = {}, {}
+    for block in blocks:
+        arguments = getattr(module, f"sweep_{block}")(data, params)
+        write, natural, expect = arguments[:3]
+        products = prepared[f"products.{block}"]
+        shifts[block] = module.projected(arguments, np.random.default_rng(1), [slice(0, 1)], products)
+        assert shifts[block].shape == natural.shape and shifts[block].any()
+
+        def start(expected: Any, rows: slice, write: Any = write, expect: Any = expect, block: str = block) -> Any:
+            features = np.ones((shifts[block].shape[2], expected.shape[1]))
+            write(rows, 0, features)
+            expected += shifts[block][0] @ features
+            return expect(expected, rows, False)
+
+        by_rows[block] = start
+        centred = shifts[block][0] @ products[0]
+        np.testing.assert_allclose(centred, 0.0, atol=1e-8 * np.abs(products).max())
+    _agree(module.e_step(data, params, by_rows), module.e_step(prepared, params, shifts))
+
+
+def test_starts_lead_where_those_over_the_rows_lead() -> None:
+    """The same optimum, whether or not the data are prepared when the runs start."""
+    values = []
+    for n_init in (1, 6):
+        fit = parse(FACTORS)(**{}).fit(**_normal("x", n=200), n_init=n_init, random_state=0, tol=1e-12, max_iter=5000)
+        values.append(fit.log_likelihood)
+    assert values[1] == pytest.approx(values[0], rel=1e-6)

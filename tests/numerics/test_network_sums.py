@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from emdsl.runtime.carried.networks import added_at, gathered_shares, incidence, log_shares, matrix_times, ruled_out
+from emdsl.api import parse
+from emdsl.data.binding import bind_data
+from emdsl.runtime.carried.networks import (
+    added_at,
+    gathered_shares,
+    incidence,
+    log_shares,
+    matrix_times,
+    ruled_out,
+    scatter_add,
+)
+from emdsl.runtime.carried.seeding import scattered_features, seeded_shares
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -55,3 +68,54 @@ def test_adding_at_a_place_leaves_whole_numbers_alone() -> None:
     result = added_at(counts, np.array([0.5, 0.25, 0.0]), 1, 2)
     assert counts.sum() == 12
     np.testing.assert_array_equal(result[:, 2], [1.5, 1.25, 1.0])
+
+
+# Features of starts
+
+
+def test_few_features_are_the_sums_themselves() -> None:
+    rng = np.random.default_rng(0)
+    index, values = (rng.integers(20, size=90), rng.integers(50, size=90)), rng.random(90)
+    found = scattered_features(values, index, (20, 50), 1, rng)
+    np.testing.assert_array_equal(found, scatter_add(values, index, (20, 50)))
+
+
+def test_projections_of_many_features_lie_as_far_apart() -> None:
+    """Two groups of rows, each with words of its own: the projections keep them apart."""
+    rng = np.random.default_rng(0)
+    group = np.arange(400) % 2
+    rows = np.repeat(np.arange(400), 30)
+    columns = 10_000 * group[rows] + rng.integers(20, size=rows.size)
+    found = scattered_features(np.ones(rows.size), (rows, columns), (400, 20_000), 1, rng)
+    assert found is not None and found.shape == (400, 16)
+    shares = seeded_shares([found], (400, 2), rng)
+    assert len(set(zip(group, shares.argmax(axis=1), strict=True))) == 2
+
+
+def test_one_of_many_categories_says_nothing() -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(500, size=300)
+    assert scattered_features(np.ones(300), (np.arange(300), words), (300, 500), 1, rng) is None
+    shares = seeded_shares([None], (300, 3), rng)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert np.ptp(shares) > 0.1
+
+
+def test_topics_start_in_little_memory() -> None:
+    """Words of a large vocabulary, whose one-hots would take 3.2 GB."""
+    text = """
+        model Topics(K = 10)  plate d in D, i in I, k in K  given doc[i] : index[D]  param phi[k] : simplex[V]
+        latent theta[d] : simplex[K] ~ Dirichlet(1/K)  latent z[i] ~ Categorical(theta[doc[i]])
+        observed word[i] ~ Categorical(phi[z[i]])
+    """
+    rng = np.random.default_rng(0)
+    data = {"doc": np.sort(rng.integers(100, size=40_000)), "word": rng.integers(10_000, size=40_000)}
+    model = parse(text)(V=10_000)
+    module, bound = model.program("em").module, bind_data(model.bound_model, data)
+    tracemalloc.start()
+    try:
+        params = module.initialise(bound, rng)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.isfinite(params["phi"]).all() and peak < 2e8

@@ -81,13 +81,16 @@ def check_posterior(
         common = set(expected) & set(found[name])
         assert common, f"posterior of {name} has {sorted(found[name])}, expected {sorted(expected)}"
         for key in common:
-            flat = flattened(expected[key])
+            entries = flattened(expected[key], len(model.variable(name).plates))  # type: ignore[union-attr]
+            flat = np.reshape(entries, np.shape(found[name][key]))
             assert_allclose(found[name][key], flat, rtol=tol, atol=tol, err_msg=f"{key} of {name}")
 
 
-def flattened(value: Any) -> Any:
-    """A list of arrays, one for each row of the parents of a ragged plate, as the one array of the emitted module."""
-    return np.concatenate([flattened(part) for part in value]) if isinstance(value, list) else value
+def flattened(value: Any, plates: int) -> Any:
+    """Nested lists over `plates` as one list of their entries, as the emitted module has those of ragged plates."""
+    if plates == 0:
+        return [value]
+    return [entry for part in value for entry in flattened(part, plates - 1)]
 
 
 def additive(model: Model) -> bool:
@@ -111,8 +114,10 @@ def row_count(model: Model, data: Values) -> int:
     """How many rows the outermost data plate has."""
     letter = outermost(model)
     for plate in model.plates:
-        if plate.parents == (letter,) and f"offsets.{plate.letter}" in data:
-            return len(data[f"offsets.{plate.letter}"]) - 1
+        if plate.parents[:1] == (letter,) and f"offsets.{plate.letter}" in data:
+            shape = np.shape(data[f"first.{plate.letter}"])
+            if len(plate.parents) == len(shape):
+                return int(shape[0])
     return next(len(data[v.name]) for v in model.variables if v.name in data and v.plates[:1] == (letter,))
 
 
@@ -122,10 +127,20 @@ def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
     block: dict[str, Any] = {}
     inside: dict[str, Any] = {letter: np.asarray(chosen)}  # the rows of each letter that belong to the chosen ones
     for plate in model.plates:
-        if plate.parents == (letter,) and f"offsets.{plate.letter}" in data:
-            ends, counts = data[f"offsets.{plate.letter}"], np.diff(data[f"offsets.{plate.letter}"])[chosen]
-            inside[plate.letter] = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in chosen])
-            block |= ragged_tables(plate, counts)
+        if f"offsets.{plate.letter}" not in data:
+            continue
+        nearest = [p for p in plate.parents if not any(p in model.plate(q).parents for q in plate.parents)]  # type: ignore[union-attr]
+        shape = np.shape(data[f"first.{plate.letter}"])
+        if nearest[0] not in inside:
+            continue
+        groups = np.arange(int(np.prod(shape))).reshape(shape)[inside[nearest[0]]]
+        ends, counts = data[f"offsets.{plate.letter}"], np.diff(data[f"offsets.{plate.letter}"])[groups]
+        inside[plate.letter] = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in groups.ravel()])
+        block |= ragged_tables(plate, nearest, counts, f"place.{plate.letter}" in data)
+        for parent in set(plate.parents) - set(nearest):
+            near = next(p for p in nearest if parent in model.plate(p).parents)  # type: ignore[union-attr]
+            owners = block[f"parent.{plate.letter}.{near}"]
+            block[f"parent.{plate.letter}.{parent}"] = block[f"parent.{near}.{parent}"][owners]
     for name, value in data.items():
         if name in block:
             continue
@@ -140,14 +155,25 @@ def rows(model: Model, data: Values, chosen: Any) -> dict[str, Any]:
     return block
 
 
-def ragged_tables(plate: Plate, lengths: Any) -> dict[str, Any]:
-    """What the data hold of a ragged plate with one parent: where rows start, lie, and belong."""
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    parent = np.repeat(np.arange(len(lengths)), lengths)
-    return {
-        f"offsets.{plate.letter}": starts, f"position.{plate.letter}": np.arange(starts[-1]) - starts[parent],
-        f"first.{plate.letter}": starts[:-1], f"parent.{plate.letter}.{plate.parents[0]}": parent,
-        str(plate.size): np.asarray(lengths),
+def ragged_tables(plate: Plate, parents: list[str], lengths: Any, ranged: bool) -> dict[str, Any]:
+    """What the data hold of a ragged plate: where rows start, lie, and belong. `lengths` has an axis for each parent.
+
+    `ranged`: and where the k-th row of each group stands, the last one beyond its end.
+    """
+    shape, counts = np.shape(lengths), np.ravel(lengths)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    group = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(max(counts)) < counts[:, None]
+    places = [[starts[s] + min(k, counts[s] - 1) for k in range(max(counts))] for s in range(len(counts))]
+    padded = {
+        f"place.{plate.letter}": np.reshape(places, (*shape, -1)),
+        f"within.{plate.size}": within.astype(float).reshape(*shape, -1),
+        f"beyond.{plate.size}": (~within).astype(float).reshape(*shape, -1),
+    }
+    belongs = zip(parents, np.unravel_index(group, shape), strict=True)
+    return (padded if ranged else {}) | {f"parent.{plate.letter}.{parent}": rows for parent, rows in belongs} | {
+        f"offsets.{plate.letter}": starts, f"position.{plate.letter}": np.arange(starts[-1]) - starts[group],
+        f"first.{plate.letter}": starts[:-1].reshape(shape), str(plate.size): np.reshape(counts, shape),
     }  # fmt: skip
 
 

@@ -67,6 +67,10 @@ def entry(values: Any, index: tuple[int, ...]) -> Any:
     return values
 
 
+def _largest(values: Any) -> float:
+    return float(np.nanmax([_largest(part) for part in values] if isinstance(values, list) else values))
+
+
 def store(values: Any, index: tuple[int, ...], value: Any) -> None:
     """Write `value` at `index`; the whole array when the index is empty."""
     if not index:
@@ -92,9 +96,10 @@ class Scene:
         self.weights = {name[8:]: np.asarray(w, float) for name, w in values.items() if name.startswith("weights.")}
         self.offsets = {name[8:]: np.asarray(o) for name, o in values.items() if name.startswith("offsets.")}
         self.constants.update({n: v for n, v in values.items() if n not in self.variables and "." not in n})
+        self.sizes: dict[str, int] = {}
         for name, value in self.values.items():
             if isinstance(value, np.ndarray):
-                self.values[name] = self._nested(value, self.variables[name].plates)
+                self.values[name] = self.nested(name, value)
         self.sizes = self._infer_sizes()
         self.index_sizes = self._infer_index_sizes()
         self.sizes |= self.index_sizes
@@ -127,25 +132,44 @@ class Scene:
             kind = self.variables[name].type
             size = kind.dims[0] if kind is not None and kind.kind == "index" else None
             if isinstance(size, Name) and size.name not in self.sizes and size.name not in self.constants:
-                flat = np.concatenate([np.ravel(v) for v in value]) if isinstance(value, list) else np.ravel(value)
-                sizes[size.name] = int(np.nanmax(flat)) + 1
+                sizes[size.name] = int(_largest(value)) + 1
         return sizes
 
-    def _nested(self, value: np.ndarray[Any, Any], plates: tuple[str, ...]) -> Any:
-        """A flat value as lists of arrays, one for each row of the parents; a plain one as it is."""
-        ragged = next((p for p in plates if p in self.offsets), None)
-        if ragged is None:
+    def nested(self, name: str, value: np.ndarray[Any, Any]) -> Any:
+        """A flat value as nested lists of arrays, one for each row of the parents; a plain one as it is."""
+        plates = self.variables[name].plates
+        ragged = [place for place, letter in enumerate(plates) if letter in self.offsets]
+        if not ragged:
             return value
-        (parent,), offsets = self.plates[ragged].parents, self.offsets[ragged]
-        if plates.index(parent) or plates.index(ragged) != 1 or any(p in self.offsets for p in plates[2:]):
+        last = plates[ragged[-1]]
+        pieces = [value[low:high] for low, high in itertools.pairwise(self.offsets[last])]
+        outer = plates[: ragged[-1]]
+        if not set(outer) == {*self.plates[last].parents}:
             raise NotImplementedError(f"a ragged plate inside {plates}")
-        return [value[low:high] for low, high in itertools.pairwise(offsets)]
+        for letter in outer[:0:-1]:
+            count = len(pieces)
+            ends = self.offsets[letter] if letter in self.offsets else range(0, count + 1, self.length(letter, {}))
+            pieces = [pieces[low:high] for low, high in itertools.pairwise(ends)]  # type: ignore[misc]
+        return pieces
+
+    def row(self, letter: str, scope: Scope) -> int:
+        """Where an entry of a plate stands among all of them, the groups of a ragged plate one after the other."""
+        return scope[letter] + (int(self.offsets[letter][self._group(letter, scope)]) if letter in self.offsets else 0)
+
+    def _group(self, letter: str, scope: Scope) -> int:
+        parents = self.plates[letter].parents
+        if parents[-1] in self.offsets:
+            return self.row(parents[-1], scope)
+        place = 0
+        for parent in parents:
+            place = place * self.length(parent, scope) + scope[parent]
+        return place
 
     def length(self, letter: str, scope: Scope) -> int:
         """How many values `letter` takes, given the letters that it is ragged over."""
         plate = self.plates[letter]
         if letter in self.offsets:
-            return int(np.diff(self.offsets[letter])[scope[plate.parents[0]]])
+            return int(np.diff(self.offsets[letter])[self._group(letter, scope)])
         if not plate.parents:
             return plate.size if isinstance(plate.size, int) else int(self._size(plate.size))
         if isinstance(plate.size, str) and plate.size in self.constants:
@@ -191,7 +215,7 @@ class Scene:
         """How often the row stands there: the product of the weights of the plates that it is in."""
         scope = dict(factor.scope)
         plates = self.variables[factor.variable].plates
-        return float(np.prod([self.weights[p][scope[p]] for p in plates if p in self.weights]))
+        return float(np.prod([self.weights[p][self.row(p, scope)] for p in plates if p in self.weights]))
 
     def log_density(self, factor: Factor) -> float:
         """The factor's log density, without its weight. NaN anywhere raises."""
@@ -280,7 +304,7 @@ class Scene:
         variable = self.variables.get(name)
         if variable is None:
             plate = next((p for p in self.plates.values() if p.size == name and p.parents), None)
-            if plate is not None and name not in self.constants:
+            if plate is not None and (plate.letter in self.offsets or name not in self.constants):
                 return self.length(plate.letter, dict(zip(plate.parents, index, strict=True)))
             return entry(self._size(name), index)
         if variable.role is not Role.LET:
@@ -310,9 +334,7 @@ class Scene:
         if not plates:
             return np.full(event, np.nan)
         rows = [self._room(plates[1:], event, {**scope, plates[0]: i}) for i in range(self.length(plates[0], scope))]
-        ragged = len({np.shape(row) for row in rows if isinstance(row, np.ndarray)}) > 1 or any(
-            isinstance(r, list) for r in rows
-        )
+        ragged = any(isinstance(r, list) for r in rows) or len({np.shape(row) for row in rows}) > 1
         return rows if ragged else np.array(rows)
 
     def _event_shape(self, variable: Variable) -> tuple[int, ...]:

@@ -256,17 +256,14 @@ class Exact:
             return table[index]
         length = self.scene.length(plates[len(index)], dict(zip(plates, index, strict=False)))
         rows = [self._stack(plates, table, (*index, i)) for i in range(length)]
-        return (
-            np.array(rows)
-            if len({np.shape(row) for row in rows}) <= 1 and not any(isinstance(r, list) for r in rows)
-            else rows
-        )
+        ragged = any(isinstance(row, list) for row in rows) or len({np.shape(row) for row in rows}) > 1
+        return rows if ragged else np.array(rows)
 
     def expected_log_joint(self, params: Params) -> float:
         """Q(params | the parameters of this posterior): the expected complete log joint, without parameters' priors."""
         scene = self.scene
         before = {name: scene.values[name] for name in params}
-        scene.values.update({name: np.array(value, float) for name, value in params.items()})
+        scene.values.update({name: scene.nested(name, np.array(value, float)) for name, value in params.items()})
         total = sum(scene.weight(f) * scene.log_density(f) for f in self.known)
         for (factor, sites, values), weight in self._compressed().items():
             for (name, index), value in zip(sites, values, strict=True):

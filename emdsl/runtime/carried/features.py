@@ -23,8 +23,8 @@ def unpairs(sums: np.ndarray, size: int) -> np.ndarray:
 
 
 def write_pairs(values: np.ndarray, out: np.ndarray) -> None:
-    """The products x_d x_e, d ≤ e, of (d, row) into (d(d+1)/2, row)."""
-    start = 0
+    """The products x_d x_e, d ≤ e, of (d, plates of the row…) into (d(d+1)/2, row)."""
+    values, start = values.reshape(len(values), -1), 0
     for d in range(len(values)):
         stop = start + len(values) - d
         np.multiply(values[d], values[d:], out=out[start:stop])
@@ -49,6 +49,22 @@ def row_weights(data: dict[str, np.ndarray], plates: tuple[str, ...], shape: tup
     return result
 
 
+def standing(
+    data: dict[str, np.ndarray], rows: list[tuple[str, np.ndarray]], shape: tuple[int, ...]
+) -> np.ndarray | None:
+    """How often each of some rows stands there: the product of the weights of (plate, row) that it lies in.
+
+    The rows broadcast to `shape`; None where no plate has weights.
+    """
+    found = [data[f"weights.{plate}"][at] for plate, at in rows if f"weights.{plate}" in data]
+    if not found:
+        return None
+    result = np.ones(shape)
+    for weights in found:
+        result *= weights
+    return result
+
+
 def scatter(values: np.ndarray, index: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Sums of (…, entry) over the entries that belong to each of `size` rows: (…, row)."""
     flat = np.broadcast_to(values, (*values.shape[:-1], len(index))).reshape(-1, len(index))
@@ -67,3 +83,31 @@ def ragged_weights(data: dict[str, np.ndarray], letter: str, parents: tuple[str,
     found = [data[f"weights.{letter}"]] if f"weights.{letter}" in data else []
     found += [data[f"weights.{p}"][data[f"parent.{letter}.{p}"]] for p in parents if f"weights.{p}" in data]
     return np.prod(found, axis=0) if found else None
+
+
+def copies_of(
+    data: dict[str, np.ndarray], variables: list[tuple[list[tuple[str, np.ndarray]], tuple[int, ...]]]
+) -> list[tuple[int, np.ndarray]] | None:
+    """For each variable in how many plates with weights its rows lie, and how often each stands there: (row,).
+
+    variables: the rows and shapes that `standing` takes; None where no plate has weights. A row that does not stand
+    there at all stands there next to never, so that what one copy of it sees is still told.
+    """
+    if not any(f"weights.{plate}" in data for rows, _ in variables for plate, _ in rows):
+        return None
+    result = []
+    for rows, shape in variables:
+        own = [data[f"weights.{plate}"][at] for plate, at in rows if f"weights.{plate}" in data]
+        often = np.ones(shape)
+        for weights in own:
+            often *= np.where(weights > 0, weights, 1e-100)
+        result.append((len(own), often.reshape(-1)))
+    return result
+
+
+def check_weights(data: dict[str, np.ndarray], refused: dict[tuple[str, ...], str]) -> None:
+    """Raises ValueError for weights on plates of `refused`, each with the reason."""
+    for plates, reason in refused.items():
+        if all(f"weights.{plate}" in data for plate in plates):
+            named = " and ".join(f"`{plate}`" for plate in plates)
+            raise ValueError(f"weights on {named} are not compiled: {reason}; repeat the entries instead")

@@ -12,11 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.runtime.carried.chain_parts import ChainPart, transition_range
+from emdsl.runtime.carried.chain_parts import ChainPart
+from emdsl.runtime.carried.chain_steps import transition_range
+from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
 
 
 def chain_forward(
-    evidence: np.ndarray, transition: np.ndarray, offsets: np.ndarray, hard: bool = False, by_row: bool | None = None
+    evidence: np.ndarray | RowEvidence,
+    transition: np.ndarray,
+    offsets: np.ndarray,
+    hard: bool = False,
+    by_row: bool | None = None,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Messages for `chain_backward`, and the log sum over all paths of each series, (series,) or (batch, series).
 
@@ -24,14 +30,18 @@ def chain_forward(
     (row, previous, next) into each row. Either may have a leading batch axis. offsets: (series + 1,) first rows.
     `hard`: the most probable path instead of the sum. `by_row`: transition has a row axis, if extents do not tell.
     """
-    rows = evidence.shape[-2]
+    known = (
+        evidence
+        if isinstance(evidence, RowEvidence)
+        else DenseEvidence(evidence if evidence.ndim == 3 else evidence[None])
+    )
+    stacked = isinstance(evidence, np.ndarray) and evidence.ndim == 3
     if by_row is None:
-        batch_of = len(evidence) if evidence.ndim == 3 else None
-        by_row = transition.ndim == 4 or (transition.ndim == 3 and len(transition) == rows != batch_of)
-    batched = evidence.ndim == 3 or transition.ndim == 3 + by_row
-    evidence = evidence if evidence.ndim == 3 else evidence[None]
+        batch_of = known.batch if stacked else None
+        by_row = transition.ndim == 4 or (transition.ndim == 3 and len(transition) == known.rows != batch_of)
+    batched = stacked or transition.ndim == 3 + by_row
     transition = transition if transition.ndim == 3 + by_row else transition[None]
-    offsets, batch = np.asarray(offsets), max(len(evidence), len(transition))
+    offsets, batch = np.asarray(offsets), max(known.batch, len(transition))
     occupied = np.flatnonzero(np.diff(offsets) > 0)
     reach = transition_range(transition, offsets[occupied], by_row)
     # Entries between e^-700 and an impossible one are no longer exact once exponentiated.
@@ -41,15 +51,16 @@ def chain_forward(
         series, space = todo.pop()
         if series.size:
             bounds = np.stack([offsets[series], offsets[series + 1]])
-            part = ChainPart(evidence, transition, by_row, bounds, space, reach)
+            part = ChainPart(known, transition, by_row, series, bounds, space, reach)
             total = part.forward()
             if part.lost.any():
                 todo += [(series[~part.lost], "scaled"), (series[part.lost], "log")]
             else:
                 parts.append((series, part))
                 log_partition[:, series] = total
-    shape = (batch, rows, evidence.shape[2])
+    shape = (batch, known.rows, known.states)
     messages = {"parts": parts, "shape": shape, "batched": batched, "by_row": by_row}
+    messages |= {"evidence": known, "series": len(offsets) - 1}
     return messages, log_partition if batched else log_partition[0]
 
 
@@ -59,12 +70,37 @@ def chain_backward(messages: dict[str, Any], weights: np.ndarray | None = None) 
     Moves are (…, previous, next), summed over the rows with the weights of their series; where transitions vary by row
     (…, row, previous, next), not weighted, zero in first rows. After a hard forward pass: of the most probable path.
     """
+    marginals = Marginals(messages["shape"])
+    moves = chain_moves(messages, weights, marginals)
+    return (marginals.values if messages["batched"] else marginals.values[0]), moves
+
+
+def chain_expectations(messages: dict[str, Any], weights: np.ndarray | None = None) -> tuple[Expectations, np.ndarray]:
+    """What the posterior makes of evidence that is formed by row, and moves as `chain_backward` has them."""
+    found = Expectations(messages["evidence"], np.zeros((messages["series"], messages["shape"][2])))
+    return found, chain_moves(messages, weights, found)
+
+
+def chain_moves(messages: dict[str, Any], weights: np.ndarray | None, found: Marginals | Expectations) -> np.ndarray:
+    """Moves as `chain_backward` has them; the posteriors are handed over."""
     batch, rows, states = messages["shape"]
-    marginals = np.empty((batch, rows, states))
     moves = np.zeros((batch, rows, states, states) if messages["by_row"] else (batch, states, states))
     for series, part in messages["parts"]:
-        part.backward(marginals, moves, None if weights is None else np.atleast_2d(weights)[:, series])
-    return (marginals, moves) if messages["batched"] else (marginals[0], moves[0])
+        part.backward(found, moves, None if weights is None else np.atleast_2d(weights)[:, series])
+    return moves if messages["batched"] else moves[0]
+
+
+def given_expectations(
+    evidence: RowEvidence, shares: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None = None
+) -> Expectations:
+    """What given probabilities (plates of the row…, state) make of evidence, in place of the posterior's."""
+    found = Expectations(evidence, np.zeros((len(offsets) - 1, evidence.states)))
+    values = np.reshape(shares, (-1, evidence.states))
+    by_row = None if weights is None else np.repeat(weights, np.diff(offsets))[None]
+    found.put(slice(0, evidence.rows), by_row, values.T[None])
+    occupied = np.flatnonzero(np.diff(offsets) > 0)
+    found.start(occupied, values[offsets[occupied]].T[None])
+    return found
 
 
 def filtered(messages: dict[str, Any]) -> np.ndarray:
@@ -72,5 +108,5 @@ def filtered(messages: dict[str, Any]) -> np.ndarray:
     result = np.empty(messages["shape"])
     for _, part in messages["parts"]:
         for step in range(part.steps):
-            result[:, part.rows(step)] = part.probabilities(part.at(step)).swapaxes(1, 2)
+            result[:, part.rows(step, slice(0, part.counts[step]))] = part.probabilities(part.at(step)).swapaxes(1, 2)
     return result if messages["batched"] else result[0]

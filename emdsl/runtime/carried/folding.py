@@ -64,6 +64,11 @@ def about_points(
     return result
 
 
+def shifted(natural: np.ndarray, start: dict[str, np.ndarray] | None, block: str) -> np.ndarray:
+    """The natural parameters of a block, moved by its start if it has one."""
+    return natural + start[block] if start and block in start else natural
+
+
 def folded_gaussian(
     products: np.ndarray,
     natural: np.ndarray,

@@ -7,13 +7,18 @@ from scipy import sparse
 
 #: (variable, variable, rows of the one, rows of the other, blocks (pair or 1, entry, entry)).
 Coupling = tuple[int, int, np.ndarray, np.ndarray, np.ndarray]
+#: For each variable in how many plates with weights its rows lie, and how often each row stands there (row,).
+Counts = list[tuple[int, np.ndarray]]
 
 
-def dense_moments(precision: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """precision⁻¹ pull, precision⁻¹ and −½ log |precision| of one symmetric positive definite matrix."""
+def dense_moments(precision: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """precision⁻¹ pull, precision⁻¹, and what each entry adds to −½ log |precision|, of one positive definite matrix.
+
+    Entries that are not connected add to the determinant of their own part, in whatever order they stand.
+    """
     if len(precision) < 400:
         half = np.linalg.inv(np.linalg.cholesky(precision))
-        return half.T @ (half @ pull), half.T @ half, float(np.log(np.diagonal(half)).sum())
+        return half.T @ (half @ pull), half.T @ half, np.log(np.diagonal(half))
     # A quarter of the arithmetic, and worth the import only for large ones.
     from scipy.linalg import lapack
 
@@ -21,12 +26,12 @@ def dense_moments(precision: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, 
     if failed:
         raise np.linalg.LinAlgError("the precision of the joint Gaussian is not positive definite")
     mean = lapack.dpotrs(lower, pull, lower=True)[0]
-    log_half = -float(np.log(np.diagonal(lower)).sum())
+    log_halves = -np.log(np.diagonal(lower))
     whole = np.tril(lapack.dpotri(lower, lower=True, overwrite_c=True)[0])
     inverse_diagonal = np.diagonal(whole).copy()
     whole += whole.T.copy()
     np.fill_diagonal(whole, inverse_diagonal)
-    return mean, whole, log_half
+    return mean, whole, log_halves
 
 
 def sparse_matrix(
@@ -100,10 +105,23 @@ def chain_group(linear: list[np.ndarray], links: list[Coupling]) -> list[int]:
     return []
 
 
-def rows_log_partition(half: np.ndarray, white: np.ndarray) -> float:
+def rows_log_partition(half: np.ndarray, white: np.ndarray, counts: np.ndarray | None = None) -> float:
     """Σ_rows ½|u|² + ½ d log 2π + log |W| for whitened linear terms u (row, entry) and inverse factors W."""
+    if counts is not None:
+        logs = np.log(np.diagonal(half, axis1=1, axis2=2)).sum(axis=1)
+        return float(counts @ (0.5 * (white * white).sum(axis=1) + 0.5 * np.log(2 * np.pi) * white.shape[1] + logs))
     log_halves = np.log(np.diagonal(half, axis1=1, axis2=2)).sum() * (len(white) if len(half) == 1 else 1)
     return float(0.5 * (white * white).sum() + 0.5 * np.log(2 * np.pi) * white.size + log_halves)
+
+
+def entry_counts(linear: list[np.ndarray], counts: Counts) -> np.ndarray:
+    """How often each entry of all variables, one after the other, stands there."""
+    return np.concatenate([np.repeat(often, h.shape[1]) for h, (_, often) in zip(linear, counts)])
+
+
+def pair_counts(counts: Counts, v: int, one: np.ndarray, w: int, two: np.ndarray) -> np.ndarray:
+    """How often pairs of rows stand there, as often as the row in more plates: (pair,)."""
+    return counts[v][1][one] if counts[v][0] >= counts[w][0] else counts[w][1][two]
 
 
 def scattered_blocks(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:

@@ -44,26 +44,33 @@ def products_last(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def chain_moments(
-    diagonal: np.ndarray, lower: np.ndarray, starts: np.ndarray, sides: np.ndarray
+    diagonal: np.ndarray,
+    lower: np.ndarray,
+    starts: np.ndarray,
+    sides: np.ndarray,
+    counts: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Solutions (row, entry, side), covariances (row, entry, entry), those with the row before, the log partition.
 
     diagonal: (row, entry, entry); lower: (row, entry, entry), zero where a series starts; starts: (row,), True there;
-    sides: (row, entry, side). The log partition belongs to the first side as linear term.
+    sides: (row, entry, side). The log partition belongs to the first side as linear term; counts: (row,), how often
+    the series of each row counts in it.
     """
-    found = steady_chain(diagonal, lower, starts, sides)
+    found = steady_chain(diagonal, lower, starts, sides) if counts is None else None
     if found is None:
-        moved = (np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides))
-        found = reduced_chain(*(part if len(part) > 5 else np.ascontiguousarray(part) for part in moved))
+        moved = [np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides)]
+        whole, below, right = (part if len(part) > 5 else np.ascontiguousarray(part) for part in moved)
+        found = reduced_chain(whole, below, right, counts)
         solution, spread, lag = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in found[:3])
     else:
         solution, spread, lag = found[:3]
-    log_partition = 0.5 * found[3] + found[4] + 0.5 * np.log(2 * np.pi) * sides.shape[0] * sides.shape[1]
+    size = sides.shape[0] if counts is None else float(counts.sum())
+    log_partition = 0.5 * found[3] + found[4] + 0.5 * np.log(2 * np.pi) * size * sides.shape[1]
     return solution, spread, lag, log_partition
 
 
 def reduced_chain(
-    diagonal: np.ndarray, lower: np.ndarray, sides: np.ndarray
+    diagonal: np.ndarray, lower: np.ndarray, sides: np.ndarray, counts: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
     """Odd-even reduction, rows last: solution, covariances, lag-one covariances, hᵀP⁻¹h, and −½ log |P|.
 
@@ -74,10 +81,11 @@ def reduced_chain(
     odd, after = n // 2, (n - 1) // 2
     half = inverse_halves_last(diagonal if n == 1 else diagonal[..., 1::2])
     turned = np.swapaxes(half, 0, 1)
-    log_halves = float(sum(np.log(half[i, i]).sum() for i in range(d)))
+    own = None if counts is None else counts if n == 1 else counts[1::2]
+    log_halves = float(sum(counted_sum(np.log(half[i, i]), own) for i in range(d)))
     if n == 1:
         white = products_last(half, sides)
-        quadratic = float((white[:, 0] ** 2).sum())
+        quadratic = counted_sum(white[:, 0] ** 2, own)
         return products_last(turned, white), products_last(turned, half), np.zeros((d, d, 1)), quadratic, log_halves
     white = products_last(half, sides[..., 1::2])
     before_odd = products_last(half, lower[..., 1::2])
@@ -90,9 +98,11 @@ def reduced_chain(
     rest_sides[..., :odd] -= products_last(before_turned, white)
     rest_sides[..., 1 : 1 + after] -= products_last(after_turned, white[..., :after])
     rest_lower[..., 1 : 1 + after] = -products_last(after_turned, before_odd[..., :after])
-    means, spreads, lags, quadratic, rest_halves = reduced_chain(rest, rest_lower, rest_sides)
+    means, spreads, lags, quadratic, rest_halves = reduced_chain(
+        rest, rest_lower, rest_sides, None if counts is None else counts[0::2]
+    )
     solution, spread, lag = np.empty_like(sides), np.empty_like(diagonal), np.zeros_like(diagonal)
-    quadratic += float((white[:, 0] ** 2).sum())
+    quadratic += counted_sum(white[:, 0] ** 2, own)
     white -= products_last(before_odd, means[..., :odd])
     white[..., :after] -= products_last(after_odd, means[..., 1 : 1 + after])
     solution[..., 0::2], solution[..., 1::2] = means, products_last(turned, white)
@@ -110,6 +120,11 @@ def reduced_chain(
     lag[..., 1::2] = -products_last(turned, with_before)
     lag[..., 2::2] = -np.swapaxes(products_last(turned[..., :after], with_after), 0, 1)
     return solution, spread, lag, quadratic, log_halves + rest_halves
+
+
+def counted_sum(values: np.ndarray, counts: np.ndarray | None) -> float:
+    """The sum of values (…, row), each row as often as it counts."""
+    return float(values.sum() if counts is None else (values * counts).sum())
 
 
 def steady_chain(

@@ -7,45 +7,51 @@ from collections.abc import Callable
 import numpy as np
 
 from emdsl.runtime.carried.gaussian_blocks import (
+    Counts,
     Coupling,
     block_products,
     chosen_blocks,
-    dense_moments,
     few_new_links,
     incident_links,
     joined_rows,
+    pair_counts,
     row_span,
     rows_log_partition,
     scattered_blocks,
-    sparse_matrix,
-    take_columns,
     turned_blocks,
 )
 from emdsl.runtime.carried.gaussian_chains import chain_moments, inverse_halves
 
 #: Means (row, entry), covariances (row, entry, entry), one covariance (pair, entry, entry) a coupling, log partition.
 Moments = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], float]
-#: The linear terms, diagonal blocks and couplings that are left, and the moments of all from the moments of these.
-Step = tuple[list[np.ndarray], list[np.ndarray], list[Coupling], Callable[[Moments], Moments]]
+#: The linear terms, diagonal blocks, couplings and counts that are left, and the moments of all from those of these.
+Step = tuple[list[np.ndarray], list[np.ndarray], list[Coupling], Counts | None, Callable[[Moments], Moments]]
 
 
-def eliminated_rows(v: int, linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]) -> Step:
+def eliminated_rows(
+    v: int, linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling], counts: Counts | None
+) -> Step:
     """A variable's rows integrated out one by one, all at once.
 
     x = Wᵀ(u − Σ Wₖ xₖ + noise) given the rows xₖ coupled to x, with u = W h and Wₖ = W Bₖ. What is left loses WₖᵀWₗ
-    from the coupling of xₖ with xₗ; its covariances at these same places give those of x.
+    from the coupling of xₖ with xₗ; its covariances at these same places give those of x. Rows in fewer plates with
+    weights lose that for every copy of x.
     """
     n, d = linear[v].shape
     around = incident_links(v, links)
     half = inverse_halves(diagonal[v])
     back = turned_blocks(half)
     white = block_products(half, linear[v][:, :, None])
-    log_partition = rows_log_partition(half, white[:, :, 0])
+    log_partition = rows_log_partition(half, white[:, :, 0], None if counts is None else counts[v][1])
     arms = [block_products(chosen_blocks(half, rows), blocks) for _, rows, _, _, blocks in around]
-    rest_linear, rest_diagonal = list(linear), list(diagonal)
+    rest_linear, rest_diagonal, rest_counts = list(linear), list(diagonal), counts and list(counts)
     rest_linear[v], rest_diagonal[v] = np.zeros((0, d)), np.zeros((0, d, d))
+    if rest_counts:
+        rest_counts[v] = (rest_counts[v][0], np.zeros(0))
     for (_, rows, w, others, _), arm in zip(around, arms, strict=True):
         size, turned = len(linear[w]), turned_blocks(arm)
+        if counts:
+            turned = turned * copies_seen(counts, counts[v][1][rows], w, others, w, others)
         rest_linear[w] = rest_linear[w] - scattered_blocks(block_products(turned, white[rows])[:, :, 0], others, size)
         square = block_products(turned, arm)
         square = np.broadcast_to(square, (len(rows), *square.shape[1:]))
@@ -59,6 +65,8 @@ def eliminated_rows(v: int, linear: list[np.ndarray], diagonal: list[np.ndarray]
                 i, j = i[i < j], j[i < j]
             if len(i):
                 block = -block_products(turned_blocks(chosen_blocks(arms[k], i)), chosen_blocks(arms[m], j))
+                if counts:
+                    block = block * copies_seen(counts, counts[v][1][rows[i]], w, others[i], z, those[j])
                 rest.append((w, z, others[i], those[j], block))
                 meetings.append((k, m, i, j))
 
@@ -92,7 +100,12 @@ def eliminated_rows(v: int, linear: list[np.ndarray], diagonal: list[np.ndarray]
         spreads[v] = block_products(block_products(back, inner), half)
         return means, spreads, crosses, log_partition + rest_partition
 
-    return rest_linear, rest_diagonal, rest, finish
+    return rest_linear, rest_diagonal, rest, rest_counts, finish
+
+
+def copies_seen(counts: Counts, inner: np.ndarray, v: int, one: np.ndarray, w: int, two: np.ndarray) -> np.ndarray:
+    """How many copies of what is integrated out and stands there `inner` times a pair of rows sees: (pair, 1, 1)."""
+    return (inner / pair_counts(counts, v, one, w, two))[:, None, None]
 
 
 def independent_rows(v: int, linear: list[np.ndarray], links: list[Coupling]) -> np.ndarray:
@@ -119,7 +132,12 @@ def independent_rows(v: int, linear: list[np.ndarray], links: list[Coupling]) ->
 
 
 def eliminated_part(
-    v: int, apart: np.ndarray, linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]
+    v: int,
+    apart: np.ndarray,
+    linear: list[np.ndarray],
+    diagonal: list[np.ndarray],
+    links: list[Coupling],
+    counts: Counts | None,
 ) -> Step | None:
     """Some rows of a variable, not coupled with each other, integrated out; None where that couples too many others.
 
@@ -156,7 +174,12 @@ def eliminated_part(
     part_diagonal[v] = full[~inside]
     if not few_new_links(last, part_linear, parts, []):
         return None
-    left_linear, left_diagonal, left, inner = eliminated_rows(last, part_linear, part_diagonal, parts)
+    part_counts = counts and [*counts, (counts[v][0], counts[v][1][inside])]
+    if counts and part_counts:
+        part_counts[v] = (counts[v][0], counts[v][1][~inside])
+    left_linear, left_diagonal, left, left_counts, inner = eliminated_rows(
+        last, part_linear, part_diagonal, parts, part_counts
+    )
 
     def finish(moments: Moments) -> Moments:
         means, spreads, found, log_partition = inner(moments)
@@ -176,11 +199,15 @@ def eliminated_part(
             crosses.append(cross)
         return means[:last], spreads[:last], crosses, log_partition
 
-    return left_linear, left_diagonal, left, finish
+    return left_linear, left_diagonal, left, left_counts, finish
 
 
 def eliminated_chain(
-    group: list[int], linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]
+    group: list[int],
+    linear: list[np.ndarray],
+    diagonal: list[np.ndarray],
+    links: list[Coupling],
+    counts: Counts | None,
 ) -> Step:
     """The variables of a chain integrated out together, one vector a row.
 
@@ -233,20 +260,26 @@ def eliminated_chain(
         entry = np.arange(place[v].start, place[v].stop)[None, :, None]
         sides[rows[:, None, None], entry, spot] = blocks
         spots.append((rows[:, None, None], entry, spot - 1))
-    solution, chain_spread, chain_lag, log_partition = chain_moments(whole, lower, ~linked, sides)
-    root_linear, root_diagonal = list(linear), list(diagonal)
+    own = None if counts is None else counts[group[0]][1]
+    solution, chain_spread, chain_lag, log_partition = chain_moments(whole, lower, ~linked, sides, own)
+    root_linear, root_diagonal, root_counts = list(linear), list(diagonal), counts and list(counts)
     for v in group:
         extent = linear[v].shape[1]
         root_linear[v], root_diagonal[v] = np.zeros((0, extent)), np.zeros((0, extent, extent))
+        if root_counts:
+            root_counts[v] = (root_counts[v][0], np.zeros(0))
     root = [link for number, link in enumerate(links) if not ({*link[:2]} & {*group})]
     kept, meetings = len(root), []
     if outside:
         loss = series_products(sides[:, :, 1:], solution, np.flatnonzero(~linked))
+        begun = np.ones(count) if own is None else np.asarray(own)[~linked]
         for k, (w, (of, row)) in enumerate(touched.items()):
             size, at = len(linear[w]), columns[w][1]
             mine = at[:, :, None] - 1
-            root_linear[w] = root_linear[w] - scattered_blocks(loss[of[:, None], mine[:, :, 0], 0], row, size)
-            square = loss[of[:, None, None], mine, at[:, None, :]]
+            seen = copies_seen(counts, begun[of], w, row, w, row) if counts else np.ones((1, 1, 1))
+            pull = loss[of[:, None], mine[:, :, 0], 0] * seen[:, 0]
+            root_linear[w] = root_linear[w] - scattered_blocks(pull, row, size)
+            square = loss[of[:, None, None], mine, at[:, None, :]] * seen
             root_diagonal[w] = root_diagonal[w] - scattered_blocks(square, row, size)
             for z in list(touched)[k:]:
                 those, other = touched[z]
@@ -254,7 +287,10 @@ def eliminated_chain(
                 if w == z:
                     i, j = i[i < j], j[i < j]
                 theirs = columns[z][1][:, None, :]
-                root.append((w, z, row[i], other[j], -loss[of[i][:, None, None], mine[i], theirs[j]]))
+                block = -loss[of[i][:, None, None], mine[i], theirs[j]]
+                if counts:
+                    block = block * copies_seen(counts, begun[of[i]], w, row[i], z, other[j])
+                root.append((w, z, row[i], other[j], block))
                 meetings.append((of[i][:, None, None], mine[i], theirs[j] - 1))
 
     def finish(moments: Moments) -> Moments:
@@ -309,7 +345,7 @@ def eliminated_chain(
             means[v], spreads[v] = mean[:, place[v]], spread[:, place[v], place[v]]
         return means, spreads, crosses, log_partition + rest_partition
 
-    return root_linear, root_diagonal, root, finish
+    return root_linear, root_diagonal, root, root_counts, finish
 
 
 def series_products(one: np.ndarray, two: np.ndarray, begin: np.ndarray) -> np.ndarray:
@@ -320,108 +356,3 @@ def series_products(one: np.ndarray, two: np.ndarray, begin: np.ndarray) -> np.n
         shape = (len(begin), int(lengths[0]) * d)
         return np.swapaxes(one.reshape((*shape, width)), 1, 2) @ two.reshape((*shape, two.shape[2]))
     return np.add.reduceat(np.swapaxes(one, 1, 2) @ two, begin, axis=0)
-
-
-def rooted_system(
-    v: int | None, linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling]
-) -> Moments:
-    """The moments, the rows of variable v (if any) integrated out in batch and all others as one root.
-
-    With W sparse the root has precision P − WᵀW; its covariances come in batches of columns, from a dense inverse or,
-    where the root is large, from a sparse factor.
-    """
-    from scipy import sparse
-
-    entries, size = [], 0
-    for w, h in enumerate(linear):
-        here = 0 if w == v else h.size
-        entries.append(size + np.arange(here).reshape((-1, h.shape[1])))
-        size += here
-    data, at, to = [], [], []
-    for w, block in enumerate(diagonal):
-        if w != v:
-            rows = entries[w]
-            data.append(np.broadcast_to(block, (len(rows), *block.shape[1:])))
-            at.append(rows[:, :, None])
-            to.append(rows[:, None, :])
-    for a, b, one, two, blocks in links:
-        if v not in (a, b):
-            mine, theirs = entries[a][one][:, :, None], entries[b][two][:, None, :]
-            data += [blocks, blocks]
-            at += [mine, theirs]
-            to += [theirs, mine]
-    root = sparse_matrix(data, at, to, (size, size))
-    pull = np.concatenate([np.zeros(0), *(np.ravel(h) for w, h in enumerate(linear) if w != v)])
-    log_partition, around = 0.0, []
-    if v is not None:
-        n, d = linear[v].shape
-        around = incident_links(v, links)
-        half = inverse_halves(diagonal[v])
-        back = turned_blocks(half)
-        white = block_products(half, linear[v][:, :, None])
-        log_partition = rows_log_partition(half, white[:, :, 0])
-        arms = [block_products(chosen_blocks(half, rows), blocks) for _, rows, _, _, blocks in around]
-        own = np.arange(n * d).reshape(n, d)
-        at_rows = [own[rows][:, :, None] for _, rows, _, _, _ in around]
-        at_roots = [entries[w][others][:, None, :] for _, _, w, others, _ in around]
-        arm = sparse_matrix(arms, at_rows, at_roots, (n * d, size))
-        pull = pull - arm.T @ np.ravel(white)
-        if (
-            n * d * size <= 10**8
-            and size <= 4000
-            and float(np.diff(arm.indptr).astype(float) @ np.diff(arm.indptr)) > n * d * size**2 / 200
-        ):
-            filled = arm.toarray()
-            root = root.toarray() - filled.T @ filled
-        else:
-            root = root - arm.T @ arm
-    # A dense factor unless the root is large and truly sparse.
-    dense = isinstance(root, np.ndarray) or size <= 4000 or (size <= 10000 and root.nnz > 20 * size)
-    if dense:
-        root = root if isinstance(root, np.ndarray) else root.toarray()
-        mean, inverse_root, log_half = dense_moments(root, pull)
-        log_partition += log_half
-        step = max(size, 1)
-    else:
-        factor = sparse.linalg.splu(
-            sparse.csc_matrix(root), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-        pivots = factor.U.diagonal()
-        if not (np.all(pivots > 0.0) and np.array_equal(factor.perm_r, factor.perm_c)):
-            raise np.linalg.LinAlgError("the precision of the joint Gaussian is not positive definite")
-        mean = factor.solve(pull)
-        log_partition -= 0.5 * float(np.log(pivots).sum())
-        step = 256
-    log_partition += float(0.5 * pull @ mean) + 0.5 * np.log(2 * np.pi) * size
-    means = [mean[rows] for rows in entries]
-    spreads = [np.zeros((*rows.shape, rows.shape[1])) for rows in entries]
-    crosses = [np.zeros((len(one), linear[a].shape[1], linear[b].shape[1])) for a, b, one, _, _ in links]
-    numbers = [number for number, *_ in around]
-    for first in range(0, size, step):
-        last = min(first + step, size)
-        if dense:
-            block = inverse_root
-        else:
-            unit = np.zeros((size, last - first))
-            unit[np.arange(first, last), np.arange(last - first)] = 1.0
-            block = factor.solve(unit)
-        for w, rows in enumerate(entries):
-            take_columns(block, rows, rows, first, last, spreads[w])
-        for number, (a, b, one, two, _) in enumerate(links):
-            if v not in (a, b):
-                take_columns(block, entries[a][one], entries[b][two], first, last, crosses[number])
-        if around:
-            covered = arm @ block
-            for number, rows, w, others, _ in around:
-                cover = crosses[number] if links[number][0] == v else turned_blocks(crosses[number])
-                take_columns(covered, own[rows], entries[w][others], first, last, cover)
-    if v is not None:
-        inner = np.broadcast_to(np.eye(d), (n, d, d))
-        white = white - (arm @ mean).reshape(n, d, 1)
-        for number, rows, _, _, _ in around:
-            cover = crosses[number] if links[number][0] == v else turned_blocks(crosses[number])
-            inner = inner + scattered_blocks(block_products(cover, turned_blocks(arms[numbers.index(number)])), rows, n)
-            cover[:] = -block_products(chosen_blocks(back, rows), cover)
-        means[v] = block_products(back, white)[:, :, 0]
-        spreads[v] = block_products(block_products(back, inner), half)
-    return means, spreads, crosses, log_partition

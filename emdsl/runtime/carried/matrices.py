@@ -46,12 +46,14 @@ def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = N
     scaled = precision / (scale[..., :, None] * scale[..., None, :])
     target = linear / scale
     try:
-        np.linalg.cholesky(scaled)
+        pivots = np.diagonal(np.linalg.cholesky(scaled), axis1=-2, axis2=-1) ** 2
+        if np.min(pivots, initial=1.0) < 1e-13:  # singular but for rounding
+            raise np.linalg.LinAlgError
         if scaled.ndim == 2:  # one system for all linear terms
             return np.linalg.solve(scaled, target.reshape(-1, len(scaled)).T).T.reshape(target.shape) / scale
         return np.linalg.solve(scaled, target[..., None])[..., 0] / scale
     except np.linalg.LinAlgError:
-        return (np.linalg.pinv(scaled, hermitian=True) @ target[..., None])[..., 0] / scale
+        return (np.linalg.pinv(scaled, 1e-12, hermitian=True) @ target[..., None])[..., 0] / scale
 
 
 def solve_over(

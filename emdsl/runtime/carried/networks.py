@@ -35,9 +35,9 @@ def incidence(
     targets, sources: for each axis of either side whole numbers over the entries, which broadcast.
     """
     sides = ((targets, sizes), (sources, extents))
-    rows, columns = (np.ravel_multi_index(np.broadcast_arrays(*index), count) for index, count in sides)
+    flat = (np.ravel_multi_index(np.broadcast_arrays(*index), count) for index, count in sides)
+    rows, columns, numbers = np.broadcast_arrays(*flat, 1.0 if values is None else values)
     shape = (int(np.prod(sizes)), int(np.prod(extents)))
-    numbers = np.ones(rows.shape) if values is None else np.broadcast_to(values, rows.shape)
     form = sparse.csr_matrix if shape[0] >= shape[1] else sparse.csc_matrix
     return form((numbers.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
 
@@ -148,6 +148,11 @@ def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
     return rows[rows - np.repeat(offsets[:-1], np.diff(offsets)) >= steps]
 
 
+def repeated_rows(rows: np.ndarray, copies: int, count: int) -> np.ndarray:
+    """The same rows in each of several copies of `count` rows that lie end to end."""
+    return (np.arange(copies)[:, None] * count + rows).ravel()
+
+
 def flat_rows(
     index: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...] | None = None
 ) -> np.ndarray:
@@ -250,6 +255,7 @@ def colour_classes(pairs: list[tuple[np.ndarray, np.ndarray]], count: int) -> li
     return [np.flatnonzero(colour == one) for one in range(colour.max() + 1)]
 
 
-def categorical_entropy(probabilities: np.ndarray) -> float:
-    """− Σ p log p."""
-    return -float(np.sum(probabilities * np.log(np.maximum(probabilities, 1e-300))))
+def categorical_entropy(probabilities: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """− Σ p log p, each row (row…, state) as often as it counts."""
+    values = probabilities * np.log(np.maximum(probabilities, 1e-300))
+    return -float(np.sum(values if counts is None else values * counts[..., None]))

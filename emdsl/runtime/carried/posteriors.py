@@ -13,17 +13,49 @@ def expected_log(concentration: np.ndarray) -> np.ndarray:
     return digamma(concentration) - digamma(concentration.sum(axis=-1, keepdims=True))
 
 
-def dirichlet_entropy(concentration: np.ndarray) -> float:
-    """Entropies of Dirichlet laws, summed."""
+def counted(values: np.ndarray, counts: np.ndarray | None) -> float:
+    """The sum of values, each as often as it counts; once without counts, which then are None."""
+    return float(np.sum(values if counts is None else values * counts))
+
+
+def dirichlet_entropy(concentration: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """Entropies of Dirichlet laws, summed as often as they count."""
     total = concentration.sum(axis=-1)
     normaliser = gammaln(concentration).sum(axis=-1) - gammaln(total)
-    return float(np.sum(normaliser - ((concentration - 1) * expected_log(concentration)).sum(axis=-1)))
+    return counted(normaliser - ((concentration - 1) * expected_log(concentration)).sum(axis=-1), counts)
 
 
-def beta_entropy(a: np.ndarray, b: np.ndarray) -> float:
-    """Entropies of Beta laws, summed."""
+def dirichlet_log_partition(concentration: np.ndarray) -> np.ndarray:
+    """log ∫ Π π_k**(concentration_k − 1) dπ."""
+    return gammaln(concentration).sum(axis=-1) - gammaln(concentration.sum(axis=-1))
+
+
+def beta_log_partition(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """log ∫ p**(a − 1) (1 − p)**(b − 1) dp."""
+    return betaln(a, b)
+
+
+def gamma_log_partition(shape: np.ndarray, rate: np.ndarray, power: float) -> np.ndarray:
+    """log ∫ v**(power · shape − 1) exp(−rate · v**power) dv."""
+    return gammaln(shape) - shape * np.log(rate) - np.log(abs(power))
+
+
+def wishart_log_partition(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """log ∫ |Λ|**((df − d − 1) / 2) exp(−½ tr(scale⁻¹ Λ)) dΛ."""
+    d = scale.shape[-1]
+    return df / 2 * (d * np.log(2) + log_determinant(scale)) + multigammaln_array(df / 2, d)
+
+
+def inverse_wishart_log_partition(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """log ∫ |Σ|**(−(df + d + 1) / 2) exp(−½ tr(scale Σ⁻¹)) dΣ."""
+    d = scale.shape[-1]
+    return df / 2 * (d * np.log(2) - log_determinant(scale)) + multigammaln_array(df / 2, d)
+
+
+def beta_entropy(a: np.ndarray, b: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """Entropies of Beta laws, summed as often as they count."""
     value = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
-    return float(np.sum(value))
+    return counted(value, counts)
 
 
 def power_moment(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndarray:
@@ -33,11 +65,11 @@ def power_moment(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndarra
     return np.where(exists, np.exp(gammaln(safe + order) - gammaln(safe) - order * np.log(rate)), np.inf)
 
 
-def gamma_entropy(shape: np.ndarray, rate: np.ndarray, power: float) -> float:
-    """Entropies, summed, of v where v**power ~ Gamma(shape, rate)."""
+def gamma_entropy(shape: np.ndarray, rate: np.ndarray, power: float, counts: np.ndarray | None = None) -> float:
+    """Entropies, summed as often as they count, of v where v**power ~ Gamma(shape, rate)."""
     log_u = digamma(shape) - np.log(rate)
     of_u = shape - np.log(rate) + gammaln(shape) + (1 - shape) * digamma(shape)
-    return float(np.sum(of_u - np.log(abs(power)) + (1 / power - 1) * log_u))
+    return counted(of_u - np.log(abs(power)) + (1 / power - 1) * log_u, counts)
 
 
 def expected_logdet(df: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -56,20 +88,20 @@ def multigammaln_array(a: np.ndarray, d: int) -> np.ndarray:
     return d * (d - 1) / 4 * np.log(np.pi) + gammaln(np.asarray(a)[..., None] - np.arange(d) / 2).sum(axis=-1)
 
 
-def wishart_entropy(df: np.ndarray, scale: np.ndarray) -> float:
-    """Entropies of Wishart(df, scale), summed."""
+def wishart_entropy(df: np.ndarray, scale: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """Entropies of Wishart(df, scale), summed as often as they count."""
     d = scale.shape[-1]
     logs = log_determinant(scale)
     value = (d + 1) / 2 * logs + d * (d + 1) / 2 * np.log(2) + multigammaln_array(df / 2, d)
-    return float(np.sum(value - (df - d - 1) / 2 * multidigamma(df, d) + df * d / 2))
+    return counted(value - (df - d - 1) / 2 * multidigamma(df, d) + df * d / 2, counts)
 
 
-def inverse_wishart_entropy(df: np.ndarray, scale: np.ndarray) -> float:
-    """Entropies of inverse Wishart(df, scale), summed."""
+def inverse_wishart_entropy(df: np.ndarray, scale: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """Entropies of inverse Wishart(df, scale), summed as often as they count."""
     d = scale.shape[-1]
     logs = log_determinant(scale)
     value = (d + 1) / 2 * logs + multigammaln_array(df / 2, d) + df * d / 2 - d * (d + 1) / 2 * np.log(2)
-    return float(np.sum(value - (df + d + 1) / 2 * multidigamma(df, d)))
+    return counted(value - (df + d + 1) / 2 * multidigamma(df, d), counts)
 
 
 def gaussian_entropy(mean: np.ndarray, precision: np.ndarray, joint: int) -> float:
@@ -126,3 +158,19 @@ def power_variance(shape: np.ndarray, rate: np.ndarray, order: float) -> np.ndar
     """Var u**order for u ~ Gamma(shape, rate); infinite where it does not exist."""
     second = power_moment(shape, rate, 2 * order)
     return np.where(np.isfinite(second), second - power_moment(shape, rate, order) ** 2, np.inf)
+
+
+def mixed_moments(
+    probability: np.ndarray, mean: np.ndarray, variance: np.ndarray, states: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of a mixture, over the first `states` axes; a state of probability 0 has no say.
+
+    probability: (state…, row…). mean, variance: (state…, row…, entry…), infinite where they do not exist.
+    """
+    axes = tuple(range(states))
+    weight = np.broadcast_to(probability.reshape(probability.shape + (1,) * (mean.ndim - probability.ndim)), mean.shape)
+    first = np.where(weight > 0, mean, 0.0)
+    second = np.where(weight > 0, variance, 0.0)
+    centre = (weight * first).sum(axis=axes)
+    apart = np.where(np.isfinite(first) & np.isfinite(centre), first - centre, 0.0)
+    return centre, (weight * (second + apart**2)).sum(axis=axes)

@@ -15,6 +15,18 @@ def log_probability(p: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, 1e-300))
 
 
+def softmax_last(logits: np.ndarray) -> np.ndarray:
+    """Probabilities in proportion to exp of logits (…, state)."""
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def log_softmax_last(logits: np.ndarray) -> np.ndarray:
+    """The logarithms of `softmax_last`."""
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
 def normalised(counts: np.ndarray) -> np.ndarray:
     """Counts over their sum along the last axis; uniform where nothing was counted."""
     counts = np.maximum(counts, 0.0)

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+
+from emdsl.runtime.carried.networks import scatter_add
 
 
 def sampled(arguments: tuple[Any, ...], rng: np.random.Generator) -> np.ndarray:
@@ -32,16 +35,34 @@ def standardised(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre, np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
 
 
+def standardised_sums(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and scale (feature, 1) from products Σ_rows T Tᵀ of features of which the first is 1."""
+    centre = products[0] / products[0, 0]
+    scale = np.sqrt(np.maximum(np.diagonal(products) / products[0, 0] - centre**2, 0.0))
+    return centre[:, None], np.where(scale > 1e-7 * (1 + np.abs(centre)), scale, np.inf)[:, None]
+
+
+def spread_of(values: np.ndarray) -> float:
+    """The standard deviation of all entries, 1 where they do not vary."""
+    return float(np.nanstd(values)) or 1.0
+
+
 def nearest(points: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """The seed nearest to each point; both (feature, …)."""
-    return np.argmin(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+    """The seed nearest to each point; both (feature, …). In blocks of points, so that the differences fit a cache."""
+    block = max(2**20 // max(seeds.size, 1), 1)
+    parts = [
+        np.argmin(((points[:, None, first : first + block] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+        for first in range(0, points.shape[1], block)
+    ]
+    return np.concatenate(parts)
 
 
 def seeds_among(points: np.ndarray, states: int, rng: np.random.Generator) -> np.ndarray:
     """Seeds (feature, state) that lie far apart among points (feature, row)."""
     seeds = points[:, rng.integers(points.shape[1], size=1)]
+    distance = np.full(points.shape[1], np.inf)
     for _ in range(states - 1):
-        distance = np.min(((points[:, None, :] - seeds[:, :, None]) ** 2).sum(axis=0), axis=0)
+        distance = np.minimum(distance, ((points - seeds[:, -1:]) ** 2).sum(axis=0))
         share = distance / distance.sum() if distance.sum() > 0 else np.full(distance.size, 1 / distance.size)
         seeds = np.concatenate([seeds, points[:, rng.choice(distance.size, size=1, p=share)]], axis=1)
     for _ in range(rng.integers(11)):  # Lloyd's steps, more or fewer: each seed to the mean of its points
@@ -79,18 +100,26 @@ def seeded(
     return expect
 
 
-def projected(arguments: tuple[Any, ...], rng: np.random.Generator, linear: list[slice]) -> Callable[..., np.ndarray]:
+def projected(
+    arguments: tuple[Any, ...], rng: np.random.Generator, linear: list[slice], products: np.ndarray | None = None
+) -> Callable[..., np.ndarray] | np.ndarray:
     """An `expect` for `sweep` over real latents: each starts as a random direction of the standardised features.
 
     The natural parameters in the rows `linear` are random linear functions of the features; the sweep's own `expect`
-    turns them into expected statistics, so that those are consistent.
+    turns them into expected statistics, so that those are consistent. With products Σ_rows T Tᵀ of the features, whose
+    first is 1, what is added to the natural parameters: (1, statistic, feature).
     """
     write, natural, expect = arguments[:3]
     width = natural.shape[2]
-    centre, scale = standardised(sampled(arguments, rng))
+    centre, scale = standardised(sampled(arguments, rng)) if products is None else standardised_sums(products)
     directions = np.zeros((natural.shape[1], width))
     for rows in linear:
         directions[rows] = 3.0 * rng.standard_normal(directions[rows].shape) / np.sqrt(max(width - 1, 1))
+
+    if products is not None:
+        shift = directions / scale[:, 0]
+        shift[:, 0] = -(shift @ centre[:, 0])
+        return shift[None]
 
     def start(expected: np.ndarray, rows: slice) -> np.ndarray:
         features = np.ones((width, expected.shape[1]))
@@ -123,18 +152,41 @@ def separated(
     return start
 
 
-def seeded_shares(features: list[np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def seeded_shares(features: list[np.ndarray | None], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Probabilities (row…, state): each row mostly in the state of its nearest seed; unequal without features.
 
-    features: arrays (row…, feature…).
+    features: arrays (row…, feature…), None where they say nothing.
     """
     rows, states = int(np.prod(shape[:-1])), shape[-1]
-    if not features or rows < 2:
+    told = [feature for feature in features if feature is not None]
+    if not told or rows < 2:
         values = rng.uniform(0.5, 1.5, shape)
         return values / values.sum(axis=-1, keepdims=True)
-    points = np.concatenate([np.reshape(feature, (rows, -1)) for feature in features], axis=1).T
+    points = np.concatenate([np.reshape(feature, (rows, -1)) for feature in told], axis=1).T
     centre, scale = standardised(points)
     points = (points - centre) / scale
     sample = points if rows <= 4096 else points[:, rng.choice(rows, 4096, replace=False)]
     chosen = nearest(points, seeds_among(sample, states, rng))
     return (0.1 / states + 0.9 * np.equal(chosen[:, None], np.arange(states))).reshape(shape)
+
+
+def scattered_features(
+    values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[int, ...], rows: int, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Features (row…, feature…) as `scatter_add` sums them; 16 random projections of them where there are too many.
+
+    rows: how many axes of the target are rows. Projections of vectors lie about as far apart as the vectors do. None
+    where every row has but one of many categories: all that differ are equally far apart, which says nothing.
+    """
+    count, width = int(np.prod(sizes[:rows])), int(np.prod(sizes[rows:]))
+    targets = np.broadcast_arrays(*index)
+    if width <= 64 or values.ndim > targets[0].ndim:
+        return scatter_add(values, index, sizes)
+    at = np.ravel_multi_index(targets, sizes).ravel()
+    if np.bincount(at // width).max() <= 1:
+        return None
+    if count * width <= 2**22:
+        return scatter_add(values, index, sizes)
+    numbers = np.broadcast_to(values, targets[0].shape).ravel()
+    matrix = sparse.csr_matrix((numbers, (at // width, at % width)), shape=(count, width))
+    return (matrix @ rng.standard_normal((width, 16))).reshape(*sizes[:rows], 16)

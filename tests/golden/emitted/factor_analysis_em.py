@@ -13,6 +13,7 @@ SUPPORTS = {'W': 'real', 'm': 'real', 'psi': 'positive'}
 UPDATES = (('W and m', ('W', 'm')), ('psi', ('psi',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n',)
+REFUSED_WEIGHTS = {('d',): 'rows of `x` are not counted one by one'}
 
 
 def initialise(data, rng):
@@ -23,7 +24,8 @@ def initialise(data, rng):
         "m": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (D,)),
         "psi": np.ones((D,)),
     }
-    start = {"f": projected(sweep_f(data, params), rng, [slice(0, L)])}
+    data = data if "products.f" in data else prepare(data, params)
+    start = {"f": projected(sweep_f(data, params), rng, [slice(0, L)], products_f_about(data, params))}
     for _ in range(2):
         params = m_step(e_step(data, params, start)[0], params)
     return params
@@ -104,14 +106,15 @@ def e_step(data, params, start=None):
     """
     psi = params["psi"]
     D = params["W"].shape[0]
-    products_f = None if start else products_f_about(data, params)
+    check_weights(data, REFUSED_WEIGHTS)
+    products_f = None if start and callable(start.get("f")) else products_f_about(data, params)
     if products_f is None:
         sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
     else:
         # the precision is that of every row, the means are linear in T: sums over rows follow from Σ T Tᵀ
         sums_sweep_f, log_likelihood_ = folded_gaussian(
             products_f,
-            sweep_f(data, params)[1],
+            shifted(sweep_f(data, params)[1], start, "f"),
             [(slice(0, L), slice(0, L))],
             [(slice(L, L + L * L), slice(0, L), slice(0, L))],
         )
@@ -215,6 +218,7 @@ def fit(data, params, max_iter=1000, tol=1e-8):
 def posterior(data, params):
     """What the data say of each latent variable, given the parameters."""
     N = data["x"].shape[0]
+    check_weights(data, REFUSED_WEIGHTS)
     expected_f = expected_rows(*sweep_f(data, params))
     mean_f = expected_f[0:L].reshape(1, L, -1).sum(axis=0).T
     second_f = expected_f[L:L + L * L].reshape(1, L, L, -1).sum(axis=0)

@@ -13,6 +13,7 @@ SUPPORTS = {'pi': 'simplex', 'p': 'unit'}
 UPDATES = (('pi', ('pi',)), ('p', ('p',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n', 'k')
+REFUSED_WEIGHTS = {('j',): 'rows of `x` are not counted one by one'}
 
 
 def initialise(data, rng):
@@ -70,6 +71,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     J = params["p"].shape[1]
+    check_weights(data, REFUSED_WEIGHTS)
     sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
@@ -111,6 +113,7 @@ def fit(data, params, max_iter=1000, tol=1e-8):
 def posterior(data, params):
     """What the data say of each latent variable, given the parameters."""
     N = data["x"].shape[0]
+    check_weights(data, REFUSED_WEIGHTS)
     expected_z = expected_rows(*sweep_z(data, params))
     probabilities_z = expected_z[:K].T.reshape(N, K)
     return {"z": {"probabilities": probabilities_z}}

@@ -1,0 +1,136 @@
+"""The statistics of a network: Σ E[latents] · data, which is what the M-step sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from emdsl.algebra.indices import Fixed, Gather, Index, indices_in, substitute
+from emdsl.algebra.terms import Term
+from emdsl.arrays.body import Assign
+from emdsl.arrays.expressions import Array
+from emdsl.derive.coupled import CoupledStatistic, Occurrence
+from emdsl.derive.discrete import FiniteInference
+from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.loop_body import LoopBody
+from emdsl.derive.network_results import statistic_text
+from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.row_evidence import RowEvidence
+from emdsl.derive.setting import Setting
+from emdsl.errors import CompilerBug
+
+
+class StatisticWriter:
+    """Writes the statistics of a network."""
+
+    terms: NetworkTerms
+    setting: Setting
+    body: LoopBody
+    moments: FieldMoments
+    finite: list[FiniteInference]
+    formed: Mapping[str, RowEvidence]
+    single: bool
+    _last: Any
+
+    def _statistics(self) -> list[str]:
+        """Σ E[latents] · data, each under its name."""
+        listed = []
+        for statistic in self._needed():
+            term = self._of_sums(statistic.term)
+            axes = self._named_axes(statistic.axes)
+            value = self._expectation(statistic, axes)
+            if value is None:
+                value = self.moments.placed([(term, statistic.axes)], axes, statistic.name)
+            identifier = self.setting.names.of(f"statistic {statistic.name}")
+            if value is None:
+                raise CompilerBug(f"the statistic {statistic.name} has no terms")
+            whole = self.moments.covered(with_axes(value, axes), axes)
+            self.body.statements.append(
+                Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")
+            )
+            listed.append(f'"{statistic.name}": {identifier}')
+        return listed
+
+    def _needed(self) -> list[CoupledStatistic]:
+        """The statistics that parameters are updated from or the bound is computed from."""
+        names = {statistic.name for statistic in self.terms.statistics}
+        last = frozenset(() if self.single or self._last is None else self._last.block.all)
+        found = []
+        for statistic in self.terms.statistics:
+            terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
+            if any(term.variables() - names for term in terms) or not statistic.term.variables() & last:
+                found.append(statistic)
+        return found
+
+    def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
+        if axes not in self._axes:
+            self._axes[axes] = tuple(self.moments.source.copy_of(axis) for axis in axes)
+        return self._axes[axes]
+
+    @property
+    def _axes(self) -> dict[tuple[Index, ...], tuple[Index, ...]]:
+        return self.__dict__.setdefault("_axes_by_key", {})  # type: ignore[no-any-return]
+
+    def _of_sums(self, term: Term) -> Term:
+        """Where a chain gives the sum over its rows, the mask and the weights of the rows are in it already."""
+        for one in self.terms.blocks:
+            if one.block.kind == "conjugate" or one.block.coupled:
+                continue
+            occurrence = one.monomials.occurrence(term)
+            if occurrence is None:
+                continue
+            moment = self.moments.found[id(occurrence.monomial)]
+            if moment.rows:
+                continue
+            masks = {*occurrence.rest.atoms} - {*occurrence.without_masks(self.setting.derived).atoms}
+            own = occurrence.references[: len(occurrence.monomial.rows)]
+            rows = {index for reference in own for index in indices_in(reference)}
+            atoms = tuple(
+                item
+                for item in term.atoms
+                if item not in masks and not (item.variable.startswith("weights.") and item.indices <= rows)
+            )
+            return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
+        return term
+
+    # ---------------------------------------------------------------- derivatives of the log partition of a chain
+
+    def _is_expected(self, one: BlockTerms, evidence: RowEvidence) -> bool:
+        """Whether every statistic of a chain is a derivative by a part of its evidence, or about first rows."""
+        for statistic in self._needed():
+            occurrence = one.monomials.occurrence(statistic.term)
+            if occurrence is None or occurrence.monomial is not evidence.monomial:
+                continue
+            time = occurrence.references[len(evidence.monomial.rows) - 1]
+            first = time == Fixed(0) or (isinstance(time, Gather) and time.table.startswith("first."))
+            axes = self._named_axes(statistic.axes)
+            if not first and self._from_parts(evidence, occurrence, statistic, axes, "") is None:
+                return False
+        return True
+
+    def _expectation(self, statistic: CoupledStatistic, axes: tuple[Index, ...]) -> Array | None:
+        """A statistic of a chain whose expectations are derivatives by the parts of its evidence."""
+        name = next((one.expectations for one in self.finite if one.expectations), None)
+        if name is None:
+            return None
+        for one in self.terms.blocks:
+            occurrence = one.monomials.occurrence(statistic.term) if one.block.kind == "finite" else None
+            evidence = next((e for e in self.formed.values() if occurrence and occurrence.monomial is e.monomial), None)
+            if occurrence is not None and evidence is not None:
+                return self._from_parts(evidence, occurrence, statistic, axes, name)
+        return None
+
+    def _from_parts(
+        self,
+        evidence: RowEvidence,
+        occurrence: Occurrence,
+        statistic: CoupledStatistic,
+        axes: tuple[Index, ...],
+        name: str,
+    ) -> Array | None:
+        rest, names = self.setting.of_one_copy(occurrence), dict(zip(statistic.axes, axes, strict=True))
+        rows = {index for r in occurrence.references[: len(evidence.monomial.rows)] for index in indices_in(r)}
+        bound = tuple(index for index in rest.bound if index not in rows and index != occurrence.references[-1])
+        atoms = tuple(item.substitute(dict(names)) for item in rest.atoms)
+        references = tuple(substitute(reference, dict(names)) for reference in occurrence.references)
+        return evidence.expectation(Term(rest.coefficient, atoms, bound), references, axes, self.moments, name)

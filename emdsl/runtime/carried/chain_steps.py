@@ -1,0 +1,183 @@
+"""Arithmetic of one step along a finite chain, for many lanes at once: scaled messages, or logarithms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from emdsl.runtime.carried.row_evidence import DenseEvidence, RowEvidence
+
+
+def transition_range(transition: np.ndarray, firsts: np.ndarray, by_row: bool) -> tuple[float, bool]:
+    """The smallest possible log entry beneath the top of its matrix, and whether some entries are impossible."""
+    if by_row:
+        transition = np.delete(transition, firsts, axis=1)
+    if not transition.size:
+        return 0.0, False
+    depth = transition - transition.max(axis=(-2, -1), keepdims=True)
+    possible = depth > -1e290
+    return float(depth.min(where=possible, initial=0.0)), not bool(possible.all())
+
+
+class ChainSteps:
+    """Messages (batch, state, lane): scaled, or logarithms of sums or of best paths: `space` is scaled, log or max.
+
+    reach: what `transition_range` says of the transitions.
+    """
+
+    def __init__(
+        self, evidence: DenseEvidence | RowEvidence, transition: np.ndarray, by_row: bool, space: str, reach: Any
+    ) -> None:
+        self.evidence, self.transition, self.by_row, self.space = evidence, transition, by_row, space
+        smallest, zeros = self.smallest, self.zeros = reach
+        self.batch, self.states = max(evidence.batch, len(transition)), evidence.states
+        # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
+        self.delicate = space == "scaled" and (zeros or smallest < -69.0)
+        self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
+        # What underflows must stay negligible beside what the next transition brings into each state.
+        self.limit = self.scale * np.exp(0.0 if zeros else min(max(-716.0 - smallest, -300.0), 0.0))
+        self.floor = np.exp(min(-690.0 - smallest, 0.0))
+        self.sound = space == "scaled" and not zeros and smallest > -350.0  # whatever the evidence
+        # A start from every state is cheaper than a step at a time for up to so many states.
+        self.few = self.states <= (32 if self.sound else 24 if space == "max" else 12)
+        if not by_row:
+            self.transition = np.maximum(transition, -1e300)
+            top = self.transition.max(axis=(1, 2), keepdims=True)
+            self.top, self.matrix = top[:, :, 0], np.exp(self.transition - top)
+            self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
+        if space == "scaled" and evidence.table is not None:
+            self.entries, self.entry_tops = self.divided(evidence.table[0][None].copy())
+
+    def divided(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log potentials (batch, state, row) in place, exponentiated if scaled; the logarithm of what divided them."""
+        if self.space != "scaled":
+            np.maximum(values, -1e300, out=values)
+        top = np.maximum(values.max(axis=1), -1e300) - (self.lift if self.space == "scaled" else 0.0)
+        values -= top[:, None]
+        if self.space != "scaled":
+            return values, top
+        under = (values < -700.0) & (values > -1e290) if self.zeros else None
+        np.exp(values, out=values)
+        if under is not None:
+            values[under] = 5e-324  # told apart from an impossible state
+        return values, top
+
+    def load(self, rows: np.ndarray | slice, out: np.ndarray, starts: np.ndarray | slice | None = None) -> np.ndarray:
+        """Evidence of these rows into `out`, (batch or 1, state, row); the logarithm of what it was divided by.
+
+        starts: the series that each of the rows begins, if they begin one.
+        """
+        if self.evidence.table is None or self.space != "scaled" or starts is not None:
+            self.evidence.read(rows, out, starts)
+            return self.divided(out)[1]
+        entries = self.evidence.table[1][rows]
+        np.take(self.entries, entries, axis=2, out=out, mode="clip")
+        return self.entry_tops[:, entries]
+
+    def load_transition(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Transitions into these rows, (batch or 1, previous, next, row), and the logarithms of what divided them."""
+        values = np.maximum(np.moveaxis(self.transition[:, rows], 1, -1), -1e300)
+        top = values.max(axis=(1, 2))
+        values -= top[:, None, None]
+        return np.exp(values) if self.space == "scaled" else values, top
+
+    def propagate(self, message: np.ndarray, potential: np.ndarray | None) -> np.ndarray:
+        """Aᵀ message, or its like for logarithms."""
+        if self.space == "scaled":
+            if potential is None:
+                return np.matmul(self.turned, message)
+            return np.einsum("cijn,cin->cjn", potential, message)
+        joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
+        top = joint.max(axis=1)
+        if self.space == "log":
+            joint -= top[:, None]
+            top += np.log(np.exp(joint, out=joint).sum(axis=1))
+        return top
+
+    def absorb(self, message: np.ndarray) -> np.ndarray:
+        """Give the message mass one (times the scale), in place; the logarithm of what it had, (batch, lane)."""
+        if self.space == "scaled":
+            total = np.maximum(message.sum(axis=1), 1e-150)  # where less, the lane is lost anyway
+            message *= (self.scale / total)[:, None]
+            return np.log(total / self.scale)
+        top = message.max(axis=1)
+        if self.space == "log":
+            top += np.log(np.exp(message - top[:, None]).sum(axis=1))
+        message -= top[:, None]
+        np.maximum(message, -1e300, out=message)
+        return top
+
+    def combine(
+        self, weight: np.ndarray, predicted: np.ndarray, out: np.ndarray, absorb: bool = True
+    ) -> tuple[np.ndarray, np.ndarray | bool]:
+        """The message of a row into `out`; the logarithm of the mass taken out of it, and which lanes lost digits."""
+        alive = (weight > 0) & (predicted > 0) if self.delicate and self.zeros else None
+        (np.multiply if self.space == "scaled" else np.add)(weight, predicted, out=out)
+        lost = np.any(out.sum(axis=1) < self.limit, axis=0) if self.delicate else False
+        mass = self.absorb(out) if absorb else np.zeros((1, 1))
+        if alive is not None:
+            lost |= np.any(alive & (out < self.floor), axis=(0, 1))
+        return mass, lost
+
+    def probabilities(self, message: np.ndarray) -> np.ndarray:
+        """A message as probabilities, (batch, state, lane); one of most probable paths is sure of its top."""
+        if self.space == "max":
+            return (message.argmax(axis=1)[:, None] == np.arange(self.states)[:, None]).astype(float)
+        weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
+        return weight / np.maximum(weight.sum(axis=1), 1e-300)[:, None]
+
+    def agreeing(self, one: np.ndarray, two: np.ndarray, tolerance: float = 1e-13) -> np.ndarray:
+        """Lanes of which each entry agrees to rounding, however small: later evidence may favour it by any factor."""
+        if self.space == "scaled":
+            least = 0.0 if self.zeros else self.scale * np.exp(self.smallest - 32.0)
+            close = np.abs(one - two) <= tolerance * np.abs(two) + least
+        else:
+            close = np.abs(one - two) <= tolerance * (10.0 + 0.1 * np.abs(two))
+        return np.all(close, axis=(0, 1))
+
+    def advance_tiled(self, message: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One step of several messages in each lane, (batch, state, start · lane), into these rows."""
+        times = message.shape[2] // len(rows)
+        potential = np.tile(self.load_transition(rows)[0], times) if self.by_row else None
+        evidence = np.empty((self.evidence.batch, self.states, len(rows)))
+        self.load(rows, evidence)
+        message = self.propagate(message, potential)
+        message = message * np.tile(evidence, times) if self.space == "scaled" else message + np.tile(evidence, times)
+        return message, self.absorb(message)
+
+    def retreat(
+        self, posterior: np.ndarray, message: np.ndarray, potential: np.ndarray | None, into: tuple[Any, ...] = ()
+    ) -> np.ndarray:
+        """Posterior of the rows before, whose message is given; posteriors may be several, (batch, state, end · lane).
+
+        into: moves to add to, rows, weights; scaled shared ones lack the factor A.
+        """
+        times = posterior.shape[2] // message.shape[2]
+        if self.space == "scaled" and potential is None:
+            predicted = np.matmul(self.turned, message)
+            if self.zeros:
+                np.maximum(predicted, 1e-300, out=predicted)
+            if times > 1:
+                predicted, message = np.tile(predicted, times), np.tile(message, times)
+            ratio = np.divide(posterior, predicted, out=predicted)
+            result = np.matmul(self.matrix, ratio)
+            result *= message
+            if into:
+                if into[2] is not None:
+                    ratio *= into[2][:, None]
+                into[0][...] += np.matmul(message, ratio.swapaxes(1, 2))
+            return result
+        if self.space == "scaled":
+            joint = message[:, :, None] * potential
+            joint /= np.maximum(joint.sum(axis=1), 1e-300)[:, None]
+        else:
+            joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
+            joint = self.probabilities(joint.reshape(*joint.shape[:2], -1)).reshape(joint.shape)
+        joint = np.tile(joint, times) if times > 1 else joint
+        joint *= posterior[:, None]
+        if into and self.by_row:
+            into[0][:, into[1]] = np.moveaxis(joint, -1, 1)
+        elif into:
+            into[0][...] += (joint if into[2] is None else joint * into[2][:, None, None]).sum(axis=3)
+        return joint.sum(axis=2)

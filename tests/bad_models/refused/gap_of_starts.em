@@ -1,0 +1,9 @@
+model M(K = 2)
+plate k in K
+time t in T
+param A[k] : simplex[K]
+param m[k] : real
+latent z[0] ~ Categorical(ones(K) / K)
+latent z[2] ~ Categorical(ones(K) / K)
+latent z[t] ~ Categorical(A[z[t-1]])
+observed y[t] ~ Normal(m[z[t]], var=1)

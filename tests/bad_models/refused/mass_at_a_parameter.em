@@ -1,0 +1,4 @@
+model M()
+plate n in N
+param b : real
+observed y[n] ~ PointMass(b)

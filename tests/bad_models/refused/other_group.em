@@ -1,0 +1,8 @@
+model M()
+plate s in S
+plate i in I[s]
+given other[s] : index[S]
+given x[s, i] : real
+param v : positive
+latent a[s] ~ Categorical(ones(I[other[s]]) / I[other[s]])
+observed y[s] ~ Normal(x[s, a[s]], var=v)

@@ -1,0 +1,78 @@
+"""Functions of data in the place of arguments: their logarithms and powers, and tables that latents index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emdsl.api import parse
+from tests.oracles.networks import check_network
+
+RNG = np.random.default_rng(0)
+X, Y, S = RNG.normal(size=6), RNG.normal(size=6), RNG.normal(size=(6, 3))
+PAIRS = RNG.normal(size=(6, 2))
+KIND = np.array([0, 1, 1])
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "scale": (
+        "model M() plate n in N given x[n] : real param m : real observed y[n] ~ Normal(m, sd=exp(x[n]))",
+        {"x": X, "y": Y},
+    ),
+    "scale_of_a_mixture": (
+        """model M(K = 2) plate n in N, k in K given x[n] : real param m[k] : real param pi : simplex[K]
+        latent z[n] ~ Categorical(pi) observed y[n] ~ Normal(m[z[n]], sd=exp(x[n]))""",
+        {"x": X, "y": Y},
+    ),
+    "scale_over_time": (
+        """model M(K = 2) time t in T plate k in K given x[t] : real param m[k] : real param A[k] : simplex[K]
+        latent z[0] ~ Categorical(ones(K) / K) latent z[t] ~ Categorical(A[z[t-1]])
+        observed y[t] ~ Normal(m[z[t]], sd=exp(x[t]))""",
+        {"x": X, "y": Y},
+    ),
+    "softmax": (
+        """model M(K = 3) plate n in N, k in K given s[n] : real[K] param m[k] : real param v : positive
+        latent z[n] ~ Categorical(softmax(s[n])) observed y[n] ~ Normal(m[z[n]], var=v)""",
+        {"s": S, "y": Y},
+    ),
+    "softmax_in_a_network": (
+        """model M(K = 3) plate n in N, k in K, l in 2 given s[n] : real[K] param m[k, l] : real param v : positive
+        param p[k] : simplex[2] latent z[n] ~ Categorical(softmax(s[n])) latent w[n, l] ~ Categorical(p[z[n]])
+        observed y[n, l] ~ Normal(m[z[n], w[n, l]], var=v)""",
+        {"s": S, "y": PAIRS},
+    ),
+    "exponentials_over_their_sum": (
+        """model M(K = 3) plate n in N, k in K, l in 2 given s[n] : real[K] param m[k, l] : real param v : positive
+        param p[k] : simplex[2] latent z[n] ~ Categorical(exp(s[n]) / sum(exp(s[n])))
+        latent w[n, l] ~ Categorical(p[z[n]]) observed y[n, l] ~ Normal(m[z[n], w[n, l]], var=v)""",
+        {"s": S, "y": PAIRS},
+    ),
+    "means_by_a_table": (
+        """model M() plate n in N, g in 3, k in 2 given kind[g] : index[2] param pi : simplex[3] param m[k] : real
+        param v : positive latent z[n] ~ Categorical(pi) observed y[n] ~ Normal(m[kind[z[n]]], var=v)""",
+        {"kind": KIND, "y": Y},
+    ),
+    "means_by_a_table_over_time": (
+        """model M() time t in T plate g in 3, k in 2 given kind[g] : index[2] param A[g] : simplex[3] param m[k] : real
+        param v : positive latent z[0] ~ Categorical(ones(3) / 3) latent z[t] ~ Categorical(A[z[t-1]])
+        observed y[t] ~ Normal(m[kind[z[t]]], var=v)""",
+        {"kind": KIND, "y": Y},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_brute_force(name: str) -> None:
+    text, data = CASES[name]
+    check_network(text, {}, data, fit=False)
+
+
+def test_scores_far_apart_do_not_underflow() -> None:
+    """log softmax(s) without the logarithm of a vanished exponential."""
+    text = """model M(K = 2) plate n in N, k in K given s[n] : real[K] param m : real
+    latent z[n] ~ Categorical(softmax(s[n])) observed y[n] ~ Normal(m, var=1) observed c[n] ~ PointMass(z[n])"""
+    scores = np.array([[0.0, -2000.0], [0.0, 3.0]])
+    fit = parse(text)().fit({"s": scores, "y": np.zeros(2), "c": np.array([1, 1])})
+    expected = -2000.0 + 3.0 - np.log1p(np.exp(3.0)) - np.log(2 * np.pi)
+    np.testing.assert_allclose(fit.log_likelihood, expected, rtol=1e-12)
