@@ -33,6 +33,7 @@ from tests.zoo_networks_data import (
     known,
     letters,
     levels,
+    line_through_zero,
     linkage,
     mixing,
     network,
@@ -126,6 +127,23 @@ NETWORKS: tuple[Network, ...] = (
         param p : unit  param q : unit  param leak : unit
         latent u[n] ~ Bernoulli(p * a[n])  latent w[n] ~ Bernoulli(q * b[n])  latent s[n] ~ Bernoulli(leak)
         observed y[n] ~ PointMass(1 - (1 - u[n]) * (1 - w[n]) * (1 - s[n]))
+    """),
+    Network("noisy_or_written_out", disease, text="""
+        model NoisyOrWrittenOut()  plate n in N  given a[n] : index[2]  given b[n] : index[2]
+        param p : unit  param q : unit  param leak : unit
+        observed y[n] ~ Bernoulli(1 - (1 - leak) * (1 - p * a[n]) * (1 - q * b[n]))
+    """),
+    Network("seasonal", lambda rng: {"y": rng.normal(size=7) + np.tile([1.0, 2.0, -3.0], 3)[:7]}, text="""
+        model Seasonal()  time t in T  param q : positive ~ InvGamma(2, scale=1)
+        param s : positive ~ InvGamma(2, scale=1)  param r : positive ~ InvGamma(2, scale=1)
+        latent l[0] ~ Normal(0, var=9)  latent l[t] ~ Normal(l[t-1], var=q)
+        latent g[0] : real[2] ~ MvNormal(zeros(2), cov=4*eye(2))
+        latent g[t] ~ MvNormal([[-1, -1], [1, 0]] @ g[t-1], cov=diag([s, 0.01]))
+        observed y[t] ~ Normal(l[t] + g[t, 0], var=r)
+    """),
+    Network("heterozygous", lambda rng: {"y": np.array([4, 9, 2])}, text="""
+        model Heterozygous(n = 15)  param p : unit  param f : unit
+        observed y ~ Multinomial(n, [p**2 + f*p*(1 - p), 2*p*(1 - p)*(1 - f), (1 - p)**2 + f*p*(1 - p)])
     """),
     Network("noisy_or_hidden", symptoms, text="""
         model NoisyOrHidden()  plate n in N, j in J  param pa : unit  param pb : unit  param p[j] : unit
@@ -310,6 +328,11 @@ NETWORKS: tuple[Network, ...] = (
         model DirichletMultinomial()  plate n in N  given total[n] : count
         latent p[n] : simplex[3] ~ Dirichlet([2, 1.5, 3])  observed y[n] ~ Multinomial(total[n], p[n])
     """),
+    Network("relevance", line_through_zero, exact=False, text="""
+        model Relevance()  plate n in N, p in P  given X[n] : real[P]  latent alpha[p] ~ Gamma(1, rate=1)
+        latent w[p] ~ Normal(0, prec=alpha[p])  latent tau ~ Gamma(1, rate=1)
+        observed y[n] ~ Normal(sum(w[p] * X[n, p], p), prec=tau)
+    """),
     Network("robust_regression", outliers, text="""
         model RobustRegression()  plate n in N  given X[n] : real[P]  param b : real[P]  param tau : positive
         latent u[n] ~ Gamma(2, rate=2)  observed y[n] ~ Normal(X[n] @ b, prec=tau*u[n])
@@ -391,7 +414,7 @@ NETWORKS: tuple[Network, ...] = (
         latent z[n] ~ Categorical(pi)  latent g[n] ~ Gamma(3, rate=b[z[n]])
         observed y[n] ~ Poisson(g[n] * e[n])
     """),
-    Network("dirichlet_multinomial_mixture", with_given(bags(4), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
+    Network("dirichlet_multinomial_mixture", with_given(bags(2), alpha=np.array([[4.0, 1.5, 1.0], [0.8, 2.0, 3.0]])),
             text="""
         model DirichletMultinomialMixture(K = 2)  plate n in N, k in K  given total[n] : count
         given alpha[k] : positive[3]  param pi : simplex[K]  latent z[n] ~ Categorical(pi)

@@ -226,6 +226,11 @@ def outliers(rng: Generator) -> Data:
     return {"X": design, "y": design @ np.array([1.0, 2.0]) + noise}
 
 
+def line_through_zero(rng: Generator) -> Data:
+    design = rng.normal(size=(5, 1))
+    return {"X": design, "y": 2 * design[:, 0] + rng.normal(0, 0.5, 5)}
+
+
 def raters(rng: Generator) -> Data:
     """Three raters label six items of two kinds; one pair is absent."""
     item, rater = (x.ravel()[1:] for x in np.indices((6, 3)))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
+from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
     DELTA,
@@ -165,7 +166,8 @@ class Operations:
     def _split_log(self, value: Polynomial) -> Polynomial | None:
         """A split, where the value is a sum of positive products with logarithms term by term."""
         logs: list[tuple[Term, ...]] = []
-        for term in _with_complements(value.terms, self.scope):
+        terms = positive_form(value.terms, self.scope)
+        for term in terms:
             parts = [_log_of(item) for item in term.atoms if item.statistic != LOG1M]
             parts += [Term(1.0, (item,)) for item in term.atoms if item.statistic == LOG1M]
             positive = all(self._is_positive(item) for item in term.atoms)
@@ -173,11 +175,13 @@ class Operations:
                 return None
             kept = tuple(part for part in parts if part is not None)
             logs.append((*number(math.log(term.coefficient)).terms, *kept))
-        summed = {index for term in value.terms for index in term.bound}
-        if len(value.terms) == 1 and len(summed) == 1:
+        summed = {index for term in terms for index in term.bound}
+        if len(terms) == 1 and not summed:
+            return Polynomial(logs[0], value.axes)
+        if len(terms) == 1 and len(summed) == 1:
             (choice,) = summed
             alternatives = logs[0]
-        elif not summed and len(value.terms) > 1:
+        elif not summed and len(terms) > 1:
             choice = self.source.fresh(len(logs), "j")
             chosen = [Atom(STRUCTURE, DELTA, (choice, Fixed(position))) for position in range(len(logs))]
             alternatives = tuple(
@@ -216,7 +220,30 @@ class Operations:
                 return Polynomial((inverted,), matrix.axes)
         if self.known(matrix):
             return self.derive("inv", (matrix,), node)
+        entries = self._diagonal(matrix)
+        powers = [_monomial_power(scalar, -1.0) for scalar, _ in entries]
+        if entries and all(power is not None for power in powers):
+            pairs = zip(powers, entries, strict=True)
+            return Polynomial(
+                tuple(Term(power.coefficient, (*power.atoms, *places)) for power, (_, places) in pairs if power),
+                matrix.axes,
+            )
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
+
+    def _diagonal(self, matrix: Polynomial) -> list[tuple[Term, tuple[Atom, ...]]]:
+        """The entries of a diagonal matrix that is written out, one product each, and the deltas that place them."""
+        row, column = matrix.axes[-2:]
+        found: dict[Fixed, tuple[Term, tuple[Atom, ...]]] = {}
+        for term in matrix.terms:
+            places = tuple(item for item in term.atoms if item.statistic == DELTA and row in item.indices)
+            fixed = [r for item in places for r in item.references if isinstance(r, Fixed)]
+            rest = tuple(item for item in term.atoms if item not in places)
+            diagonal = any({row, column} == item.indices for item in places) and len(places) == 2
+            spread = any({row, column} & item.indices for item in rest) or term.bound or term.coefficient <= 0
+            if not diagonal or len(fixed) != 1 or spread or fixed[0] in found:
+                return []
+            found[fixed[0]] = (Term(term.coefficient, rest), places)
+        return list(found.values()) if len(found) == row.size else []
 
     def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
         """(s·Σ)⁻¹ = s⁻¹·Σ⁻¹ for scalars s, and diag(v)⁻¹ = diag(1/v)."""
@@ -239,6 +266,10 @@ class Operations:
                 return found
         if self.known(matrix):
             return self.derive("logdet", (matrix,), node)
+        entries = self._diagonal(matrix)
+        if entries:
+            logs = [self.log(Polynomial((scalar,)), node) for scalar, _ in entries]
+            return Polynomial(tuple(term for one in logs for term in one.terms))
         raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
 
     def stationary(self, matrix: Polynomial, node: Expression) -> Polynomial:
@@ -331,37 +362,6 @@ class Operations:
         name = next(same, f"{function} {len(self.derived)}")
         self.derived.setdefault(name, Derived(name, function, arguments, indices))
         return name
-
-
-def _with_complements(terms: tuple[Term, ...], scope: Scope) -> tuple[Term, ...]:
-    """Pairs c·m − c·m·p become c·m·(1 − p), written with the statistic log(1 − p) in place of 1 − p."""
-    left = list(terms)
-    for negative in [term for term in terms if term.coefficient < 0]:
-        for single in negative.atoms:
-            symbol = scope.symbols.get(single.variable)
-            rest = tuple(item for item in negative.atoms if item is not single)
-            partner = next(
-                (
-                    t
-                    for t in left
-                    if t.coefficient == -negative.coefficient and sorted(t.atoms, key=repr) == sorted(rest, key=repr)
-                ),
-                None,
-            )
-            if (
-                partner is None
-                or symbol is None
-                or symbol.kind not in ("unit", "simplex")
-                or single.statistic != IDENTITY
-            ):
-                continue
-            left.remove(partner)
-            left.remove(negative)
-            left.append(
-                Term(partner.coefficient, (*rest, Atom(single.variable, LOG1M, single.references)), partner.bound)
-            )
-            break
-    return tuple(left)
 
 
 def _is_matrix(item: Atom, scope: Scope) -> bool:

@@ -73,6 +73,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         blocks = [one.monomials for one in terms.blocks if one.block.kind != "conjugate"]
         self.moments: FieldMoments = setting.field_moments(self.body, blocks, terms.forms)
         self.single = not terms.network.iterated
+        self.absorbed = self._absorbed()
         self.partitions: list[Array] = []
         self.entropies: list[Array] = []
         self.entries: list[str] = []
@@ -260,6 +261,11 @@ class _Writer(StatisticWriter, PosteriorWriter):
             return None
         return max(self.terms.blocks, key=lambda one: (one.block.kind == "finite", self.terms.blocks.index(one)))
 
+    def _absorbed(self) -> frozenset[str]:
+        """The latents whose terms the log partition of the last block stands for."""
+        last = None if self.single else self._last
+        return frozenset(() if last is None or last.block.kind == "conjugate" else last.block.all)
+
     def _several(self) -> list[ProgrammeStatement]:
         """Coordinate ascent over the blocks."""
         body = self.body
@@ -377,9 +383,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         for statistic in self.terms.statistics:
             axes = self._named_axes(statistic.axes)
             self.moments.arrays = {**self.moments.arrays, statistic.name: axes}
-        final = None if self.single else self._last
-        last = frozenset(() if final is None or final.block.kind == "conjugate" else final.block.all)
-        own = {statistic.name for statistic in self.terms.statistics if statistic.term.variables() & last}
+        own = {statistic.name for statistic in self.terms.statistics if statistic.term.variables() & self.absorbed}
         terms = [t for t in self.terms.collapsed if not self.setting.vanishes(t) and not t.variables() & own]
         merged = self.setting.merged(Polynomial(tuple(terms)))
         value = lower(merged, self.moments)

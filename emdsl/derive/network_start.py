@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.groups import within_own_group
@@ -11,6 +12,7 @@ from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.copies import WEIGHTS
+from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
@@ -58,15 +60,30 @@ def _within(name: str, shares: str, moments: FieldMoments) -> str:
 
 
 def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> list[str]:
-    """Arrays with the rows of the latent first: what the data multiply its states by."""
+    """Arrays with the rows of the latent first: what the data multiply its states by, alone or beside other latents."""
+    listed = [(monomial, found) for monomial, found in one.monomials.listed() if _own_row(monomial, name) is not None]
+    alone = [(monomial, found) for monomial, found in listed if monomial.variables == (name,)]
+    return _features_in(alone, name, setting, body) or _features_in(listed, name, setting, body)
+
+
+def _own_row(monomial: Monomial, name: str) -> Atom | None:
+    """The atom of a latent that a monomial holds once, in the row of the latent."""
+    own = [item for item in monomial.atoms if item.variable == name]
+    single = len(own) == 1 and own[0].statistic == HOT and own[0].references[:-1] == monomial.rows
+    return own[0] if single else None
+
+
+def _features_in(
+    listed: Sequence[tuple[Monomial, Sequence[Occurrence]]], name: str, setting: Setting, body: LoopBody
+) -> list[str]:
     moments = setting.field_moments(body, [], {})
     found: dict[str, None] = {}
-    for monomial, occurrences in one.monomials.listed():
-        if monomial.variables != (name,) or monomial.atoms[0].statistic != HOT:
-            continue
+    for monomial, occurrences in listed:
+        own = _own_row(monomial, name)
+        assert own is not None
         for occurrence in occurrences:
             data = tuple(item for item in occurrence.rest.atoms if _counts(item, setting))
-            state = occurrence.references[-1]
+            state = occurrence.references[monomial.all_axes.index(own.references[-1])]
             told_apart = any(state in item.indices for item in data)  # the data differ from state to state as they are
             if told_apart or not any(setting.is_datum(item) for item in data):
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from emdsl.algebra.indices import Fixed, Gather, Index, indices_in, substitute
 from emdsl.algebra.terms import Term
@@ -30,7 +29,7 @@ class StatisticWriter:
     finite: list[FiniteInference]
     formed: Mapping[str, RowEvidence]
     single: bool
-    _last: Any
+    absorbed: frozenset[str]
 
     def _statistics(self) -> list[str]:
         """Σ E[latents] · data, each under its name."""
@@ -54,11 +53,10 @@ class StatisticWriter:
     def _needed(self) -> list[CoupledStatistic]:
         """The statistics that parameters are updated from or the bound is computed from."""
         names = {statistic.name for statistic in self.terms.statistics}
-        last = frozenset(() if self.single or self._last is None else self._last.block.all)
         found = []
         for statistic in self.terms.statistics:
             terms = [term for term in self.terms.collapsed if statistic.name in term.variables()]
-            if any(term.variables() - names for term in terms) or not statistic.term.variables() & last:
+            if any(term.variables() - names for term in terms) or not statistic.term.variables() & self.absorbed:
                 found.append(statistic)
         return found
 

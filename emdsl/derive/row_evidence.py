@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in
-from emdsl.algebra.terms import HOT, Atom, Term
+from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, read, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
@@ -66,7 +66,12 @@ class RowEvidence:
         entry = hots[0].references[-1] if hots else None
         if entry is not None:
             rest = replace(rest, atoms=tuple(item for item in rest.atoms if item is not hots[0]))
-        value = moments.contraction(rest, (*rows, *axes))
+        tables = [item for item in rest.atoms if item.statistic == HOT and item.references[-1] in axes]
+        if any(item.indices & set(rows) for item in tables):
+            return None
+        rest = replace(rest, atoms=tuple(_as_delta(item) if item in tables else item for item in rest.atoms))
+        of_state = (state,) if state in rest.indices else ()
+        value = moments.contraction(rest, (*rows, *of_state, *axes))
         assert isinstance(value, Contraction)
         by_row = tuple(one for one in value.operands if set(one.references) & set(rows))
         others = tuple(one for one in value.operands if one not in by_row)
@@ -89,6 +94,11 @@ class RowEvidence:
             if entries == code and isinstance(entry, Index):
                 return Named(f"{found}.tables[{place}]", (state, entry))
         return None
+
+
+def _as_delta(item: Atom) -> Atom:
+    """[table_s = k] as a number for every state s and entry k."""
+    return Atom(STRUCTURE, DELTA, (Gather(item.variable, item.references[:-1]), item.references[-1]))
 
 
 def operands_key(operands: Sequence[Operand], rows: tuple[Index, ...], links: tuple[Index, ...]) -> Key:

@@ -113,8 +113,10 @@ class RowMoments:
     def _one_hot(self, item: Atom) -> Operand:
         array, references = self.read(item.variable, item.references[:-1])
         category = item.references[-1]
+        if isinstance(category, Fixed):
+            return Operand(Apply("is_category", (array, str(category.position)), array.axes), references)
         if not isinstance(category, Index):
-            raise CompilerBug("the one-hot of a fixed category")
+            raise CompilerBug("the one-hot of a category that is read elsewhere")
         size = self.size(category.size)
         axes = (*array.axes, category)
         hot = Apply("one_hot", (array, str(size) if isinstance(size, int) else size.name), axes)

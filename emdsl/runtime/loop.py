@@ -62,6 +62,10 @@ class Outcome:
     memory: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: What a start that degenerates asks for.
+CURE = "tie it over components, give it a prior, or start elsewhere with init="
+
+
 class _Degenerate(Exception):
     """A point at which the model degenerates, with the reason."""
 
@@ -125,7 +129,7 @@ class _Problem:
         """The E-step at `params`, going on from `memory`."""
         if not finite(params):
             bad = next(name for name, value in params.items() if not np.isfinite(value).all())
-            raise _Degenerate(f"`{bad}` is not finite")
+            raise _Degenerate(f"`{bad}` is not finite; {CURE}")
         try:
             if not self.prepared:
                 self.prepared.update(self.module.prepare(self.data, params))
@@ -158,7 +162,7 @@ class _Problem:
         """A drop beside a collapsed component is the floor at work; any other is a fault."""
         name = self.collapsed(old) or self.collapsed(new)
         if name is not None:
-            raise _Degenerate(f"a component of `{name}` collapsed")
+            raise _Degenerate(f"a component of `{name}` collapsed; {CURE}")
         found = lowering_block(self.module, self._data_at(old), old.params, new.params, tolerance)
         block, before, after = found if found else ("the M-step", old.objective, new.objective)
         raise FitError(
@@ -259,10 +263,7 @@ def run(
             reasons.append(str(reason))
     finished = _finish(problem, runs, reasons, keep_collapsed=single)
     if not finished:
-        raise FitError(
-            f"{'the start' if len(seeds) == 1 else f'all {len(seeds)} starts'} degenerated: {reasons[-1]}. "
-            "Give the spread a prior, tie it over components, use fewer components, or start elsewhere with init="
-        )
+        raise FitError(f"{'the start' if len(seeds) == 1 else f'all {len(seeds)} starts'} degenerated: {reasons[-1]}")
     best = max(finished, key=lambda one: one.state.objective)
     return _outcome(problem, best, runs, finished, len(seeds), reasons)
 
@@ -286,7 +287,9 @@ def _finish(problem: _Problem, runs: list[_Run], reasons: list[str], *, keep_col
             continue
         name = problem.collapsed(one.state)
         if name is not None:
-            reasons.append(f"a component of `{name}` collapsed, where the {problem.module.OBJECTIVE} has no maximum")
+            reasons.append(
+                f"a component of `{name}` collapsed, where the {problem.module.OBJECTIVE} has no maximum; {CURE}"
+            )
         if name is None or keep_collapsed:
             finished.append(one)
     return finished

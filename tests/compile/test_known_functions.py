@@ -59,6 +59,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         observed y[t] ~ Normal(m[kind[z[t]]], var=v)""",
         {"kind": KIND, "y": Y},
     ),
+    "means_by_tables_of_states_and_of_rows": (
+        """model M() time t in T plate g in 3, k in 2, c in 2 given kind[g] : index[2] given group[t] : index[2]
+        param A[g] : simplex[3] param m[k, c] : real param v : positive latent z[0] ~ Categorical(ones(3) / 3)
+        latent z[t] ~ Categorical(A[z[t-1]]) observed y[t] ~ Normal(m[kind[z[t]], group[t]], var=v)""",
+        {"kind": KIND, "group": np.array([0, 1, 1, 0, 1, 0]), "y": Y},
+    ),
+    "categories_by_a_table_over_time": (
+        """model M() time t in T plate g in 3, k in 2 given kind[g] : index[2] param A[g] : simplex[3]
+        param phi[k] : simplex[3] latent z[0] ~ Categorical(ones(3) / 3) latent z[t] ~ Categorical(A[z[t-1]])
+        observed w[t] ~ Categorical(phi[kind[z[t]]])""",
+        {"kind": KIND, "w": np.array([0, 2, 1, 1, 0, 2])},
+    ),
 }
 
 

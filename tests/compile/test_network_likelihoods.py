@@ -14,6 +14,10 @@ from tests.zoo_networks import BY_NAME, NETWORKS
 
 COMPILED = [example.name for example in NETWORKS]
 STEPS = 8
+#: Without latents but for the choices that the compiler adds.
+GENERALISED = (
+    "linkage", "linkage_rows", "abo", "poisson_sum", "tomography", "noisy_or_written_out", "heterozygous",
+)  # fmt: skip
 
 
 def steps(module: object, data: dict[str, object], params: dict[str, object]) -> list[float]:
@@ -82,7 +86,7 @@ SUMMED = {
 }
 
 
-@pytest.mark.parametrize("name", ["linkage", "linkage_rows", "abo", "poisson_sum", "tomography"])
+@pytest.mark.parametrize("name", GENERALISED)
 def test_hard_em_sums_out_the_choices_that_the_compiler_adds(name: str) -> None:
     """With no other latents the objective is the likelihood, and a fit ends at its maximum."""
     example = BY_NAME[name]

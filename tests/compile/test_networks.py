@@ -21,7 +21,9 @@ from tests.oracles.networks import check_network, instance
 from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
-GENERALISED = ("linkage", "linkage_rows", "abo", "poisson_sum", "tomography")
+GENERALISED = (
+    "linkage", "linkage_rows", "abo", "poisson_sum", "tomography", "noisy_or_written_out", "heterozygous",
+)  # fmt: skip
 
 #: Starts of hard EM that keep every class large enough.
 HARD_SEEDS: dict[str, int] = {}

@@ -73,10 +73,15 @@ def directions(value: Any, kind: str, mask: Array) -> Iterator[Array]:
         yield u
 
 
-def slopes(f: Callable[[float], float], step: float = 2e-3) -> tuple[float, float]:
-    """First and second derivative at 0: central differences, Richardson's extrapolation for the first."""
+def slope(f: Callable[[float], float], step: float = 2e-3) -> float:
+    """The derivative at 0: central differences and Richardson's extrapolation."""
     wide, narrow = (f(step) - f(-step)) / (2 * step), (f(step / 2) - f(-step / 2)) / step
-    return (4 * narrow - wide) / 3, (f(step) + f(-step) - 2 * f(0.0)) / step**2
+    return (4 * narrow - wide) / 3
+
+
+def slopes(f: Callable[[float], float], step: float = 2e-3) -> tuple[float, float]:
+    """First and second derivative at 0."""
+    return slope(f, step), (f(step) + f(-step) - 2 * f(0.0)) / step**2
 
 
 def observed_score(

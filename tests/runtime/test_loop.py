@@ -147,7 +147,7 @@ def test_only_collapsed_starts_are_an_error() -> None:
         return {"pi": np.array([0.5, 0.5]), "mu": np.array([data["y"][0], 3.0]), "v": np.array([1e-60, 10.0])}
 
     y = np.random.default_rng(0).normal(size=30)
-    with pytest.raises(FitError, match=r"a component of `v` collapsed.*Give the spread a prior"):
+    with pytest.raises(FitError, match=r"a component of `v` collapsed.*; tie it over components, give it a prior"):
         run(normal_mixture(1e-60, initialise), {"y": y})
 
 

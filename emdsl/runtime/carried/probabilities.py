@@ -129,6 +129,11 @@ def one_hot(values: np.ndarray, categories: int) -> np.ndarray:
     return np.equal(np.asarray(values)[..., None], np.arange(categories)).astype(float)
 
 
+def is_category(values: np.ndarray, category: int) -> np.ndarray:
+    """1 where a value is the category, else 0; NaN is no category."""
+    return np.equal(values, category).astype(float)
+
+
 def filled(values: np.ndarray) -> np.ndarray:
     """Values with ½, which lies inside every support, where they are missing; a mask takes it out again."""
     return np.where(np.isnan(values), 0.5, values)

@@ -32,14 +32,14 @@ def sampled(arguments: tuple[Any, ...], rng: np.random.Generator) -> np.ndarray:
 def standardised(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale (feature, 1) of a sample (feature, row); a constant feature has an infinite scale."""
     centre, scale = sample.mean(axis=1, keepdims=True), sample.std(axis=1, keepdims=True)
-    return centre, np.where(scale > 1e-12 * (1 + np.abs(centre)), scale, np.inf)
+    return centre, np.where(scale > 1e-12 * np.abs(centre), scale, np.inf)
 
 
 def standardised_sums(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale (feature, 1) from products Σ_rows T Tᵀ of features of which the first is 1."""
     centre = products[0] / products[0, 0]
     scale = np.sqrt(np.maximum(np.diagonal(products) / products[0, 0] - centre**2, 0.0))
-    return centre[:, None], np.where(scale > 1e-7 * (1 + np.abs(centre)), scale, np.inf)[:, None]
+    return centre[:, None], np.where(scale > 1e-7 * np.abs(centre), scale, np.inf)[:, None]
 
 
 def spread_of(values: np.ndarray) -> float:
