@@ -278,10 +278,9 @@ class Expansion(Groups):
                 return Polynomial(terms, (vector.axes[0], column))
             case "dim", (value,):
                 return self.size(self.expand(value).axes[-1].size)
-            case "inv", (value,):
-                return self.inverse(self.expand(value), node)
-            case "logdet", (value,):
-                return self.log_determinant(self.expand(value), node)
+            case "inv" | "logdet" | "stationary", (value,):
+                named = {"inv": self.inverse, "logdet": self.log_determinant, "stationary": self.stationary}
+                return named[function](self.expand(value), node)
         values = tuple(self.expand(argument) for argument in arguments)
         if all(self.known(item) for item in values):
             return self.derive(function, values, node)

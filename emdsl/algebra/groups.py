@@ -33,10 +33,15 @@ from emdsl.algebra.terms import IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, T
 
 @dataclass
 class Groups(Operations):
-    """The algebra of one law over ragged plates; `gates` are the latents that it is indexed by."""
+    """The algebra of one law over ragged plates; `gates` are the latents that it is indexed by.
+
+    `times`: of a letter at a number p, the index that runs in its place: q is t - (p - q), but in `timeless`.
+    """
 
     letters: Mapping[str, Reference]
     gates: dict[Atom, Index] = field(default_factory=dict)
+    times: Mapping[str, tuple[Index, int]] = field(default_factory=dict)
+    timeless: frozenset[str] = frozenset()
 
     # ---------------------------------------------------------------- references
 
@@ -53,6 +58,9 @@ class Groups(Operations):
 
     def flat(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> tuple[Reference, ...]:
         """References as the user writes them, `[s, t]`, into those of the concatenated rows of a ragged plate."""
+        if self.times and symbol.name not in self.timeless:
+            own = tuple(self._in_time(*pair, node) for pair in zip(symbol.letters, references, strict=False))
+            references = own + references[len(own) :]
         ragged = [letter for letter in symbol.letters if letter in self.scope.ragged]
         if not ragged:
             return references
@@ -61,6 +69,14 @@ class Groups(Operations):
         places = dict(zip(symbol.letters, references, strict=False))
         event = references[len(symbol.letters) :]
         return tuple(self._flat_one(letter, places, node) for _, letter in symbol.plates) + event
+
+    def _in_time(self, letter: str, reference: Reference, node: Expression) -> Reference:
+        if letter not in self.times or not isinstance(reference, Fixed):
+            return reference
+        index, position = self.times[letter]
+        if reference.position > position:
+            raise NotPolynomial("a law that reads a later time is not compiled yet", node.span)
+        return Shift(index, position - reference.position) if reference.position < position else index
 
     def _flat_one(self, letter: str, places: Mapping[str, Reference], node: Expression) -> Reference:
         reference = places[letter]

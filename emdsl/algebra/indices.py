@@ -76,7 +76,7 @@ def indices_in(reference: Reference) -> Iterator[Index]:
 
 
 def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> Reference:
-    """`reference` with indices replaced; a shifted index may only be renamed."""
+    """`reference` with indices replaced; a shifted index may be renamed or shifted further."""
     match reference:
         case Index():
             return replacement.get(reference, reference)
@@ -84,6 +84,8 @@ def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> 
             return Gather(table, tuple(substitute(inner, replacement) for inner in references))
         case Shift(index, lag):
             renamed = replacement.get(index, index)
+            if isinstance(renamed, Shift):
+                return Shift(renamed.index, renamed.lag + lag)
             return Shift(renamed, lag) if isinstance(renamed, Index) else Fixed(_position(renamed) - lag)
     return reference
 
@@ -91,7 +93,7 @@ def substitute(reference: Reference, replacement: Mapping[Index, Reference]) -> 
 def _position(reference: Reference) -> int:
     if isinstance(reference, Fixed):
         return reference.position
-    raise ValueError("a shifted index can be replaced by an index or a number only")
+    raise ValueError("a shifted index can be replaced by an index, a lag of one or a number only")
 
 
 def shared_bases(rows: Sequence[tuple[Reference, ...]], axes: Collection[Reference]) -> list[Reference]:
@@ -118,13 +120,14 @@ def _paths(reference: Reference, index: Index) -> list[list[Reference]]:
     return [[index]] if index in indices_in(reference) else []
 
 
-def renamed_bases(reference: Reference, names: Mapping[Reference, Index]) -> Reference:
-    """A reference with names of its own for what it depends on."""
+def renamed_bases(reference: Reference, names: Mapping[Reference, Index], latest: Mapping[Index, int]) -> Reference:
+    """A reference with names of its own for what it depends on, `latest` steps later."""
     if reference in names:
         return names[reference]
     match reference:
         case Gather(table, references):
-            return Gather(table, tuple(renamed_bases(inner, names) for inner in references))
+            return Gather(table, tuple(renamed_bases(inner, names, latest) for inner in references))
         case Shift(index, lag):
-            return Shift(names.get(index, index), lag)
+            lag, index = lag - latest.get(index, 0), names.get(index, index)
+            return Shift(index, lag) if lag else index
     return reference

@@ -24,9 +24,11 @@ from emdsl.algebra.terms import (
     INVERSE,
     LOG,
     LOG1M,
+    LOG_STATIONARY,
     LOGDET,
     QUADRATIC,
     SPLIT,
+    STATIONARY,
     STRUCTURE,
     Atom,
     Polynomial,
@@ -138,7 +140,10 @@ class Operations:
             kinds = {
                 symbol.kind for t in value.terms for a in t.atoms if (symbol := self.scope.symbols.get(a.variable))
             }
-            return self.derive("log_probability" if kinds & {"unit", "simplex"} else "log", (value,), node)
+            laws = any(
+                d.function == "stationary" for t in value.terms for a in t.atoms if (d := self.derived.get(a.variable))
+            )
+            return self.derive("log_probability" if laws or kinds & {"unit", "simplex"} else "log", (value,), node)
         split = self._split_log(value)
         if split is not None:
             return split
@@ -267,6 +272,23 @@ class Operations:
             return Polynomial(tuple(term for one in logs for term in one.terms))
         raise NotPolynomial("the determinant of a sum of unknown matrices has no closed form here", node.span)
 
+    def stationary(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        """The stationary law of one transition matrix, over its rows."""
+        if self.known(matrix):
+            return self.derive("stationary", (matrix,), node)
+        if len(matrix.terms) == 1 and len(matrix.terms[0].atoms) == 1:
+            ((single,),) = (term.atoms for term in matrix.terms)
+            plain = matrix.terms[0].coefficient == 1.0 and not matrix.terms[0].bound and single.statistic == IDENTITY
+            if (
+                plain
+                and single.references[-2:] == matrix.axes
+                and self.scope.symbols[single.variable].kind == "simplex"
+            ):
+                return Polynomial(
+                    (Term(1.0, (Atom(single.variable, STATIONARY, single.references[:-1]),)),), matrix.axes[:1]
+                )
+        raise NotPolynomial("the stationary law of something else than a parameter is not compiled yet", node.span)
+
     def _log_determinant_monomial(self, term: Term, axes: tuple[Index, ...], node: Expression) -> Polynomial | None:
         """log|s·Σ| = D·log s + log|Σ|, and log|diag(v)| = Σ log v_i."""
         scalars, matrices = _split(term, axes)
@@ -319,8 +341,8 @@ class Operations:
     def derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
         """A known quantity under a name of its own; the same quantity keeps the same name."""
         axes = max((item.axes for item in arguments), key=len)
-        if function == "logdet":
-            inputs, axes = arguments, axes[:-2]
+        if function in ("logdet", "stationary"):
+            inputs, axes = arguments, axes[: -2 if function == "logdet" else -1]
         else:
             inputs = tuple(item.substitute(dict(zip(item.axes[::-1], axes[::-1], strict=False))) for item in arguments)
         free = {index for item in inputs for term in item.terms for index in term.indices - set(term.bound)}
@@ -367,6 +389,8 @@ def _monomial_power(term: Term, exponent: float) -> Term | None:
 
 
 def _log_of(item: Atom) -> Term | None:
+    if item.statistic == STATIONARY:
+        return Term(1.0, (Atom(item.variable, LOG_STATIONARY, item.references),))
     if item.statistic.kind != "power":
         return None
     return Term(item.statistic.exponent, (Atom(item.variable, LOG, item.references),))

@@ -23,7 +23,8 @@ class Statistic:
     power (x**exponent), log, log1m (log(1 − x)); inverse, logdet of a matrix; hot (is the category this one);
     offset (its deviation from the reference point of the current step); mask (1 where observed); delta (are two
     references equal); number (an index as a number); quadratic (stands for a quadratic form not yet expanded); split
-    (stands for the logarithm of a sum of positive products).
+    (stands for the logarithm of a sum of positive products); stationary, log_stationary (the stationary law of a matrix
+    of transition probabilities).
     """
 
     kind: str
@@ -35,6 +36,8 @@ LOG = Statistic("log")
 LOG1M = Statistic("log1m")
 INVERSE = Statistic("inverse")
 LOGDET = Statistic("logdet")
+STATIONARY = Statistic("stationary")
+LOG_STATIONARY = Statistic("log_stationary")
 HOT = Statistic("hot")
 OFFSET = Statistic("offset")
 MASK = Statistic("mask")
@@ -45,6 +48,9 @@ SPLIT = Statistic("split")
 
 #: Stands as the variable of atoms that belong to none: delta and number.
 STRUCTURE = ""
+
+#: Kinds of statistics of whole event axes, which have none of their own; stationary laws run over the last plate.
+WHOLE = ("logdet", "stationary", "log_stationary")
 
 
 @dataclass(frozen=True)

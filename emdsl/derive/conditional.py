@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.symbols import Symbol
-from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Statistic, Term
+from emdsl.algebra.terms import DELTA, STRUCTURE, WHOLE, Atom, Polynomial, Statistic, Term
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def conditional(symbol: Symbol, terms: Iterable[Term], source: IndexSource) -> C
 
 
 def _rank(statistic: Statistic, symbol: Symbol) -> int:
-    return len(symbol.plates) if statistic.kind == "logdet" else len(symbol.axes)
+    return len(symbol.plates) if statistic.kind in WHOLE else len(symbol.axes)
 
 
 def _in_common_axes(

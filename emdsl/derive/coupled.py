@@ -9,7 +9,7 @@ those of the block stays a reference: read, it gathers; as the target of a sum, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
@@ -23,7 +23,7 @@ from emdsl.algebra.indices import (
     renamed_bases,
     shared_bases,
 )
-from emdsl.algebra.operations import Split
+from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.errors import CompilerBug
@@ -56,6 +56,25 @@ class Occurrence:
     monomial: Monomial
     references: tuple[Reference, ...]
     rest: Term
+
+    def without_masks(self, derived: Mapping[str, Derived]) -> Term:
+        """The rest without masks that leave out no other rows than those that have no row at the monomial's lag."""
+        longest: dict[Reference, int] = {}
+        reference_of = dict(zip(self.monomial.rows, self.references, strict=False))
+        for item in self.monomial.atoms:
+            for shift in item.references:
+                if isinstance(shift, Shift):
+                    own = reference_of[shift.index]
+                    longest[own] = max(shift.lag, longest.get(own, 0))
+
+        def goes(item: Atom) -> bool:
+            mask = derived.get(item.variable)
+            if mask is None or mask.function != "at_least" or item.references[0] not in longest:
+                return False
+            least = mask.arguments[1].constant
+            return least is not None and least <= longest[item.references[0]]
+
+        return replace(self.rest, atoms=tuple(item for item in self.rest.atoms if not goes(item)))
 
 
 @dataclass(frozen=True)
@@ -135,9 +154,13 @@ class Monomials:
                 base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
                 for base in shared_bases(rows, axes_of)
             }
-            places, references = list(names.values()), list(names)
+            latest = {base: _latest(base, rows) for base in names if isinstance(base, Index)}
+            places = list(names.values())
+            references = [
+                Shift(base, latest[base]) if isinstance(base, Index) and latest[base] else base for base in names
+            ]
             row_references = [
-                tuple(renamed_bases(reference, names) for reference in item.references[: plates[item.variable]])
+                tuple(renamed_bases(reference, names, latest) for reference in item.references[: plates[item.variable]])
                 for item in own
             ]
         axes: list[Index] = []
@@ -168,6 +191,23 @@ class Monomials:
             assert symbol.categories is not None
             return self.source.fresh(symbol.categories, "k")
         return self.source.fresh(*symbol.event[place])
+
+
+def _latest(index: Index, rows: Iterable[tuple[Reference, ...]]) -> int:
+    """The smallest lag of an index that only occurs with lags: x[t-1] x[t-2] is x[t] x[t-1] of the row before."""
+    return min((lag for row in rows for reference in row for lag in _lags(reference, index)), default=0)
+
+
+def _lags(reference: Reference, index: Index) -> Iterator[int]:
+    """The lags at which a reference reads an index; the series that a row belongs to is that of the row before."""
+    match reference:
+        case Index():
+            yield from (0,) if reference == index else ()
+        case Shift(own, lag):
+            yield from (lag,) if own == index else ()
+        case Gather(table, references) if not table.startswith("parent."):
+            for inner in references:
+                yield from _lags(inner, index)
 
 
 def _form(references: tuple[Reference, ...]) -> tuple[object, ...]:

@@ -9,17 +9,17 @@ derivative the one-hot of the best state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from emdsl.algebra.indices import Gather, Index, Reference, indices_in
 from emdsl.algebra.symbols import parent_table
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.chain_states import ChainStates
 from emdsl.derive.children import ChildInference
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete_tables import (
     Joint,
-    StartedSweep,
     Stored,
     moved_operand,
     named_step,
@@ -30,10 +30,10 @@ from emdsl.derive.discrete_tables import (
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.structure.children import Place
-from emdsl.structure.elimination import Elimination, Step, Table
+from emdsl.structure.elimination import Elimination, Step
 
 
-class FiniteInference(StartedSweep):
+class FiniteInference(ChainStates):
     """Writes the forward and backward sweeps over the discrete variables of one block."""
 
     def __init__(
@@ -93,29 +93,13 @@ class FiniteInference(StartedSweep):
         value = Contraction(1.0, (Operand(joint.array, joint.array.axes),), axes)
         return self.body.define(self.body.unused(f"marginal {name}"), value, axes)
 
-    def _summed_states(self, step: Step) -> dict[Place, Index]:
-        places: dict[Place, Index] = {}
-        own = () if step.children is not None else tuple((name, step.rows) for name in step.variables)
-        for place in (*step.neighbours, *own):
-            size = self.scope.symbols[place[0]].categories
-            assert size is not None
-            places[place] = self.source.fresh(size, "k")
-        return places
-
-    def _operand(self, table: Table, states: Mapping[Place, Index]) -> Operand:
-        """A table of a step, read in the step's rows."""
-        stored = self.stored[table.source]
-        by_axis: dict[Index, Reference] = dict(zip(stored.table.rows, table.rows, strict=True))
-        by_axis |= {own: states[place] for own, place in zip(stored.states, table.places, strict=True)}
-        return self.moments.plain(Operand(stored.array, tuple(by_axis[axis] for axis in stored.array.axes)))
-
     def _forward(self, step: Step) -> Joint:
-        states = self._summed_states(step)
+        states = self.states_of(step)
         (name,) = step.variables
         own = states[name, step.rows]
         outer = tuple(states[place] for place in step.neighbours)
         axes = (*step.rows, *outer, own)
-        parts = tuple(Contraction(1.0, (self._operand(table, states),), axes) for table in step.tables)
+        parts = tuple(Contraction(1.0, (self.table_operand(step, table, states),), axes) for table in step.tables)
         value = self.moments.covered(total(parts, axes), axes)
         label = " ".join(("log joint", name))
         comment = f"log weight of {named_step(step)}"
@@ -140,7 +124,7 @@ class FiniteInference(StartedSweep):
     def _children_forward(self, step: Step) -> Joint:
         """The message of continuous variables: their log partition given the states of their parents."""
         child = self.children[step.variables]
-        array, states = child.forward(), self._summed_states(step)
+        array, states = child.forward(), self.states_of(step)
         names = dict(zip(child.axes, (*states.values(), *step.rows), strict=True))
         message = Named(array.name, tuple(names[axis] for axis in array.axes))
         joint = Joint(step, states, message=message)
@@ -201,23 +185,19 @@ class FiniteInference(StartedSweep):
     # ---------------------------------------------------------------- chains
 
     def _chain_forward(self, step: Step) -> Joint:
-        states = self._summed_states(step)
-        own = tuple(states[name, step.rows] for name in step.variables)
+        states = self.states_of(step)
+        own = tuple(states[place] for place in step.kept)
         outer = tuple(states[place] for place in step.neighbours)
-        before = {name: self.source.copy_of(states[name, step.rows]) for name in step.variables}
-        unary: list[Array] = []
-        pair: list[Array] = []
-        at = dict(states)
-        for table in step.tables:
-            for name, references in table.places:
-                if name in before and references != step.rows:
-                    at[name, references] = before[name]
+        before = self.states_before(step, states)
+        joint = Joint(step, states, previous=before)
         lagged = tuple(before.values())
         rows = step.rows
+        unary, pair = self.starts_of_chain(joint), self.shifts_of_chain(joint)
         for table in step.tables:
-            operand = self._operand(table, at)
-            is_pair = any(name in before and references != rows for name, references in table.places)
-            (pair if is_pair else unary).append(Contraction(1.0, (operand,), ()))
+            if step.is_pair(table):
+                pair.append(Contraction(1.0, (self.table_operand(step, table, {**states, **before}),), ()))
+            else:
+                unary.append(Contraction(1.0, (self.table_operand(step, table, states),), ()))
         axes = (*outer, *rows, *own)
         carried = {index for part in pair for index in operand_indices(part)}
         varying = rows if carried & set(rows) else ()
@@ -250,7 +230,7 @@ class FiniteInference(StartedSweep):
         if not sizes:
             log_partition = f"{evidence_name}[0]"
         array = self.body.define(self.body.unused(f"log sum {name}"), log_partition, (*outer, *series))
-        joint = Joint(step, states, message=array, previous=before, messages=messages)
+        joint.message, joint.messages = array, messages
         self._pass_on(joint, series, outer)
         return joint
 
@@ -319,9 +299,9 @@ class FiniteInference(StartedSweep):
         step = joint.step
         rows, series = step.rows, step.sent_rows
         assert joint.previous is not None
-        own = tuple(joint.states[name, rows] for name in step.variables)
+        own = tuple(joint.states[place] for place in step.kept)
         outer = tuple(joint.states[place] for place in step.neighbours)
-        lagged = tuple(joint.previous[name] for name in step.variables)
+        lagged = tuple(joint.previous.values())
         name = " ".join(step.variables)
         prior = self._probability_of_neighbours(joint)
         weights = self._weights(step)
@@ -372,10 +352,10 @@ class FiniteInference(StartedSweep):
         joint.steps_summed = pairs
         shares = self._shares(joint)
         if not self.expectations:
-            self._start(array.name if prior else own_array.name, shares, axes)
+            self._start((array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
         at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
-        operands = [*shares, *self._lagged_shares(joint), *later[:1], *at_rows]
+        operands = [*shares, *self.shares_before(joint), *later[:1], *at_rows]
         self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
 
     def _first_rows(self, monomial: Monomial, series: tuple[Index, ...]) -> None:
@@ -389,7 +369,7 @@ class FiniteInference(StartedSweep):
     def _is_varying(self, joint: Joint) -> bool:
         rows = set(joint.step.rows)
         for table in joint.step.tables:
-            if any(name in joint.step.variables and refs != joint.step.rows for name, refs in table.places):
+            if joint.step.is_pair(table):
                 stored = self.stored[table.source]
                 names = dict(zip(stored.table.rows, table.rows, strict=True))
                 if any(names.get(axis) in rows for axis in stored.array.axes):
@@ -413,22 +393,20 @@ class FiniteInference(StartedSweep):
         joint = next(j for j in self.joints if any(one.source == id(monomial) for one in j.step.tables))
         table = next(one for one in joint.step.tables if one.source == id(monomial))
         assert joint.array is not None
-        is_pair = joint.previous is not None and any(
-            name in joint.step.variables and references != joint.step.rows for name, references in table.places
-        )
+        is_pair = joint.step.is_pair(table)
         array = joint.steps_summed if is_pair else joint.array
         assert array is not None
-        states = []
-        for place in table.places:
-            if is_pair and joint.previous is not None and place[0] in joint.previous and place[1] != joint.step.rows:
-                states.append(joint.previous[place[0]])
-            else:
-                states.append(joint.states[place])
+        at = {**joint.states, **(joint.previous or {})} if is_pair else joint.states
+        states = [at[place] for place in table.places]
         rows = tuple(row for row in table.rows if row in array.axes)
         axes = (*rows, *states)
         label = self.body.unused(f"expected {' '.join(dict.fromkeys(monomial.variables))}")
         if array.axes != axes:
             array = self.body.define(label, Contraction(1.0, (Operand(array, array.axes),), axes), axes)
+        longer = [self.is_longer(joint.step, place, table) for place in table.places]
+        if any(longer):
+            code = ", ".join([*(":" for _ in rows), *(":-1" if one else ":" for one in longer)])
+            array = Named(f"{array.name}[{code}]", axes)
         stored_rows = dict(zip(table.rows, monomial.rows, strict=True))
         renamed = tuple(stored_rows[row] for row in rows) + monomial.axes
         return Moment(Named(array.name, renamed), rows=bool(rows) or not table.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, IndexSource, Reference, Shift, substitute
+from emdsl.algebra.indices import Index, IndexSource, Reference, substitute
 from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.field import FieldMoments
@@ -38,7 +38,8 @@ class Joint:
     message: Named | None = None
     steps_summed: Named | None = None
     """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
-    previous: Mapping[str, Index] | None = None
+    previous: Mapping[Place, Index] | None = None
+    """Of a chain: the state of the row before, by what it holds as seen from the row."""
     messages: str = ""
     shares: Named | None = None
     """Given the neighbours, the probabilities of the step's own variable."""
@@ -52,13 +53,14 @@ class StartedSweep:
     source: IndexSource
     scope: Scope
 
-    def later(self, time: Index) -> Operand:
-        """1 for rows that are not the first of their series."""
+    def later(self, time: Index, least: int = 1) -> Operand:
+        """1 for rows that have a row so many steps before them in their series."""
+        return Operand(Named(f"at_least({self._positions(time)}, {least})", (time,)), (time,))
+
+    def _positions(self, time: Index) -> str:
         if time.letter in self.scope.ragged:
-            code = f"at_least({self.body.names.of(position_table(time.letter))}, 1)"
-        else:
-            code = f"at_least(np.arange({self.moments.length(time.size)}), 1)"
-        return Operand(Named(code, (time,)), (time,))
+            return self.body.names.of(position_table(time.letter))
+        return f"np.arange({self.moments.length(time.size)})"
 
     def _share(self, name: str, references: tuple[Reference, ...], state: Index) -> Operand:
         """The responsibilities that a start gives to a variable."""
@@ -70,12 +72,6 @@ class StartedSweep:
         step, states = joint.step, joint.states
         own = [self._share(name, references, states[name, references]) for name, references in step.neighbours]
         return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
-
-    def _lagged_shares(self, joint: Joint) -> list[Operand]:
-        time = joint.step.time
-        assert joint.previous is not None and time is not None
-        lagged = tuple(Shift(row, 1) if row == time else row for row in joint.step.rows)
-        return [self._share(name, lagged, joint.previous[name]) for name in joint.step.variables]
 
     def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
         """With a start, its responsibilities in place of the posterior, as if variables were independent."""

@@ -17,6 +17,7 @@ from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.errors import Span
+from emdsl.structure.elimination import lag_of
 from emdsl.structure.networks import NetworkBlock
 
 Naturals = Mapping[int, Named | None]
@@ -189,18 +190,14 @@ class GaussianInference:
         return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
 
     def _lagged_rows(self, monomial: Monomial) -> str | None:
-        """Flat rows that have a row before them, where the monomial reaches back in time."""
-        shift = next((r for item in monomial.atoms for r in item.references if isinstance(r, Shift)), None)
-        if shift is None:
-            return None
-        if shift.lag != 1:
-            (name, *_) = monomial.variables
-            raise not_compiled(f"`{name}` at a lag of {shift.lag}", self.spans.get(name), "write the state as a vector")
-        return self._later(monomial, shift)
+        """Flat rows that have a row as long before them as the monomial reaches back in time."""
+        shifts = [r for item in monomial.atoms for r in item.references if isinstance(r, Shift)]
+        return self._later(monomial, max(shifts, key=lambda shift: shift.lag)) if shifts else None
 
     def _later(self, monomial: Monomial, shift: Shift) -> str:
         letter = shift.index.letter
-        label = f"later rows of {' '.join(row.letter for row in monomial.rows)}"
+        lag = "" if shift.lag == 1 else f", {shift.lag}"
+        label = f"later rows of {' '.join(row.letter for row in monomial.rows)}{lag.replace(',', '')}"
         length = self.moments.length(shift.index.size)
         series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
         if monomial.rows[-1] != shift.index:
@@ -208,26 +205,32 @@ class GaussianInference:
             reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
             raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
         if letter in self.scope.ragged:
-            code = f'later_rows(data["offsets.{letter}"])'
+            code = f'later_rows(data["offsets.{letter}"]{lag})'
             code = f"repeated_rows({code}, {' * '.join(series)}, {length})" if series else code
         else:
             stop = f"{' * '.join(series)} * {length} + 1" if series else f"{length} + 1"
-            code = f"later_rows(np.arange(0, {stop}, {length}))"
-        return self.body.define(label, code, (), "rows that are not the first of their series").name
+            code = f"later_rows(np.arange(0, {stop}, {length}){lag})"
+        what = "that are not the first of their series" if shift.lag == 1 else f"that have one {shift.lag} steps before"
+        return self.body.define(label, code, (), f"rows {what}").name
 
     def _row_index(self, monomial: Monomial, name: str, references: Sequence[Reference]) -> str:
         """Flat row numbers of a variable for every row of a monomial."""
         count = len(self.scope.symbols[name].plates)
         own = tuple(references[:count])
         lagged = self._lagged_rows(monomial)
-        if lagged is not None:
-            return f"{lagged} - 1" if any(isinstance(reference, Shift) for reference in own) else lagged
         plates, _ = self.sizes(name)
+        if lagged is not None and tuple(r.index if isinstance(r, Shift) else r for r in own) == monomial.rows:
+            return f"{lagged} - {lag_of(own)}" if lag_of(own) else lagged
+        if lagged is not None:
+            return f"{self._read_rows(monomial, own, plates)}[{lagged}]"
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
         if not own:
             lengths = " * ".join(self.moments.length(row.size) for row in monomial.rows)
             return f"np.zeros({lengths}, dtype=int)"
+        return self._read_rows(monomial, own, plates)
+
+    def _read_rows(self, monomial: Monomial, own: Sequence[Reference], plates: Sequence[str]) -> str:
         codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
         if len(monomial.rows) == 1:
             return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"

@@ -8,10 +8,9 @@ One block: its log partition is the log likelihood. Several: each is updated giv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Shift
-from emdsl.algebra.terms import HOT, Polynomial, Term
+from emdsl.algebra.terms import HOT, Polynomial
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -126,12 +125,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
         result: dict[int, Named | None] = {}
         for monomial, occurrences in one.monomials.listed():
             text = " ".join(dict.fromkeys(monomial.variables))
-            reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
             parts = []
             for occurrence in occurrences:
-                rest = self.setting.of_one_copy(occurrence)
-                if reaches_back:
-                    rest = self._without_masks(rest)
+                unmasked = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
+                rest = self.setting.of_one_copy(unmasked)
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
@@ -161,18 +158,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         for step in one.elimination.steps:
             sources = [table.source for table in step.tables if all(refs == step.rows for _, refs in table.places)]
             if id(monomial) in sources:
-                return step.time is not None and len(sources) == len(step.variables) == 1 and not step.neighbours
+                return len(sources) == len(step.kept) == 1 and not step.neighbours
         return False
-
-    def _without_masks(self, rest: Term) -> Term:
-        """First rows of a series have no pair, so the mask of the later ones is not needed."""
-        derived = self.setting.derived
-        atoms = tuple(
-            item
-            for item in rest.atoms
-            if not (item.variable in derived and derived[item.variable].function == "at_least")
-        )
-        return Term(rest.coefficient, atoms, rest.bound)
 
     # ---------------------------------------------------------------- blocks
 

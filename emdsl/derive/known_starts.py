@@ -2,7 +2,7 @@
 
 In the E-step that value is known. In the M-step m stands in its place, wherever the first value occurs:
 
-    f(x_t) = [t = 0] f(m) + [t ≥ 1] f(x_t)        f(x_{t−1}) = [t = 1] f(m) + [t ≥ 2] f(x_{t−1})
+    f(x_t) = [t = 0] f(m) + [t ≥ 1] f(x_t)        f(x_{t−L}) = [t = L] f(m) + [t > L] f(x_{t−L})
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term, number, refreshed
+from emdsl.derive.refusal import not_compiled
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,34 @@ class Starts:
             letter = self.scope.symbols[item.variable].plates[place][1]
             if reference == Fixed(0) or (isinstance(reference, Gather) and reference.table == first_table(letter)):
                 return [done for one in self._replaced(term, item) for done in self.expanded(one)]
-        lagged = next(
-            (i for i in term.atoms if i.variable in self.values and isinstance(self._time(i)[1], Shift)), None
-        )
-        if lagged is not None:
-            time = self._time(lagged)[1]
-            assert isinstance(time, Shift)
-            return self._split(term, time, time.index, 1)
-        plain = next((item for item in term.atoms if item.variable in self.values), None)
-        if plain is None or self._is_later(term):
+        own = [self._time(item)[1] for item in term.atoms if item.variable in self.values]
+        if not own:
             return [term]
-        time = self._time(plain)[1]
-        assert isinstance(time, Index)
-        return self._split(term, time, time, 0)
+        time = next(iter(indices_in(own[0])))
+        if any(not isinstance(reference, Index | Shift) or [*indices_in(reference)] != [time] for reference in own):
+            raise not_compiled("a latent with a known start, read at two times that are no lags of each other", None)
+        lags = {reference: reference.lag if isinstance(reference, Shift) else 0 for reference in own}
+        longest = max(lags.values())
+        steps = {*self._masks(term, time, "at_step"), *self._fixed(term, time)}
+        if steps:
+            return self._all_replaced(term, next((one for one, lag in lags.items() if {lag} == steps), None))
+        if max(self._masks(term, time, "at_least"), default=0) > longest:
+            return [term]
+        return self._split(term, next(one for one, lag in lags.items() if lag == longest), time, longest)
 
     def _time(self, item: Atom) -> tuple[int, Reference]:
         place = len(self.scope.symbols[item.variable].plates) - 1
         return place, item.references[place]
 
-    def _is_later(self, term: Term) -> bool:
-        """Whether a term leaves out the first time."""
-        return any(
-            item.variable in self.derived and self.derived[item.variable].function == "at_least" for item in term.atoms
-        )
+    def _masks(self, term: Term, time: Index, function: str) -> list[float]:
+        """The numbers in the masks of the rows of time, that a term holds at one position or from one on."""
+        own = [self.derived[i.variable] for i in term.atoms if i.variable in self.derived and i.references == (time,)]
+        return [float(one.arguments[1].constant or 0.0) for one in own if one.function == function]
+
+    def _fixed(self, term: Term, time: Index) -> list[float]:
+        """The positions that deltas hold a time at."""
+        deltas = [item.references for item in term.atoms if item.statistic == DELTA and time in item.indices]
+        return [float(two.position) for _, two in deltas if isinstance(two, Fixed)]
 
     def _split(self, term: Term, reference: Reference, time: Index, position: int) -> list[Term]:
         """The term at one position with the start in place of the first value, and at all later ones as it is."""
@@ -64,7 +70,11 @@ class Starts:
         ragged = time.letter in self.scope.ragged
         where: Reference = Gather(position_table(time.letter), (time,)) if ragged else time
         there = replace(term, atoms=(*term.atoms, Atom(STRUCTURE, DELTA, (where, Fixed(position)))))
-        waiting, done = [there], list[Term]()
+        return [later, *self._all_replaced(there, reference)]
+
+    def _all_replaced(self, term: Term, reference: Reference | None) -> list[Term]:
+        """The term with the start in place of every value at this reference."""
+        waiting, done = [term], list[Term]()
         while waiting:
             one = waiting.pop()
             own = next((i for i in one.atoms if i.variable in self.values and self._time(i)[1] == reference), None)
@@ -72,7 +82,7 @@ class Starts:
                 done.append(one)
             else:
                 waiting += self._replaced(one, own)
-        return [later, *done]
+        return done
 
     def _at_least(self, time: Index, position: int) -> Atom:
         name = f"at_least {position} of {time.letter}"

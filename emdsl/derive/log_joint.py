@@ -13,20 +13,17 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, renamed
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import (
     Scope,
     Symbol,
-    first_table,
-    position_table,
 )
 from emdsl.algebra.terms import (
     DELTA,
     IDENTITY,
     MASK,
-    NUMBER,
     QUADRATIC,
     SPLIT,
     STRUCTURE,
@@ -34,13 +31,12 @@ from emdsl.algebra.terms import (
     Polynomial,
     Term,
     add,
-    atom,
     multiply,
-    number,
 )
 from emdsl.derive.refusal import not_compiled as not_compiled
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
 from emdsl.derive.scope import scope_of, size_of
+from emdsl.derive.slots import letters_of, names_of, started, times_of
 from emdsl.errors import Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -113,7 +109,7 @@ def _start(
 ) -> Polynomial:
     """The value of a start, with axes for the series and for the events."""
     symbol = scope.symbols[variable.name]
-    letters, plates = _letters_of(variable, definition, symbol, scope, source)
+    letters, plates = letters_of(variable, definition, symbol, scope, source)
     expansion = Expansion(scope, source, derived, splits, letters)
     ((_, value),) = definition.law.arguments
     assert isinstance(value, Expression)
@@ -138,8 +134,10 @@ def _factor(
     splits: dict[str, Split],
 ) -> Factor:
     symbol = scope.symbols[variable.name]
-    letters, plates = _letters_of(variable, definition, symbol, scope, source)
-    expansion = Expansion(scope, source, derived, splits, letters)
+    times = times_of(variable, definition, bound, scope, source)
+    letters, plates = letters_of(variable, definition, symbol, scope, source, times)
+    parameters = frozenset(one.name for one in bound.checked.model.variables if one.role is Role.PARAM)
+    expansion = Expansion(scope, source, derived, splits, letters, times=times, timeless=parameters)
     subject: Expression = Name(variable.name)
     if definition.slots:
         subject = Subscript(subject, definition.slots)
@@ -149,7 +147,7 @@ def _factor(
         span = refusal.span or definition.law.span or definition.span
         raise not_compiled(_of_variable(refusal.reason, variable), span) from None
     value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
-    value = _started(value, variable, definition, expansion)
+    value = started(value, variable, definition, expansion)
     if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
         raise not_compiled(
             f"`{variable.name}`, which runs over the size of a group that is not its own",
@@ -182,67 +180,10 @@ def _with_whole_simplexes(term: Term, scope: Scope) -> Term:
     return term
 
 
-def _letters_of(
-    variable: Variable, definition: Definition, symbol: Symbol, scope: Scope, source: IndexSource
-) -> tuple[dict[str, Reference], tuple[Index, ...]]:
-    """What each letter of a definition stands for, and the plates that it runs over; `z[s, 0]` runs over s only."""
-    fixed = {
-        letter: Fixed(int(slot.value))
-        for letter, slot in zip(variable.plates, definition.slots, strict=True)
-        if isinstance(slot, Number)
-    }
-    letters: dict[str, Reference] = dict(fixed)
-    plates: list[Index] = []
-    for size, letter in symbol.plates:
-        if letter in fixed:
-            parents = scope.ragged.get(letter, ())
-            sizes = [next(size for size, own in _parent_axes(scope, letter) if own == parent) for parent in parents]
-            own = [source.fresh(size, parent) for size, parent in zip(sizes, parents, strict=True)]
-        else:
-            own = [source.fresh(size, letter)]
-            letters |= {letter: own[0], **scope.outer(letter, own[0])}
-            plates += own
-            continue
-        for parent, index in zip(parents, own, strict=True):
-            letters |= {parent: index, **scope.outer(parent, index)}
-        plates += own
-    return letters, tuple(plates)
-
-
-def _parent_axes(scope: Scope, letter: str) -> tuple[tuple[str | int, str], ...]:
-    return scope.symbols[first_table(letter)].plates
-
-
 def _own_references(expansion: Expansion, symbol: Symbol, definition: Definition) -> tuple[Reference, ...]:
     """The subject's own references."""
     written = tuple(expansion.reference(slot) for slot in definition.slots)
     return expansion.flat(symbol, written, Name(symbol.name))
-
-
-def _started(value: Polynomial, variable: Variable, definition: Definition, expansion: Expansion) -> Polynomial:
-    """A general definition beside ones at fixed times holds from the first time that is not fixed."""
-    result = value
-    for place, slot in enumerate(definition.slots):
-        if not isinstance(slot, Name):
-            continue
-        fixed = [other.slots[place] for other in variable.definitions]
-        starts = [int(item.value) for item in fixed if isinstance(item, Number)]
-        if not starts:
-            continue
-        if sorted(set(starts)) != list(range(max(starts) + 1)):
-            raise not_compiled(
-                f"`{variable.name}` with laws at fixed times that are not the first ones",
-                definition.span,
-                "give it laws at 0, 1, … without gaps",
-            )
-        reference = expansion.letters[slot.name]
-        ragged = slot.name in expansion.scope.ragged
-        position = (
-            atom(position_table(slot.name), IDENTITY, (reference,)) if ragged else atom(STRUCTURE, NUMBER, (reference,))
-        )
-        later = expansion.derive("at_least", (position, number(max(starts) + 1)), slot)
-        result = multiply(result, later, expansion.source)
-    return result
 
 
 def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: IndexSource) -> Term:
@@ -368,8 +309,4 @@ def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Exp
 
 def uses(variable: Variable) -> frozenset[str]:
     """Names in the arguments of a variable's definitions."""
-    found: set[str] = set()
-    for definition in variable.definitions:
-        for _, argument in definition.law.arguments:
-            found |= names(argument) if isinstance(argument, Expression) else set()
-    return frozenset(found)
+    return frozenset().union(*(names_of(definition) for definition in variable.definitions))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from emdsl.algebra.indices import Fixed, Index, Reference
+from emdsl.algebra.operations import Derived
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug
@@ -46,13 +47,14 @@ def power_of_known(value: Array, exponent: float, kind: str) -> Array:
     return Apply(function, (value, exponent), value.axes)
 
 
-def derived_statistic(statistic: Statistic, value: Array) -> Array:
-    """A statistic of a quantity that data and constants determine."""
+def derived_statistic(derived: Derived, statistic: Statistic, value: Array) -> Array:
+    """A statistic of a quantity that data and constants determine; the logarithm of probabilities is finite."""
     match statistic.kind:
         case "power":
             return value if statistic == IDENTITY else Apply("**", (value, statistic.exponent), value.axes)
         case "log":
-            return Apply("np.log", (value,), value.axes)
+            careful = derived.function in ("stationary", "softmax")
+            return Apply("log_probability" if careful else "np.log", (value,), value.axes)
         case "log1m":
             return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
     raise CompilerBug(f"no moment for the statistic {statistic.kind} of a derived quantity")

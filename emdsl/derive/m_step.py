@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
+from emdsl.arrays.algebra import coefficients
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
 from emdsl.derive.cancellation import cancel
@@ -28,6 +29,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
+from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.registry import match
 
@@ -73,6 +75,7 @@ def updates(
             continue
         # beside held entries the free ones depend on the spread, which therefore does not cancel
         keeps = any(name in held for name in group)
+        closed_form = True
         reduced, cancelled = (own, ()) if keeps else cancel(own, frozenset(group), scope)
         if len(group) > 1:
             _check_joint(group, own, spans)
@@ -83,10 +86,16 @@ def updates(
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
             kernel_name, kernel_reason = found.name, ""
+            if isinstance(found, TransitionAscent):
+                if group[0] in held:
+                    raise not_compiled(
+                        f"entries of `{group[0]}` that are held beside its stationary law", spans[group[0]]
+                    )
+                kernel_reason, closed_form = found.reason(symbol), False
         later = {name for other in ordered[place + 1 :] for name in other}
         given = {name for term in reduced for name in term.variables() & later}
         reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
-        result.append(Update(group, kernel_name, True, reason, reduced))
+        result.append(Update(group, kernel_name, closed_form, reason, reduced))
     return tuple(result)
 
 
@@ -142,6 +151,7 @@ def write_update(
 ) -> None:
     """The statements of one update; each variable of the block is assigned anew."""
     what = "q ∝ exp of the expectation of" if update.variables[0] in getattr(moments, "forms", {}) else "maximises"
+    what = what if update.closed_form else f"{update.reason.replace('`', '')}, on"
     body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms)}"
     if len(update.variables) > 1:
         joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric, held)
@@ -154,6 +164,11 @@ def write_update(
     found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
     assert found is not None
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
+    if not update.closed_form:
+        counts = naturals.parts.get((("log", 1.0),))
+        if counts is not None and min(coefficients(counts)) < 0:
+            raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)
+        naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
     kept = define_held(name, held[name], body) if name in held else ""

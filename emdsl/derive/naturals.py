@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Term
+from emdsl.algebra.terms import WHOLE, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.derive.conditional import conditional
 from emdsl.derive.lower import Moments, lower
@@ -25,7 +25,7 @@ def lowered_naturals(name: str, terms: Sequence[Term], moments: Moments, scope: 
         parts[monomial.kinds] = array
         if monomial.kinds in PAIR:
             pair_axes = (monomial.axes[0], monomial.axes[1])
-        if len(monomial.statistics) == 1 and monomial.statistics[0].kind != "logdet":
+        if len(monomial.statistics) == 1 and monomial.statistics[0].kind not in WHOLE:
             axes = monomial.axes[0]
     if axes is None:
         axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]

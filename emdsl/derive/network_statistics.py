@@ -80,13 +80,13 @@ class StatisticWriter:
             moment = self.moments.found[id(occurrence.monomial)]
             if moment.rows:
                 continue
-            derived = self.setting.derived
-            rows = {index for r in occurrence.references[: len(occurrence.monomial.rows)] for index in indices_in(r)}
+            masks = {*occurrence.rest.atoms} - {*occurrence.without_masks(self.setting.derived).atoms}
+            own = occurrence.references[: len(occurrence.monomial.rows)]
+            rows = {index for reference in own for index in indices_in(reference)}
             atoms = tuple(
                 item
                 for item in term.atoms
-                if not (item.variable in derived and derived[item.variable].function == "at_least")
-                and not (item.variable.startswith("weights.") and item.indices <= rows)
+                if item not in masks and not (item.variable.startswith("weights.") and item.indices <= rows)
             )
             return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
         return term

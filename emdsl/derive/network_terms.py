@@ -150,7 +150,6 @@ class NetworkCollector:
             symbols = self.scope.symbols
             own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols)]
         bare = [term for _, term in own]
-        self._check(variables, own)
         symbols = self.scope.symbols
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
@@ -282,15 +281,6 @@ class NetworkCollector:
             )
             tables.append(Table(id(monomial), monomial.rows, places))
         return eliminate(block.variables, block.children, tables, self.scope, self.source)
-
-    def _check(self, variables: Sequence[str], own: Terms) -> None:
-        for factor, term in own:
-            for item in term.atoms:
-                lags = [reference.lag for reference in item.references if isinstance(reference, Shift)]
-                if item.variable in variables and any(lag != 1 for lag in lags):
-                    raise not_compiled(
-                        f"`{item.variable}` at a lag of {max(lags)}", factor.span, "make the state a product of states"
-                    )
 
 
 def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from emdsl.algebra.indices import Gather, Index, IndexSource
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, Atom, Term
+from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, WHOLE, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
@@ -125,11 +125,11 @@ class PointMoments:
         if statistic == IDENTITY:
             return value
         if name in self.derived:
-            return derived_statistic(statistic, value)
+            return derived_statistic(self.derived[name], statistic, value)
         symbol = self.scope.symbols[name]
         if statistic.kind == "hot":
             return self._one_hot(item, value)
-        axes = value.axes[: len(symbol.plates)] if statistic.kind == "logdet" else value.axes
+        axes = value.axes[: len(symbol.plates)] if statistic.kind in WHOLE else value.axes
         careful = symbol.kind in PROBABILITIES
         match statistic.kind:
             case "log":
@@ -141,6 +141,13 @@ class PointMoments:
                 return self._power(name, statistic.exponent, value, axes)
             case "inverse":
                 return self._define(f"inverse_{name}", "inverse", value, axes)
+            case "stationary":
+                return self.body.define(
+                    f"stationary_{name}", Apply("stationary", (value,), axes), axes, depends=(name,)
+                )
+            case "log_stationary":
+                log = Apply("log_probability", (Apply("stationary", (value,), axes),), axes)
+                return self.body.define(f"log_stationary_{name}", log, axes, depends=(name,))
             case "logdet":
                 return self._define(f"logdet_{name}", "log_determinant", value, axes)
             case "offset" if statistic == OFFSET:

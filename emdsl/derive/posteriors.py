@@ -19,6 +19,7 @@ from emdsl.derive.conditional import conditional
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.statistics import normal_form
 from emdsl.errors import Span
+from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.gaussian import PAIR
 from emdsl.kernels.registry import match
 
@@ -82,6 +83,8 @@ def posterior_forms(
         kernel, refusal = match(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
+        if isinstance(kernel, TransitionAscent):
+            raise not_compiled(f"no conjugate posterior for `{name}`: {kernel.reason(symbol)}", spans[name])
         power, inverted = 1.0, False
         joint: tuple[int, ...] = ()
         for monomial, _ in collected.parts:

@@ -228,7 +228,7 @@ class Reads(VariationalMoments):
             known = self.body.define(item.name, value, item.indices)
         if atom.statistic != IDENTITY:
             label = f"{atom.statistic.kind} {atom.statistic.exponent:g} {item.name}"
-            known = self.body.define(label, derived_statistic(atom.statistic, known), item.indices)
+            known = self.body.define(label, derived_statistic(item, atom.statistic, known), item.indices)
         return Operand(known, atom.references)
 
     def _may_miss(self, item: Derived) -> bool:

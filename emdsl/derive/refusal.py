@@ -1,4 +1,4 @@
-"""The refusal of what the language allows and the compiler does not derive yet."""
+"""The refusal of what the language allows and the compiler does not derive."""
 
 from __future__ import annotations
 

@@ -52,8 +52,9 @@ class RowMoments:
 
     def operand(self, item: Atom) -> Operand:
         if item.variable in self.derived:
-            operand = self._derived(self.derived[item.variable], item.references)
-            return Operand(derived_statistic(item.statistic, operand.array), operand.references)
+            derived = self.derived[item.variable]
+            operand = self._derived(derived, item.references)
+            return Operand(derived_statistic(derived, item.statistic, operand.array), operand.references)
         if item.variable in self.centred:
             return self._centred(self.centred[item.variable], item.references)
         if item.statistic == HOT:

@@ -15,7 +15,7 @@ from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.naturals import BlockNotation
 from emdsl.explain.symbols import Letters, auxiliary, in_prose, in_words, with_indices
 from emdsl.structure.children import Place
-from emdsl.structure.elimination import Step, Table
+from emdsl.structure.elimination import Step, Table, lag_of
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,29 @@ class StepNotation:
         return [self.row(index) for index in self.step.rows]
 
     def state(self, place: Place) -> str:
-        letter = self.block.states[place[0]]
-        earlier = place[0] in self.step.variables and place[1] != self.step.rows
-        return f"{letter}'" if earlier else letter
+        return self.block.states[place[0]] + "'" * lag_of(place[1])
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What the state holds: of a chain that reaches back further than to the row before, earlier rows too."""
+        return self.step.kept or tuple((name, self.step.rows) for name in self.step.variables)
 
     @property
     def own(self) -> list[str]:
-        return [self.block.states[name] for name in self.step.variables]
+        return [self.state(place) for place in self.places]
 
     @property
     def earlier(self) -> list[str]:
-        return [f"{letter}'" for letter in self.own]
+        return [self.state(place) for place in self.step.before]
+
+    @property
+    def dropped(self) -> list[str]:
+        """What the state of the row before holds and that of the row does not."""
+        return [letter for letter in self.earlier if letter not in self.own]
+
+    @property
+    def added(self) -> list[str]:
+        return [letter for letter in self.own if letter not in self.earlier]
 
     @property
     def reduced(self) -> str:
@@ -277,11 +289,11 @@ class _Chain:
 
 def _chain(own: StepNotation) -> _Chain:
     step = own.step
-    pairs = [t for t in step.tables if any(name in step.variables and rows != step.rows for name, rows in t.places)]
+    pairs = [table for table in step.tables if step.is_pair(table)]
     single = [table for table in step.tables if table not in pairs]
     lines = []
     texts = []
-    for letter, tables, states in (("e", single, own.own), ("b", pairs, [*own.earlier, *own.own])):
+    for letter, tables, states in (("e", single, own.own), ("b", pairs, [*own.dropped, *own.own])):
         text = own.total(tables)
         if len(tables) > 1:
             head = own.block.symbol(letter, step.variables)
@@ -297,7 +309,7 @@ def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
     time = own.row(step.time)
     lines = list(chain.definitions)
     first = "" if chain.evidence == "0" else f"{chain.evidence} + "
-    sent = rf"{_over(own.earlier, hard)}\left({chain.forward(earlier=True)} + {chain.transition}\right)"
+    sent = rf"{_over(own.dropped, hard)}\left({chain.forward(earlier=True)} + {chain.transition}\right)"
     lines.append(rf"{chain.forward()} &= {chain.evidence} && \text{{first row of a series}}")
     lines.append(rf"{chain.forward()} &= {first}{sent} && \text{{later rows}}")
     last = rf"{_over(own.own, hard)}\left({chain.forward()}\right)"
@@ -305,7 +317,11 @@ def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
     given = f", given {names(name for name, _ in step.neighbours)}" if step.neighbours else ""
     kind = "best score" if hard else "forward recursion"
     subject = f"{names(step.variables)} {'run' if len(step.variables) > 1 else 'runs'}"
-    text = f"Along ${time}$, {subject} as a chain{given}; the {kind}:"
+    reach = ""
+    if len(step.kept) > len(step.variables):
+        held = in_words([f"${own.variable(place).partition(' =')[0]}$" for place in step.kept])
+        reach = f" whose state is {held}, those that come before a series left out"
+    text = f"Along ${time}$, {subject} as a chain{reach}{given}; the {kind}:"
     blocks: list[Block] = [Prose(text), Display(tuple(lines))]
     if step.neighbours:
         others = names(name for name, _ in step.neighbours)
@@ -319,18 +335,14 @@ def _chain_backwards(own: StepNotation, hard: bool) -> list[Block]:
         return _best_path(chain)
     evidence = "" if chain.evidence == "0" else f" + {chain.evidence}"
     ahead = f"{chain.transition}{evidence} + {chain.backward()}"
-    places = [(name, step.rows) for name in step.variables]
-    now = ", ".join(own.variable(place) for place in places)
-    before = ", ".join(
-        f"{with_indices(own.block.notation.head(name), chain.before)} = {own.block.states[name]}'"
-        for name in step.variables
-    )
+    now = ", ".join(own.variable(place) for place in own.places)
+    before = ", ".join(own.variable(place) for place in step.before if place not in step.kept)
     given = ", ".join(own.variable(place) for place in step.neighbours)
     given = rf" \mid {given}" if given else ""
     joint = f"{chain.forward(earlier=True)} + {ahead}"
     lines = [
         rf"{chain.backward()} &= 0 && \text{{last row of a series}}",
-        rf"{chain.backward(earlier=True)} &= {_over(own.own, hard)}\left({ahead}\right) && \text{{earlier rows}}",
+        rf"{chain.backward(earlier=True)} &= {_over(own.added, hard)}\left({ahead}\right) && \text{{earlier rows}}",
         rf"q({now}{given}) &= \exp\left({chain.forward()} + {chain.backward()} - {chain.partition_of_row}\right)",
         rf"q({before}, {now}{given}) &= \exp\left({joint} - {chain.partition_of_row}\right)",
     ]
@@ -343,9 +355,9 @@ def _chain_backwards(own: StepNotation, hard: bool) -> list[Block]:
 
 def _best_path(chain: _Chain) -> list[Block]:
     own = chain.own
-    listed, earlier = ", ".join(own.own), ", ".join(own.earlier)
+    listed, earlier = ", ".join(own.own), ", ".join(own.dropped)
     score = f"{chain.forward(earlier=True)} + {chain.transition}"
-    best, before = (", ".join(rf"\hat{{{letter}}}" for letter in states) for states in (own.own, own.earlier))
+    best, before = (", ".join(rf"\hat{{{letter}}}" for letter in states) for states in (own.own, own.dropped))
     lines = (
         rf"{best} &= \arg\max_{{{listed}}} {chain.forward()} && \text{{last row of a series}}",
         rf"{before} &= \arg\max_{{{earlier}}} \left({score}\right) && \text{{earlier rows, given the next}}",

@@ -218,6 +218,10 @@ class Notation:
             case "inverse":
                 matrix = f"{with_indices(head, references[:-2])}^{{-1}}"
                 return with_indices(f"({matrix})", references[-2:])
+            case "stationary" | "log_stationary":
+                log = r"\log " if kind == "log_stationary" else ""
+                law = rf"\operatorname{{stationary}}({with_indices(head, references[:-1])})"
+                return f"{log}{with_indices(law, references[-1:])}"
             case "logdet":
                 return rf"\log |{with_indices(head, references)}|"
             case "hot":
@@ -338,6 +342,8 @@ class Notation:
             return rf"[{texts[0]} \ne {texts[1]}]"
         if item.function == "at_least" and len(texts) == 2:
             return rf"[{texts[0]} \ge {texts[1]}]"
+        if item.function == "at_step" and len(texts) == 2:
+            return rf"[{texts[0]} = {texts[1]}]"
         if item.function == "abs":
             return rf"\left|{texts[0]}\right|"
         name = FUNCTIONS.get(item.function) or rf"\operatorname{{{item.function.replace('_', ' ')}}}"

@@ -18,6 +18,7 @@ from emdsl.derive.network_terms import BlockTerms
 from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation
 from emdsl.explain.symbols import Letters, auxiliary, with_indices
+from emdsl.structure.elimination import lag_of
 
 
 def unweighted(term: Term) -> Term:
@@ -27,12 +28,11 @@ def unweighted(term: Term) -> Term:
 
 def natural(monomial: Monomial, occurrences: Iterable[Occurrence], setting: Setting) -> Polynomial:
     """What multiplies a monomial, with its rows and axes; where it reaches back, for rows that have one before them."""
-    reaches_back = any(isinstance(r, Shift) for item in monomial.atoms for r in item.references)
     terms = []
     for one in occurrences:
         if setting.vanishes(one.rest):
             continue
-        rest = _without_masks(one.rest, setting) if reaches_back else one.rest
+        rest = one.without_masks(setting.derived)
         terms.append(_ordered(placed(rest, one.references, monomial.all_axes, setting)))
     return setting.merged(Polynomial(tuple(terms), monomial.all_axes))
 
@@ -40,12 +40,6 @@ def natural(monomial: Monomial, occurrences: Iterable[Occurrence], setting: Sett
 def _ordered(term: Term) -> Term:
     """Atoms of the row before after the others, so that x_t x_{t-1} and x_{t-1} x_t are like terms."""
     return replace(term, atoms=tuple(sorted(term.atoms, key=lambda a: any(isinstance(r, Shift) for r in a.references))))
-
-
-def _without_masks(rest: Term, setting: Setting) -> Term:
-    derived = setting.derived
-    masks = [a for a in rest.atoms if a.variable in derived and derived[a.variable].function == "at_least"]
-    return replace(rest, atoms=tuple(item for item in rest.atoms if item not in masks))
 
 
 def placed(rest: Term, references: Sequence[Reference], axes: Sequence[Index], setting: Setting) -> Term:
@@ -101,7 +95,7 @@ def _compared(item: Atom, setting: Setting) -> Atom:
 class BlockNotation:
     """The symbols of one block: `labelled` where others have quantities of the same kind.
 
-    `states`: the letter of each discrete variable's state; that of the row before bears a prime.
+    `states`: the letter of each discrete variable's state; with a prime for each row that it lies back.
     """
 
     one: BlockTerms
@@ -143,7 +137,7 @@ class BlockNotation:
         for item in monomial.atoms:
             category = item.references[-1] if item.references else None
             if item.statistic == HOT and isinstance(category, Index):
-                letter = self.states[item.variable]
+                letter = self.states[item.variable] + "'" * lag_of(item.references)
                 states[category] = f"{letter}'" if letter in states.values() else letter
         return self.letters(monomial.rows, states, monomial.axes)
 

@@ -129,7 +129,8 @@ def _step(step: Step, derivation: Derivation) -> str:
     outer = tuple(dict.fromkeys(name for name, _ in step.neighbours))
     given = f" given {in_words([f'`{name}`' for name in outer])}" if outer else ""
     along = f" along {step.time.letter}" if step.time is not None else ""
-    return f"{names}{along}{given} ({_states((*outer, *step.variables), derivation)} states)"
+    own = tuple(name for name, _ in step.kept) or step.variables
+    return f"{names}{along}{given} ({_states((*outer, *own), derivation)} states)"
 
 
 def _states(names: tuple[str, ...], derivation: Derivation) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emdsl.algebra.indices import Fixed, Gather, Shift
+from emdsl.algebra.indices import Fixed, Gather
 from emdsl.algebra.symbols import RAGGED_TABLES
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
@@ -23,8 +23,9 @@ from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
 from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
-from emdsl.explain.statistics import is_later, label_of
+from emdsl.explain.statistics import is_placed, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
+from emdsl.structure.elimination import lag_of
 
 Signed = list[tuple[str, str]]
 
@@ -90,9 +91,9 @@ def _labels(
 
 
 def _is_structure(item: Atom) -> bool:
-    """Deltas, and whether a row is the first of its series: they say where the sum runs."""
+    """Deltas, and the places of rows in their series: they say where the sum runs."""
     structure = item.variable == STRUCTURE or item.statistic in (DELTA, NUMBER)
-    return structure or item.variable.startswith(RAGGED_TABLES) or is_later(item.variable)
+    return structure or item.variable.startswith(RAGGED_TABLES) or is_placed(item.variable)
 
 
 def _is_first(item: Atom, plates: Mapping[str, int]) -> bool:
@@ -203,8 +204,9 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
         states = in_words([f"${letter}$ that of {listed([name], derivation)}" for name, letter in block.states.items()])
         text = f"The log weights of the states, {states}"
         states_of = [item for m, _ in one.monomials.listed() for item in m.atoms if item.variable in block.states]
-        if any(isinstance(reference, Shift) for item in states_of for reference in item.references):
-            text += ", with a prime that of the row before"
+        longest = max((lag_of(item.references) for item in states_of), default=0)
+        if longest:
+            text += ", with a prime that of the row before" if longest == 1 else ", with a prime for each row back"
         blocks += [Prose(f"{text}:"), Display(tuple(lines))]
     if one.block.children:
         blocks += children_blocks(block, terms)

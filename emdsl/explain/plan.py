@@ -14,7 +14,7 @@ from emdsl.derive.derivation import Derivation
 from emdsl.derive.m_step import Update
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.explain.network_plan import kernel, names_of, why
-from emdsl.explain.symbols import in_prose, size_in_words
+from emdsl.explain.symbols import in_prose, in_words, size_in_words
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
@@ -58,6 +58,12 @@ class Plan:
         return all(row.exact for row in self.rows if row.role == "latent")
 
     @property
+    def ascended(self) -> list[str]:
+        """Parameters whose update is no maximum but a step towards it."""
+        rows = (row for row in self.rows if row.role == "parameter" and not row.closed_form)
+        return [f"`{name}`" for row in rows for name in row.variables]
+
+    @property
     def summary(self) -> tuple[str, ...]:
         """Sentences: what is maximised, whether the E-step is exact, whether the M-step is one joint maximum."""
         latents = [row for row in self.rows if row.role == "latent"]
@@ -75,6 +81,8 @@ class Plan:
             m_step = "the M-step maximises over all parameters jointly"
         else:
             m_step = "the M-step maximises over each block given the others"
+        if self.ascended:
+            m_step += f", but takes gradient steps that never fall for {in_words(self.ascended)}"
         return (f"maximises the {self.objective}", e_step, m_step)
 
     def __str__(self) -> str:

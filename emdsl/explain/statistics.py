@@ -41,12 +41,12 @@ def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[s
 
 
 def _counts(item: Atom) -> bool:
-    return item.statistic in (HOT, MASK, DELTA) or is_later(item.variable)
+    return item.statistic in (HOT, MASK, DELTA) or is_placed(item.variable)
 
 
-def is_later(variable: str) -> bool:
-    """Whether a derived quantity tells the later rows of series from the first ones."""
-    return variable.startswith("at_least ")
+def is_placed(variable: str) -> bool:
+    """Whether a derived quantity tells rows by their place in the series."""
+    return variable.startswith(("at_least ", "at_step "))
 
 
 def _superscript(letter: str, labels: list[str]) -> str:
@@ -73,8 +73,8 @@ def label_of(item: Atom) -> str:
 
 def _head(variable: str) -> str:
     """A variable's symbol; a derived quantity, named `function serial`, goes by its function."""
-    if is_later(variable):
-        return r"\mathrm{later}"
+    if is_placed(variable):
+        return r"\mathrm{later}" if variable.startswith("at_least ") else r"\mathrm{step}"
     name, tilde, _ = variable.partition("~")
     text = name_text(name.partition(" ")[0])
     return rf"\tilde{{{text}}}" if tilde else text

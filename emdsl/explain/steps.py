@@ -23,7 +23,7 @@ from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
 from emdsl.explain.networks import choice_blocks, coupled_heads, network_steps, objective_terms, statistics_blocks
 from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, objective, plan, reason, unknown_name
 from emdsl.explain.statistics import definition, responsibility, statistic_heads
-from emdsl.explain.symbols import name_text, with_indices
+from emdsl.explain.symbols import in_words, name_text, with_indices
 from emdsl.explain.updates import natural_lines, parameters_of, update_lines
 from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.structure.locals import LocalBlock
@@ -330,6 +330,8 @@ def _guarantee(decided: Plan) -> tuple[Block, ...]:
         text = "The M-step finds the maximum of $Q$ over all parameters at once"
     else:
         text = "Each step finds the maximum of $Q$ over its block given the others (conditional maximisation)"
+    if decided.ascended:
+        text += f"; for {in_words(decided.ascended)} it takes gradient steps, which never lower $Q$ (generalised EM)"
     rows = tuple((_backticked(row), *cells(row)[1:]) for row in decided.rows)
     return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(COLUMNS, rows))
 

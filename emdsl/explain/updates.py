@@ -23,6 +23,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined, reference_name
 from emdsl.explain.symbols import Letters, auxiliary, exponent_text, name_text, raised, superscripted, with_indices
+from emdsl.kernels.ascent import LOG_LAW
 from emdsl.kernels.gaussian import PAIR, SINGLE
 
 #: A numerator of more terms than this gets a line of its own.
@@ -115,6 +116,9 @@ def update_lines(parameter: Parameter) -> tuple[str, ...]:
 
 def _simplex(parameter: Parameter) -> tuple[str, ...]:
     found = parameter.part(("log", 1.0))
+    if parameter.part(*LOG_LAW) is not None:
+        head = parameter.notation.head(parameter.symbol.name)
+        return (rf"{head} &\leftarrow \text{{L-BFGS on the rows' logits, from }} {head} \text{{ upwards in }} Q",)
     assert found is not None
     (axes,), counts = found[0].axes, found[1]
     letters = parameter.notation.letters.knowing(axes)

@@ -28,6 +28,8 @@ class Naturals:
     parts: Mapping[Kinds, Array]
     size_text: Callable[[str | int], str]
     pair_axes: tuple[tuple[Index, ...], tuple[Index, ...]] | None = None
+    current: Array | None = None
+    """The variable itself, where a step starts from it."""
 
     def exponent(self) -> float:
         """The exponent of the only power statistic."""

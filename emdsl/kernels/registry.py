@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emdsl.algebra.symbols import Symbol
+from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.beta import BetaKernel
 from emdsl.kernels.dirichlet import DirichletKernel
 from emdsl.kernels.gamma import GammaKernel
@@ -10,7 +11,14 @@ from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.kernel import Kernel, Kinds
 from emdsl.kernels.wishart import WishartKernel
 
-KERNELS: tuple[Kernel, ...] = (DirichletKernel(), BetaKernel(), GammaKernel(), GaussianKernel(), WishartKernel())
+KERNELS: tuple[Kernel, ...] = (
+    DirichletKernel(),
+    TransitionAscent(),
+    BetaKernel(),
+    GammaKernel(),
+    GaussianKernel(),
+    WishartKernel(),
+)
 
 
 def match(symbol: Symbol, signature: frozenset[Kinds]) -> tuple[Kernel | None, str]:

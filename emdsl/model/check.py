@@ -132,23 +132,33 @@ def _declared(model: Model) -> dict[str, Value]:
 
 
 def _infer(model: Model, reader: Reader, events: dict[str, Value]) -> None:
-    """Adds the events of the other variables; mistakes are left to be reported later, with all types known."""
+    """Adds the events of the other variables; mistakes are left to be reported later, with all types known.
+
+    A point mass fits several types, so it decides only where no other law does.
+    """
     waiting = [variable for variable in model.variables if variable.type is None]
-    progress = True
-    while waiting and progress:
-        progress = False
-        for variable in list(waiting):
-            try:
-                value = _event(variable, reader)
-            except ModelError:
-                continue
-            if value is not None:
-                events[variable.name] = value
-                waiting.remove(variable)
-                progress = True
+    while waiting:
+        known = next((v for points in (False, True) for v in waiting if _is_known(v, reader, events, points)), None)
+        if known is None:
+            return
+        waiting.remove(known)
 
 
-def _event(variable: Variable, reader: Reader) -> Value | None:
+def _is_known(variable: Variable, reader: Reader, events: dict[str, Value], points: bool) -> bool:
+    """Whether the event of a variable is known, which is then added. `points`: its point masses may decide."""
+    try:
+        value = _event(variable, reader, points)
+        if value is None:
+            return False
+        events[variable.name] = value
+        if points:  # laws that read the variable itself have a type by now
+            events[variable.name] = _event(variable, reader, False) or value
+    except ModelError:
+        return variable.name in events
+    return True
+
+
+def _event(variable: Variable, reader: Reader, points: bool) -> Value | None:
     """One value of a variable without a declared type, None while its type is not known."""
     if variable.value is not None:
         value = reader.read(variable.value, scope_of(variable, None))
@@ -157,6 +167,8 @@ def _event(variable: Variable, reader: Reader) -> Value | None:
         value = replace(value, stacked=0)
         return value if type_of(value) is not None else None
     for definition in variable.definitions:
+        if (definition.law.family == "PointMass") != points:
+            continue
         value = drawn(definition.law, scope_of(variable, definition), None, reader)
         if type_of(value) is not None:
             return replace(value, sure=True, number=None, stacked=0)

@@ -3,14 +3,15 @@
     table of v and its neighbours → Σ over the states of v → a message to the neighbours
 
 Continuous children come first, then the finest plates. A variable that meets itself at t and t − 1 is summed out along
-its chain, together with those that run beside it. Facts only: scopes and orders, no formulas.
+its chain, together with those that run beside it; one that reaches back to t − L is a chain of the values at
+t, …, t − L + 1. Facts only: scopes and orders, no formulas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 
 from emdsl.algebra.indices import (
     Gather,
@@ -51,8 +52,9 @@ class Step:
 
     `tables` are written in the rows of the step, `neighbours` are what is left. `sent_rows`: the rows at which that is
     known (of a chain: its series), and `outer` the neighbours at these. `message`: as its receivers see it, in the rows
-    that they depend on; `targets` are these in the rows of the step. `time`: the index that a chain runs along.
-    `children`: those integrated.
+    that they depend on; `targets` are these in the rows of the step. `time`: the index that a chain runs along. `kept`:
+    what its state holds, the variables at their rows and, where tables reach back further than to the row before, at
+    earlier ones. `children`: those integrated.
     """
 
     variables: tuple[str, ...]
@@ -64,7 +66,19 @@ class Step:
     message: Table
     targets: tuple[Reference, ...]
     time: Index | None = None
+    kept: tuple[Place, ...] = ()
     children: Children | None = None
+
+    @property
+    def before(self) -> tuple[Place, ...]:
+        """What the state of the row before holds, as seen from the row."""
+        assert self.time is not None
+        return tuple((name, _back(self.rows, self.time, lag_of(references) + 1)) for name, references in self.kept)
+
+    def is_pair(self, table: Table) -> bool:
+        """Whether a table of a chain needs the state of the row before."""
+        own = (place for place in table.places if place[0] in self.variables)
+        return self.time is not None and any(place not in self.kept for place in own)
 
 
 @dataclass(frozen=True)
@@ -92,8 +106,11 @@ def eliminate(
                 found = min(candidates, key=lambda step: (-len(step.rows), _states(step.neighbours, scope)))
                 break
         if found is None:
+            if any(_step(name, left, waiting, scope, source, True, inf) for name in left):
+                return Elimination((), f"a chain of `{left[0]}` with more than {CHAIN_BUDGET} joint states")
             return Elimination((), f"{' and '.join(f'`{name}`' for name in left)} cannot be summed out one by one")
-        if _states(found.neighbours, scope) * _sizes(found.variables, scope) > TABLE_BUDGET:
+        own = _kept_states(found.kept or tuple((name, ()) for name in found.variables), scope)
+        if _states(found.neighbours, scope) * own > TABLE_BUDGET:
             return Elimination((), f"the table of `{found.variables[0]}` and its neighbours exceeds {TABLE_BUDGET}")
         steps.append(found)
         used = {table.source for table in found.tables}
@@ -104,8 +121,9 @@ def eliminate(
     return Elimination(tuple(steps))
 
 
-def _sizes(names: Sequence[str], scope: Scope) -> int:
-    return prod(_size(name, scope) for name in names)
+def _kept_states(kept: Sequence[Place], scope: Scope) -> int:
+    """Joint states of a chain: values at earlier rows have one more, for rows that have none so early."""
+    return prod(_size(name, scope) + (lag_of(references) > 0) for name, references in kept)
 
 
 def _states(places: Sequence[Place], scope: Scope) -> int:
@@ -120,16 +138,23 @@ def _size(name: str, scope: Scope) -> int:
 
 
 def _step(
-    name: str, left: Sequence[str], waiting: Sequence[Table], scope: Scope, source: IndexSource, chain: bool
+    name: str,
+    left: Sequence[str],
+    waiting: Sequence[Table],
+    scope: Scope,
+    source: IndexSource,
+    chain: bool,
+    budget: float = CHAIN_BUDGET,
 ) -> Step | None:
     """The step that sums `name` out, if it can be done now."""
     group = _beside(name, left, waiting) if chain else (name,)
-    if chain and (_sizes(group, scope) > CHAIN_BUDGET or name != group[0]):
+    if chain and name != group[0]:
         return None
     rows = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
     tables: list[Table] = []
     neighbours: dict[Place, None] = {}
     time: Index | None = None
+    longest = dict.fromkeys(group, 1)
     for table in waiting:
         if not table.variables & set(group):
             continue
@@ -144,20 +169,29 @@ def _step(
                 if lagged is None or not chain or time not in (None, lagged):
                     return None
                 time = lagged
+                longest[place[0]] = max(longest[place[0]], lag_of(place[1]))
         tables.append(moved)
     if chain != (time is not None):
         return None
+    kept: tuple[Place, ...] = ()
     if time is None:
+        if any(lag_of(references) for _, references in neighbours) and not any(
+            place[1] == rows for place in neighbours
+        ):
+            return None  # nobody reads a message at an earlier row alone
         sent_rows, outer_places = rows, tuple(neighbours)
     else:
         outer = _outside_time(tuple(neighbours), rows, time, scope, source)
         if outer is None or rows[-1] != time:
             return None
         sent_rows, outer_places = outer
+        kept = tuple((one, _back(rows, time, lag)) for one in group for lag in range(longest[one]))
+        if _kept_states(kept, scope) > budget:
+            return None
     if len({name for name, _ in outer_places}) < len(outer_places):
         return None
     message, targets = _message(("message", group, rows), sent_rows, outer_places, scope, source)
-    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time)
+    return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time, kept)
 
 
 def _integrated(one: Children, scope: Scope, source: IndexSource) -> Step:
@@ -179,7 +213,7 @@ def _message(
     if len(plain) == len(bases):
         return Table(label, plain, outer), plain
     names = {base: source.fresh(*axes[base]) if base in axes else source.copy_of(base) for base in bases}  # type: ignore[arg-type]
-    moved = tuple((name, tuple(renamed_bases(one, names) for one in references)) for name, references in outer)
+    moved = tuple((name, tuple(renamed_bases(one, names, {}) for one in references)) for name, references in outer)
     return Table(label, tuple(names.values()), moved), tuple(bases)
 
 
@@ -225,14 +259,21 @@ def _in_rows(table: Table, group: Sequence[str], rows: tuple[Index, ...]) -> Tab
 
 
 def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index | None:
-    """The index along which references are those of the rows one step earlier."""
+    """The index along which references are those of the rows some steps earlier."""
     shifts = [reference for reference in references if isinstance(reference, Shift)]
-    if len(shifts) != 1 or shifts[0].lag != 1 or len(references) != len(rows):
+    if len(shifts) != 1 or len(references) != len(rows):
         return None
-    same = all(
-        one == row or (one == shifts[0] and shifts[0].index == row) for one, row in zip(references, rows, strict=True)
-    )
-    return shifts[0].index if same else None
+    return shifts[0].index if references == _back(rows, shifts[0].index, shifts[0].lag) else None
+
+
+def lag_of(references: tuple[Reference, ...]) -> int:
+    """How many steps back references reach."""
+    return max((reference.lag for reference in references if isinstance(reference, Shift)), default=0)
+
+
+def _back(rows: tuple[Reference, ...], time: Index, lag: int) -> tuple[Reference, ...]:
+    """The rows some steps earlier."""
+    return tuple(Shift(time, lag) if row == time and lag else row for row in rows)
 
 
 def _outside_time(

@@ -12,9 +12,7 @@ from tests.oracles.marginal import Exact, log_likelihood
 from tests.oracles.networks import instance
 from tests.zoo_networks import BY_NAME, NETWORKS
 
-#: What the compiler refuses; see test_networks.py.
-REFUSED = ("two_lags",)
-COMPILED = [example.name for example in NETWORKS if example.name not in REFUSED]
+COMPILED = [example.name for example in NETWORKS]
 STEPS = 8
 #: Without latents but for the choices that the compiler adds.
 GENERALISED = (

@@ -14,18 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emdsl.api import parse
 from emdsl.compile import compile_model
 from emdsl.errors import ModelError
 from tests.compile.random_networks import pasted, random_network
 from tests.oracles.networks import check_network, instance
 from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
-
-#: What the language allows and the compiler does not derive yet; it says so with E090.
-REFUSED: tuple[str, ...] = ()
-
-#: The same among the random networks of the first seeds.
-REFUSED_SEEDS: tuple[int, ...] = (5,)
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
 GENERALISED = (
@@ -35,10 +28,10 @@ GENERALISED = (
 #: Starts of hard EM that keep every class large enough.
 HARD_SEEDS: dict[str, int] = {}
 
-COMPILED = [example.name for example in NETWORKS if example.name not in REFUSED]
+COMPILED = [example.name for example in NETWORKS]
 CLASSIFIED = [example.name for example in EXACT if example.name in COMPILED]
 BAYESIAN = [name for name in COMPILED if BY_NAME[name].bayesian]
-SEEDS = tuple(seed for seed in range(24) if seed not in REFUSED_SEEDS)
+SEEDS = range(24)
 
 
 @contextmanager
@@ -71,21 +64,6 @@ def test_hard(name: str) -> None:
 def test_vb(name: str) -> None:
     example = BY_NAME[name]
     check_network(example.text, example.constants, example.draw(), "vb")
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_compiled_is_refused(name: str) -> None:
-    """At its place in the text; the day it compiles, it moves to the checks above."""
-    with pytest.raises(ModelError, match="not compiled yet") as caught:
-        parse(BY_NAME[name].text)(**BY_NAME[name].constants).source()
-    assert caught.value.code == "E090" and caught.value.line is not None
-
-
-@pytest.mark.parametrize("seed", REFUSED_SEEDS)
-def test_random_networks_that_are_refused(seed: int) -> None:
-    with pytest.raises(ModelError) as caught:
-        parse(random_network(seed)[0])().source()
-    assert caught.value.code == "E090"
 
 
 def genes(y: Any, q: Any) -> Any:

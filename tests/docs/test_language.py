@@ -51,9 +51,6 @@ REFUSED = {
     "`Categorical(logits=)`": HEADER + "param b : real[3]  observed x[n] ~ Categorical(logits=b)",
     "`truncated(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) truncated(0, inf)",
     "`censored(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) censored(0, inf)",
-    "`time t in T`": "model M(K = 2)  plate k in K, l in K  time t in T  param A[k, l] : simplex[K]  "
-    "latent z[0] ~ Categorical([0.5, 0.5])  latent z[1] ~ Categorical([0.5, 0.5])  "
-    "latent z[t] ~ Categorical(A[z[t-1], z[t-2]])  observed x[t] ~ Poisson(1 + z[t])",
     "conjugate priors": HEADER + "param r : positive ~ LogNormal(0, sd=1)  observed x[n] ~ Poisson(r)",
     "conjugate ones": HEADER + "latent u[n] ~ LogNormal(0, sd=1)  observed x[n] ~ Poisson(u[n])",
 }

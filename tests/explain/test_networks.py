@@ -102,7 +102,7 @@ def test_plans_agree_with_their_networks(name: str, method: str) -> None:
     found = plan(derivation, model)
     exact = all(one.network.exact for one in derivation.setting.networks)
     assert found.exact_e_step == exact
-    assert all(row.why and row.kernel and row.closed_form for row in found.rows)
+    assert all(row.why and row.kernel and row.closed_form == (row.kernel != "gradient") for row in found.rows)
     assert ("lower bound" in found.objective) == (not exact or method == "vb")
     assert ("independent under q" in str(found)) == (not exact)
     if method == "em":
@@ -121,6 +121,7 @@ LATENTS = {
     "documents": [("g and z", "categorical, eliminated", "`z` given `g` (2 × 2 states), then `g` (2 states)")],
     "dawid_skene": [("t", "categorical", "`t` finite: 2 states for each row of i")],
     "left_right": [("z", "categorical chain over t", "`z` along t (3 states)")],
+    "two_lags": [("z", "categorical chain over t", "`z` along t (2 × 2 states)")],
     "chain_classes": [("g and z", "categorical chain over t, eliminated",
         "`z` along t given `g` (2 × 2 states), then `g` (2 states)")],
     "two_chains": [("a and b", "product of chains over t", "`a` and `b` along t (2 × 2 states)")],
@@ -247,3 +248,22 @@ def test_golden_plan(name: str, golden: Golden) -> None:
 @pytest.mark.parametrize("name", FOUR)
 def test_golden_document(name: str, golden: Golden) -> None:
     golden(GOLDEN / f"{name}.md", document(*needed(name)).markdown)
+
+
+def test_a_gradient_step_says_so_everywhere() -> None:
+    """In the plan and its head, in the derivation and in the comment of the emitted code; `strict` forbids it."""
+    example = BY_NAME["stationary_start"]
+    model = em.parse(example.text)()
+    reason = "`stationary(A)` moves with all of `A`, so a gradient step (L-BFGS) that never falls"
+    assert [row.why for row in model.plan.rows if not row.closed_form] == [reason]
+    assert "but takes gradient steps that never fall for `A`" in str(model.plan)
+    assert reason in str(model.derivation) and "which never lower $Q$ (generalised EM)" in str(model.derivation)
+    assert "# A: stationary(A) moves with all of A, so a gradient step (L-BFGS) that never falls" in model.source()
+    with pytest.raises(em.ModelError, match="the update of `A` is not in closed form"):
+        model.fit(example.draw(), strict=True)
+
+
+def test_a_state_of_two_rows() -> None:
+    text = str(em.parse(BY_NAME["two_lags"].text)().derivation)
+    assert "`z` runs as a chain whose state is $z_{st}$ and $z_{s, t-1}$" in text
+    assert r"\log \sum_{k''} \exp\left(\mathsf{F}_{s, t-1, k', k''} + \mathsf{a}_{stkk'k''}\right)" in text

@@ -17,6 +17,8 @@ from emdsl.language.declarations import *
 from emdsl.language.printer import to_text
 from emdsl.language.text import parse
 from emdsl.language.vocabulary import *
+from emdsl.model.check import check
+from emdsl.model.spelling import type_text
 
 from .python_source import run
 from .test_text import CHAIN
@@ -38,6 +40,19 @@ class PoissonHMM(Model):
 def test_the_contracts_example() -> None:
     assert PoissonHMM.declared() == parse(CHAIN)
     assert to_text(PoissonHMM.declared()) == to_text(parse(CHAIN))
+
+
+class KnownStart(Model):
+    T = size()
+    t = time(T)
+    x = latent[t]()
+    x[0] = PointMass(1)
+    x[t] = Normal(x[t - 1], sd=1)
+    y = observed[t](Normal(x[t], sd=1))
+
+
+def test_a_point_does_not_decide_the_type_of_a_state() -> None:
+    assert type_text(check(KnownStart.declared()).types["x"]) == "real"
 
 
 def test_the_contracts_example_as_source() -> None:

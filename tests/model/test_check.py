@@ -313,6 +313,36 @@ MODELS: dict[str, tuple[str, dict[str, str]]] = {
         """,
         {"x": "real", "y": "real"},
     ),
+    "a known start": (
+        """
+        model Known
+        plate s in S
+        time t in T
+        param q : positive param m[s] : real[2] param a : real
+        latent x[s, 0] ~ PointMass(1)
+        latent x[s, t] ~ Normal(x[s, t-1], var=q)
+        latent u[s, t] ~ Normal(u[s, t-1], var=q)
+        latent u[s, 0] ~ PointMass(0)
+        latent v[s, 0] ~ PointMass(m[s])
+        latent v[s, t] ~ Normal(a * v[s, t-1], var=q)
+        observed y[s, t] ~ Normal(x[s, t] + u[s, t] + v[s, t, 0], sd=1)
+        """,
+        {"x": "real", "u": "real", "v": "real[2]", "y": "real"},
+    ),
+    "a known first state": (
+        """
+        model Left(K = 2)
+        time t in T
+        plate k in K
+        param A[k] : simplex[K] param rate[k] : positive
+        latent z[0] ~ PointMass(0)
+        latent z[t] ~ Categorical(A[z[t-1]])
+        latent w[t] ~ Categorical(A[w[t-1]])
+        latent w[0] ~ PointMass(1)
+        observed y[t] ~ Poisson(rate[z[t]] + rate[w[t]])
+        """,
+        {"z": "index[K]", "w": "index[K]", "y": "count"},
+    ),
     "state space with inputs": (
         """
         model Kalman(H = 2)

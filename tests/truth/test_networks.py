@@ -38,6 +38,16 @@ NILE = """
     latent level[t] ~ Normal(level[t-1], var=q)
     observed y[t] ~ Normal(level[t], var=r)
 """
+NILE_FROM_A_POINT = """
+    model Nile()
+    time t in T
+    param m : real
+    param q : positive
+    param r : positive
+    latent level[0] ~ PointMass(m)
+    latent level[t] ~ Normal(level[t-1], var=q)
+    observed y[t] ~ Normal(level[t], var=r)
+"""
 
 TOPICS = """
     model Topics(K = 4)
@@ -84,12 +94,31 @@ def test_earthquakes(case: Cases, states: int) -> None:
     truth.check(f"lambda_free_{states}", fit.params["rate"])
 
 
+@pytest.mark.parametrize("states", [2, 3])
+def test_earthquakes_from_the_stationary_law(case: Cases, states: int) -> None:
+    truth = case("hmm_earthquakes")
+    counts = truth.data("earthquakes")
+    text = EARTHQUAKES.replace("param start : simplex[K]", "").replace("(start)", "(stationary(A))")
+    fit = em.parse(text)(K=states).fit(y=counts.iloc[:, -1], tol=1e-10, max_iter=5000)
+    assert fit.log_likelihood is not None
+    truth.check(f"mll_stat_{states}", -fit.log_likelihood)
+    truth.check(f"lambda_stat_{states}", fit.params["rate"])
+
+
 def test_nile(case: Cases) -> None:
     truth = case("lds_nile")
     flow = truth.data("nile")["flow"].astype(float)
     fit = em.parse(NILE)().fit(y=flow, tol=1e-12, max_iter=20000, accelerate="squarem", n_init=2)
     truth.check("proper_ll", fit.log_likelihood)
     truth.check("proper_Q_H", [float(fit.params["q"]), float(fit.params["r"])])
+
+
+def test_nile_from_an_unknown_level(case: Cases) -> None:
+    truth = case("lds_nile")
+    flow = truth.data("nile")["flow"].astype(float)
+    fit = em.parse(NILE_FROM_A_POINT)().fit(y=flow, tol=1e-12, max_iter=20000, accelerate="squarem", n_init=2)
+    truth.check("fixedinit_ll", fit.log_likelihood)
+    truth.check("fixedinit_Q_H_m0", [float(fit.params[name]) for name in ("q", "r", "m")])
 
 
 def test_topics_stay_at_the_published_optimum(case: Cases) -> None:

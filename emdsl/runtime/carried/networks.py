@@ -109,6 +109,11 @@ def at_least(values: np.ndarray, least: float) -> np.ndarray:
     return np.greater_equal(values, least).astype(float)
 
 
+def at_step(values: np.ndarray, step: float) -> np.ndarray:
+    """1 where a value is `step`, 0 elsewhere."""
+    return np.equal(values, step).astype(float)
+
+
 def index_of(values: np.ndarray) -> np.ndarray:
     """Whole numbers of categories; 0 where they are missing, which a mask takes out again."""
     return np.nan_to_num(values).astype(int)
@@ -137,11 +142,10 @@ def precision_of(quadratic: np.ndarray) -> np.ndarray:
     return -(quadratic + np.swapaxes(quadratic, -1, -2))
 
 
-def later_rows(offsets: np.ndarray) -> np.ndarray:
-    """Rows that are not the first of their series."""
-    later = np.ones(int(offsets[-1]), dtype=bool)
-    later[offsets[:-1][np.diff(offsets) > 0]] = False
-    return np.flatnonzero(later)
+def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
+    """Rows that have a row so many steps before them in their series."""
+    rows = np.arange(int(offsets[-1]))
+    return rows[rows - np.repeat(offsets[:-1], np.diff(offsets)) >= steps]
 
 
 def repeated_rows(rows: np.ndarray, copies: int, count: int) -> np.ndarray:
