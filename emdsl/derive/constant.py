@@ -29,8 +29,10 @@ def prepared_key(network: str) -> str:
 class Constants:
     """Arranges the statements of one function, and takes out what data alone determine."""
 
-    def __init__(self, network: str, latents: Sequence[str], setting: Setting) -> None:
+    def __init__(self, network: str, latents: Sequence[str], setting: Setting, within: str = "") -> None:
+        """`within`: the function, that which infers the network unless another is named."""
         self.network, self.setting = network, setting
+        self.within = within or setting.names.of(f"infer {network}")
         names, symbols = setting.names, setting.scope.symbols
         self.data = {names.of(name) for name in symbols if setting.is_data(name)}
         sizes = {size for symbol in symbols.values() for size, _ in symbol.axes if isinstance(size, str)}
@@ -154,7 +156,7 @@ class Constants:
             plain = self._constant(replace(value, coefficient=1.0))
             return Contraction(value.coefficient, (read(plain),), value.axes)
         axes = _own_axes(value)
-        key = repr(value)
+        key = _canonical(value)
         if key not in self.values:
             target = self.setting.names.fresh(self._hint(value))
             whole = value if not isinstance(value, Contraction) else replace(value, axes=axes)
@@ -180,7 +182,7 @@ class Constants:
         return Function(
             self.setting.names.of(f"fixed {self.network}"),
             "data, params",
-            f"What data alone determine in `{self.setting.names.of(f'infer {self.network}')}`.",
+            f"What data alone determine in `{self.within}`.",
             tuple(self.taken),
             f"{{{entries}}}",
             sources,
@@ -193,6 +195,12 @@ class Constants:
         own, key = self.setting.names.of("fixed"), prepared_key(self.network)
         listed = tuple((one.target, f'{own}["{one.target}"]') for one in self.taken)
         return ((own, f'data["{key}"] if "{key}" in data else {function.name}(data, params)'), *listed)
+
+
+def _canonical(value: Array) -> str:
+    """What an array computes, up to the names of its indices."""
+    seen: dict[str, int] = {}
+    return re.sub(r"identity=\d+", lambda found: f"identity={seen.setdefault(found[0], len(seen))}", repr(value))
 
 
 def _is_plain(value: Array) -> bool:

@@ -239,11 +239,13 @@ def _module(
     functions += [code.folding.function for code in codes if code.folding]
     functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]
     functions += [reference] if reference is not None else []
+    e_step, laws = e_step_function(codes, inferences, setting)
+    functions += [laws] if laws is not None else []
     functions += [
-        checking_weights(e_step_function(codes, inferences, setting), refused),
+        checking_weights(e_step, refused),
         m_step_function(steps, setting),
         objective_function(setting),
-        prepare_function(codes, inferences, setting),
+        prepare_function(codes, inferences, laws, setting),
         Function(
             "fit",
             "data, params, max_iter=1000, tol=1e-8",

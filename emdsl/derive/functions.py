@@ -17,6 +17,7 @@ from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
+from emdsl.derive.likelihood import LAWS, constant_part
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
 from emdsl.derive.row_origins import origin_statements
@@ -30,8 +31,10 @@ from emdsl.structure.locals import LocalBlock
 SPREAD_LIMIT = "1e4"
 
 
-def e_step_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting) -> Function:
-    """`e_step(data, params)`: the statistics and the log likelihood of a block of rows."""
+def e_step_function(
+    codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting
+) -> tuple[Function, Function | None]:
+    """`e_step(data, params)`: the statistics and the log likelihood of a block of rows; and what is fixed in it."""
     body: list[ProgrammeStatement] = []
     likelihood = setting.names.of("log likelihood")
     started = False
@@ -55,31 +58,23 @@ def e_step_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCo
         body.append(Lines((f"{likelihood} {'+=' if started else '='} {evidence}",)))
         started = True
         found.append(f"**{expected}")
-    inner = Body(setting.names)
-    terms = data_only_terms(setting)
-    value = _scalar(terms, setting, inner)
-    body += inner.statements
-    if value is not None:
-        comment = "laws without latents, and constants"
-        if started:
-            extra = setting.names.of("constant part")
-            body += [Assign(extra, value, comment), Lines((f"{likelihood} += float({extra})",))]
-        else:
-            body += [Assign(likelihood, value, comment), Lines((f"{likelihood} = float({likelihood})",))]
-            started = True
-    if not started:
+    constants = constant_part(setting.names.of("constant part") if started else likelihood, setting)
+    if constants is not None:
+        body += [*constants.statements, Lines((f"{likelihood} {'+=' if started else '='} float({constants.target})",))]
+    elif not started:
         body.append(Assign(likelihood, "0.0"))
     names = [item.name for code in codes for item in code.sweep.statistics]
     entries = ", ".join([*(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names), *found])
-    return Function(
+    function = Function(
         "e_step",
         "data, params, start=None",
         "Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.\n"
         "`start`: expectations to use in place of the posterior, for starting values.",
         tuple(body),
         f"{{{entries}}}, {likelihood}",
-        setting.sources(params=True, data=True),
+        (*(constants.sources if constants else ()), *setting.sources(params=True, data=True)),
     )
+    return function, constants.constants if constants else None
 
 
 def is_fixed(code: SweepCode, setting: Setting) -> bool:
@@ -137,12 +132,15 @@ def prepared_key(code: SweepCode) -> str:
     return f"sums.{'.'.join(code.sweep.plates) or 'data'}"
 
 
-def prepare_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], setting: Setting) -> Function:
+def prepare_function(
+    codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], laws: Function | None, setting: Setting
+) -> Function:
     """`prepare(data, params)`: the data with everything that no iteration changes."""
     entries = [
         f'"{prepared_key(code)}": sum_features(*{code.name}(data, params))' for code in codes if is_fixed(code, setting)
     ]
     constants = [(one.terms.network.name, one.constants) for one in inferences if one.constants is not None]
+    constants += [(LAWS, laws)] if laws is not None else []
     entries += [f'"{constants_key(name)}": {function.name}(data, params)' for name, function in constants]
     for code in codes:
         if code.folding is not None:
@@ -158,25 +156,10 @@ def prepare_function(codes: Sequence[SweepCode], inferences: Sequence[InferenceC
     )
 
 
-def data_only_terms(setting: Setting) -> list[Term]:
-    """Terms of the data's laws in which no latent occurs."""
-    without = {item.name for s in setting.collapsed.sweeps if s.block is None for item in s.statistics}
-    return [term for _, term in setting.collapsed.terms if term.variables() & without and not _vanishes(term, setting)]
-
-
 def prior_terms(setting: Setting) -> list[Term]:
     """Terms of the priors: those that no statistic multiplies."""
     names = setting.statistic_names()
     return [term for _, term in setting.collapsed.terms if not term.variables() & names]
-
-
-def _vanishes(term: Term, setting: Setting) -> bool:
-    """Whether a term holds the offset of a location whose reference point is its own value."""
-    return vanishes(term.atoms, setting.ungated, frozenset(setting.forms))
-
-
-def _scalar(terms: Sequence[Term], setting: Setting, body: Body) -> Array | None:
-    return lower(setting.merged(Polynomial(tuple(terms))), setting.moments(body))
 
 
 def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:

@@ -32,6 +32,7 @@ from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
+from emdsl.derive.separable import with_separable_shares
 from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
@@ -110,7 +111,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        statements = constants.stepwise(with_products(constants.arranged(statements), result))
+        arranged = with_products(constants.arranged(statements), result)
+        statements = constants.stepwise(with_separable_shares(arranged, result))
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(used_in(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)

@@ -305,6 +305,7 @@ def powers(operands: Sequence[Operand]) -> list[Operand]:
 
 def pair(one: Operand, two: Operand, kept: frozenset[Reference], axes: Sequence[Index]) -> Operand:
     """The product of two arrays, summed over indices that are not kept; the result's axes in the order of `axes`."""
+    one, two = _summed_alone(one, two, kept), _summed_alone(two, one, kept)
     both = tuple(dict.fromkeys(r for operand in (one, two) for r in operand.references if isinstance(r, Index)))
     summed = [index for index in both if index not in kept]
     own = [index for index in both if index in kept]
@@ -325,6 +326,15 @@ def pair(one: Operand, two: Operand, kept: frozenset[Reference], axes: Sequence[
     if shared == set(summed):
         return _tensor_product(one, two, tuple(summed), wanted) or _einsum(one, two, wanted)
     return _einsum(one, two, wanted)
+
+
+def _summed_alone(own: Operand, other: Operand, kept: frozenset[Reference]) -> Operand:
+    """Σ_n a_nk b_k = b_k Σ_n a_nk: an array is summed over what the other has not."""
+    alone = [r for r in own.references if isinstance(r, Index) and r not in kept and r not in other.references]
+    if not alone:
+        return own
+    rest = tuple(r for r in own.references if isinstance(r, Index) and r not in alone)
+    return Operand(Contraction(1.0, (own,), rest), rest)
 
 
 def _tensor_product(one: Operand, two: Operand, summed: tuple[Index, ...], wanted: tuple[Index, ...]) -> Operand | None:

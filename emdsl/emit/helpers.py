@@ -26,7 +26,8 @@ SPECIAL_FUNCTIONS = (
 
 #: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
 FILES = (
-    "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "longer_chains",
+    "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "product_shares",
+    "longer_chains",
     "transitions", "finite_chains", "row_evidence", "chain_steps", "chain_parts", "gaussian_groups", "gaussian_systems",
     "gaussian_eliminations", "gaussian_levels", "gaussian_chains", "gaussian_blocks", "posteriors", "seeding",
     "iteration",

@@ -12,7 +12,8 @@ from emdsl.algebra.symbols import is_padded, padded_size, place_table
 from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.derivation import METHODS, Derivation
-from emdsl.derive.functions import data_only_terms, prior_terms
+from emdsl.derive.functions import prior_terms
+from emdsl.derive.likelihood import data_only_terms
 from emdsl.derive.log_joint import Factor
 from emdsl.derive.m_step import Update
 from emdsl.derive.statistics import Sweep
