@@ -289,6 +289,8 @@ class Expansion(Groups):
     def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
         """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
         gates = [index for index in self.gates.values() if _is_number(index, value)]
+        if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
+            function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
         if not gates:
             table = self._known_discrete(value)
             return (

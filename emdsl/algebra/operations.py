@@ -95,8 +95,8 @@ class Operations:
             return self.log(add(number(1.0), value), node)
         if function == "sqrt":
             return self.power(value, 0.5, node)
-        if function == "lgamma" and uniform is not None:
-            return Polynomial(number(math.lgamma(uniform)).terms, value.axes)
+        if function in ("lgamma", "log_gamma") and uniform is not None:
+            return Polynomial(number(math.lgamma(uniform) if uniform > 0 else IMPOSSIBLE).terms, value.axes)
         if function == "exp" and uniform is not None:
             return Polynomial(number(math.exp(uniform)).terms, value.axes)
         if self.known(value):
@@ -137,17 +137,24 @@ class Operations:
         if complement is not None:
             return Polynomial((Term(1.0, (complement,)),), value.axes)
         if self.known(value):
-            kinds = {
-                symbol.kind for t in value.terms for a in t.atoms if (symbol := self.scope.symbols.get(a.variable))
-            }
-            laws = any(
-                d.function == "stationary" for t in value.terms for a in t.atoms if (d := self.derived.get(a.variable))
-            )
-            return self.derive("log_probability" if laws or kinds & {"unit", "simplex"} else "log", (value,), node)
+            careful = self._sources(value) & {"stationary", "unit", "simplex", "index"}
+            return self.derive("log_probability" if careful else "log", (value,), node)
         split = self._split_log(value)
         if split is not None:
             return split
         raise NotPolynomial("the logarithm of a sum of unknowns has no closed form here", node.span)
+
+    def _sources(self, value: Polynomial) -> set[str]:
+        """The kinds of variables and the functions that known quantities are made of."""
+        found: set[str] = set()
+        for item in (item for term in value.terms for item in term.atoms):
+            if (known := self.derived.get(item.variable)) is not None:
+                found |= {known.function}.union(*(self._sources(argument) for argument in known.arguments))
+            elif item.variable == STRUCTURE:
+                found.add("index")
+            elif (symbol := self.scope.symbols.get(item.variable)) is not None:
+                found.add(symbol.kind)
+        return found
 
     def _log_of(self, item: Atom) -> tuple[Term, ...] | None:
         """The logarithm of a statistic; that of known exponentials and softmaxes without them, since they underflow."""

@@ -264,7 +264,10 @@ def _log_density(
     expansion.arguments = {"@value": subject, **{f"@{name}": value for name, value in given.items()}}
     expansion.shapes = shapes
     canonical = form.canonical({name: Name(f"@{name}") for name in given})
-    return expansion.expand(form.log_density(Name("@value"), **canonical))
+    value = expansion.expand(form.log_density(Name("@value"), **canonical))
+    if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
+        return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
+    return value
 
 
 def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion) -> Polynomial:

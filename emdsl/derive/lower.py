@@ -15,7 +15,8 @@ from emdsl.errors import CompilerBug
 NUMPY_NAMES = {
     "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1", "sqrt": "np.sqrt", "abs": "np.abs",
     "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "logistic": "expit", "logit": "logit", "Phi": "ndtr",
-    "lgamma": "gammaln", "min": "np.minimum", "max": "np.maximum", "power": "np.power", "inv": "inverse",
+    "lgamma": "gammaln", "log_gamma": "log_gamma", "min": "np.minimum", "max": "np.maximum", "power": "np.power",
+    "inv": "inverse",
     "logdet": "log_determinant", "softmax": "softmax_last", "log_softmax": "log_softmax_last", "total": "np.asarray",
     "log_multigamma": "multigammaln_array",
 }  # fmt: skip
@@ -41,10 +42,24 @@ class Moments(Protocol):
         ...
 
 
+#: Kinds of data that may be exactly zero and have logarithms nevertheless, where they multiply zero.
+WITH_ZERO = ("index", "count", "unit", "simplex")
+
+
 def power_of_known(value: Array, exponent: float, kind: str) -> Array:
     """A power of data; whole numbers have negative powers as real numbers only."""
     function = "np.float_power" if kind in ("count", "index") and exponent < 0 else "**"
     return Apply(function, (value, exponent), value.axes)
+
+
+def log_of_known(value: Array, kind: str) -> Array:
+    """The logarithm of data; finite at zero where zero is possible, so that 0 · log 0 = 0."""
+    return Apply("log_probability" if kind in WITH_ZERO else "np.log", (value,), value.axes)
+
+
+def log_complement_of_known(value: Array) -> Array:
+    """log(1 − p) of data, finite at one."""
+    return Apply("log_complement", (value,), value.axes)
 
 
 def derived_statistic(derived: Derived, statistic: Statistic, value: Array) -> Array:
@@ -53,10 +68,10 @@ def derived_statistic(derived: Derived, statistic: Statistic, value: Array) -> A
         case "power":
             return value if statistic == IDENTITY else Apply("**", (value, statistic.exponent), value.axes)
         case "log":
-            careful = derived.function in ("stationary", "softmax")
+            careful = derived.function in ("stationary", "softmax", "max", "min", "abs")
             return Apply("log_probability" if careful else "np.log", (value,), value.axes)
         case "log1m":
-            return Apply("np.log1p", (Apply("negative", (value,), value.axes),), value.axes)
+            return log_complement_of_known(value)
     raise CompilerBug(f"no moment for the statistic {statistic.kind} of a derived quantity")
 
 

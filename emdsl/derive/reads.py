@@ -19,7 +19,7 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, power_of_known
+from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, log_complement_of_known, log_of_known, power_of_known
 from emdsl.derive.origins import Origin
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
@@ -199,12 +199,9 @@ class Reads(VariationalMoments):
                 raised = power_of_known(value, exponent, self.scope.symbols[name].kind)
                 return self.body.define(f"{name}_power_{exponent:g}", raised, axes)
             case "log", _:
-                whole = self.scope.symbols[name].kind in ("index", "count")  # zero is possible there
-                function = "log_probability" if whole else "np.log"
-                return self.body.define(f"log_{name}", Apply(function, (value,), axes), axes)
+                return self.body.define(f"log_{name}", log_of_known(value, self.scope.symbols[name].kind), axes)
             case "log1m", _:
-                inner = Apply("np.log1p", (Apply("negative", (value,), axes),), axes)
-                return self.body.define(f"log1m_{name}", inner, axes)
+                return self.body.define(f"log1m_{name}", log_complement_of_known(value), axes)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{name}`")
 
     def _derived_operand(self, atom: Atom) -> Operand:

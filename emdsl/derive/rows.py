@@ -11,7 +11,15 @@ from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, lower_term, power_of_known, structural_operand
+from emdsl.derive.lower import (
+    NUMPY_NAMES,
+    derived_statistic,
+    log_complement_of_known,
+    log_of_known,
+    lower_term,
+    power_of_known,
+    structural_operand,
+)
 from emdsl.errors import CompilerBug
 
 
@@ -71,10 +79,9 @@ class RowMoments:
                 kind = self.scope.symbols[item.variable].kind if item.variable in self.scope.symbols else ""
                 return Operand(power_of_known(value, exponent, kind), references)
             case "log", _:
-                whole = self.scope.symbols[item.variable].kind in ("index", "count")  # zero is possible there
-                return Operand(Apply("log_probability" if whole else "np.log", (value,), axes), references)
+                return Operand(log_of_known(value, self.scope.symbols[item.variable].kind), references)
             case "log1m", _:
-                return Operand(Apply("np.log1p", (Apply("negative", (value,), axes),), axes), references)
+                return Operand(log_complement_of_known(value), references)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{item.variable}`")
 
     def read(self, name: str, references: tuple[Reference, ...]) -> tuple[Named, tuple[Index, ...]]:

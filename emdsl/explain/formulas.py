@@ -25,6 +25,7 @@ from emdsl.explain.symbols import Letters, auxiliary, magnitude, name_text, rais
 #: Functions of known quantities.
 FUNCTIONS = {
     "exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "lgamma": r"\log\Gamma",
+    "log_gamma": r"\log\Gamma",
     "Phi": r"\Phi", "min": r"\min", "max": r"\max", "inv": r"\operatorname{inv}", "logdet": r"\log\det",
     "log_bessel_i0": r"\log I_0", "log_multigamma": r"\log\Gamma_{D}",
 }  # fmt: skip

@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Expression
+from emdsl.algebra.expressions import Array, Expression, Subscript
 from emdsl.families.family import Argument, Family
 from emdsl.families.notation import exp, log, log1p
 
 
 def log_density(x: Expression, p: Expression) -> Expression:
     return x * log(p) + (1 - x) * log1p(-p)
+
+
+def outcomes_apart(x: Expression, p: Expression) -> Expression:
+    return log(Subscript(Array((1 - p, p)), (x,)))
 
 
 def log_density_by_logit(x: Expression, logit: Expression) -> Expression:
@@ -41,6 +45,7 @@ BERNOULLI = Family(
     positional=1,
     log_density=log_density,
     sample=sample,
+    outcomes_apart=outcomes_apart,
     variants=(
         Family(
             name="Bernoulli",

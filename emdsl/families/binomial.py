@@ -13,7 +13,7 @@ import numpy as np
 
 from emdsl.algebra.expressions import Expression
 from emdsl.families.family import Argument, Family
-from emdsl.families.notation import exp, lgamma, log, log1p
+from emdsl.families.notation import absolute, exp, lgamma, log, log1p
 
 
 def log_binomial(n: Expression, x: Expression) -> Expression:
@@ -23,6 +23,10 @@ def log_binomial(n: Expression, x: Expression) -> Expression:
 
 def log_density(x: Expression, n: Expression, p: Expression) -> Expression:
     return log_binomial(n, x) + x * log(p) + (n - x) * log1p(-p)
+
+
+def outcomes_apart(x: Expression, n: Expression, p: Expression) -> Expression:
+    return log_binomial(n, x) + x * log(p) + absolute(n - x) * log1p(-p)
 
 
 def log_density_by_logit(x: Expression, n: Expression, logit: Expression) -> Expression:
@@ -45,6 +49,7 @@ BINOMIAL = Family(
     positional=2,
     log_density=log_density,
     sample=sample,
+    outcomes_apart=outcomes_apart,
     variants=(
         Family(
             name="Binomial",

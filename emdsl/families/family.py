@@ -71,6 +71,8 @@ class Family:
     `log_density(x, **canonical)`: the log density as an expression, all constants included; None for a law without one.
     `sample(rng, size, **canonical)`: draws of shape (*size, *event axes); `size`, given by position, is the full
     leading shape, over which the arguments broadcast.
+    `outcomes_apart`: the same density for probabilities that may be exactly 0 or 1, each of whose logarithms multiplies
+    an outcome that it belongs to, so that none that is infinite is added and taken away again.
     `alternatives`: other spellings of canonical arguments. `variants`: the same law by other formulas.
     """
 
@@ -83,6 +85,7 @@ class Family:
     sample: Callable[..., np.ndarray[Any, Any]]
     alternatives: tuple[Alternative, ...] = ()
     variants: tuple[Family, ...] = ()
+    outcomes_apart: Callable[..., Expression] | None = None
 
     @property
     def rank(self) -> int:

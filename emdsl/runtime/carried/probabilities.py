@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import gammaln
 
 from emdsl.runtime.carried.degeneracy import DegenerateError
 
@@ -13,6 +14,17 @@ from emdsl.runtime.carried.degeneracy import DegenerateError
 def log_probability(p: np.ndarray) -> np.ndarray:
     """log p, finite at zero so that 0 · log 0 = 0 in matrix products."""
     return np.log(np.maximum(p, 1e-300))
+
+
+def log_complement(p: np.ndarray) -> np.ndarray:
+    """log(1 − p), finite at one as `log_probability` is at zero."""
+    below = np.log1p(-np.minimum(p, 1 - 2.0**-53))
+    return np.where(np.less(p, 1), below, np.log(1e-300))
+
+
+def log_gamma(x: np.ndarray) -> np.ndarray:
+    """log Γ(x), and beyond every finite number at 0, −1, …, where 1/Γ is zero: what that counts is impossible."""
+    return np.where(np.less_equal(x, 0), 1e100, gammaln(np.maximum(x, 1e-300)))
 
 
 def softmax_last(logits: np.ndarray) -> np.ndarray:
