@@ -69,6 +69,18 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": np.where(np.arange(8) == 3, np.nan, np.abs(X) + 0.1)},
         ("em",),
     ),
+    # the normaliser of a von Mises law under a state was no function of the emitted module
+    "von_mises_location": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} observed x[n] ~ VonMises(3 * z[n], concentration=2)""",
+        {"x": X},
+        ("em", "hard"),
+    ),
+    "von_mises_concentration": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} given c[k] : positive
+        observed x[n] ~ VonMises(0.5, concentration=c[z[n]])""",
+        {"x": X, "c": np.array([0.5, 40.0])},
+        ("em",),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive
