@@ -81,6 +81,19 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": X, "c": np.array([0.5, 40.0])},
         ("em",),
     ),
+    # a precision made of numbers alone was no array
+    "precision_of_numbers": (
+        """model M() plate n in N param a : real ~ Normal(0, var=9) param b : real ~ Normal(a, var=2)
+        observed x[n] ~ Normal(b, var=1)""",
+        {"x": X},
+        ("em", "vb"),
+    ),
+    "precision_of_numbers_and_sizes": (
+        """model M() plate n in N, g in G given gr[n] : index[G] param a : real ~ Normal(0, var=9)
+        param b[g] : real ~ Normal(a, var=2) observed x[n] ~ Normal(b[gr[n]], var=1)""",
+        {"x": X, "gr": DOC},
+        ("em", "vb"),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive
