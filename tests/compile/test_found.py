@@ -94,6 +94,23 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": X, "gr": DOC},
         ("em", "vb"),
     ),
+    # a missing category was read as an index into a known table
+    "missing_category_of_a_known_table": (
+        f"""model M(K = 3) plate n in N, k in K {MIXTURE} given C[k] : simplex[4]
+        observed x[n] missing ~ Categorical(C[z[n]])""",
+        {"x": np.where(np.arange(8) % 4 == 3, np.nan, Y % 4), "C": np.random.default_rng(3).dirichlet(np.ones(4), 3)},
+        ("em", "hard", "vb"),
+    ),
+    "missing_category_of_known_rows": (
+        """model M() plate n in N given C[n] : simplex[4] param m : real observed u[n] ~ Normal(m, var=1)
+        observed x[n] missing ~ Categorical(C[n])""",
+        {
+            "x": np.where(np.arange(8) % 4 == 3, np.nan, Y % 4),
+            "C": np.random.default_rng(3).dirichlet(np.ones(4), 8),
+            "u": X,
+        },
+        ("em",),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive
