@@ -111,6 +111,14 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         },
         ("em",),
     ),
+    # one category of a known table as the coefficient of a parameter's logarithm: DINA
+    "one_category_of_a_table": (
+        """model M() plate n in N, j in J given q[j] : index[2] param pa : unit param s[j] : unit param g[j] : unit
+        latent a[n] ~ Bernoulli(pa)
+        observed y[n, j] ~ Bernoulli(g[j] + (1 - s[j] - g[j]) * (1 - q[j] * (1 - a[n])))""",
+        {"q": np.array([1, 0, 1]), "y": np.random.default_rng(2).integers(0, 2, size=(9, 3))},
+        ("em", "hard", "vb"),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive
