@@ -54,6 +54,8 @@ def write_posterior(
             if form.scale_axis is not None and naturals.pair_axes is not None:
                 value = without_axis(value, naturals.pair_axes[0][form.scale_axis])
             value = repeated(value, own, {axis: moments.length(axis.size) for axis in own})
+            if not own:
+                value = Apply("np.asarray", (value,), ())
         elif value.axes:
             value = repeated(value, value.axes, {axis: moments.length(axis.size) for axis in value.axes})
         elif not value.axes:

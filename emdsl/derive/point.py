@@ -157,13 +157,11 @@ class PointMoments:
         raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{name}`")
 
     def _one_hot(self, item: Atom, value: Named) -> Named:
-        """The one-hot of a known index array that a prior refers to."""
-        category = item.references[-1]
-        assert isinstance(category, Index)
-        own = self.source.copy_of(category)
-        size = self.size(category.size)
-        text = str(size) if isinstance(size, int) else size.name
-        axes = (*value.axes, own)
+        """The one-hot of a known index array that a prior, or a parameter's coefficient, refers to."""
+        categories = self.scope.symbols[item.variable].categories
+        assert categories is not None
+        axes = (*value.axes, self.source.fresh(categories, "k"))
+        text = self.length(categories)
         return self.body.define(f"is_{item.variable}", Apply("one_hot", (value, text), axes), axes)
 
     def _define(self, quantity: str, function: str, argument: Array, axes: tuple[Index, ...]) -> Named:

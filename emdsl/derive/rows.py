@@ -103,7 +103,8 @@ class RowMoments:
             match reference:
                 case Gather(table, inner):
                     array, axes = self.read(table, inner)
-                    places.append(array.name)
+                    missing = table in self.missing  # which a mask takes out again
+                    places.append(f"index_of({array.name})" if missing else array.name)
                     left += axes
                 case Fixed(position):
                     places.append(str(position))

@@ -20,7 +20,7 @@ IMPORTS = (
 )
 THIRD_PARTY = ("np", "sparse")
 SPECIAL_FUNCTIONS = (
-    "betaln", "digamma", "expit", "gammaln", "logit", "logsumexp", "multigammaln", "ndtr", "xlogy",
+    "betaln", "digamma", "expit", "gammaln", "i0e", "logit", "logsumexp", "multigammaln", "ndtr", "xlogy",
 )  # fmt: skip
 
 

@@ -69,6 +69,56 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": np.where(np.arange(8) == 3, np.nan, np.abs(X) + 0.1)},
         ("em",),
     ),
+    # the normaliser of a von Mises law under a state was no function of the emitted module
+    "von_mises_location": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} observed x[n] ~ VonMises(3 * z[n], concentration=2)""",
+        {"x": X},
+        ("em", "hard"),
+    ),
+    "von_mises_concentration": (
+        f"""model M(K = 2) plate n in N, k in K {MIXTURE} given c[k] : positive
+        observed x[n] ~ VonMises(0.5, concentration=c[z[n]])""",
+        {"x": X, "c": np.array([0.5, 40.0])},
+        ("em",),
+    ),
+    # a precision made of numbers alone was no array
+    "precision_of_numbers": (
+        """model M() plate n in N param a : real ~ Normal(0, var=9) param b : real ~ Normal(a, var=2)
+        observed x[n] ~ Normal(b, var=1)""",
+        {"x": X},
+        ("em", "vb"),
+    ),
+    "precision_of_numbers_and_sizes": (
+        """model M() plate n in N, g in G given gr[n] : index[G] param a : real ~ Normal(0, var=9)
+        param b[g] : real ~ Normal(a, var=2) observed x[n] ~ Normal(b[gr[n]], var=1)""",
+        {"x": X, "gr": DOC},
+        ("em", "vb"),
+    ),
+    # a missing category was read as an index into a known table
+    "missing_category_of_a_known_table": (
+        f"""model M(K = 3) plate n in N, k in K {MIXTURE} given C[k] : simplex[4]
+        observed x[n] missing ~ Categorical(C[z[n]])""",
+        {"x": np.where(np.arange(8) % 4 == 3, np.nan, Y % 4), "C": np.random.default_rng(3).dirichlet(np.ones(4), 3)},
+        ("em", "hard", "vb"),
+    ),
+    "missing_category_of_known_rows": (
+        """model M() plate n in N given C[n] : simplex[4] param m : real observed u[n] ~ Normal(m, var=1)
+        observed x[n] missing ~ Categorical(C[n])""",
+        {
+            "x": np.where(np.arange(8) % 4 == 3, np.nan, Y % 4),
+            "C": np.random.default_rng(3).dirichlet(np.ones(4), 8),
+            "u": X,
+        },
+        ("em",),
+    ),
+    # one category of a known table as the coefficient of a parameter's logarithm: DINA
+    "one_category_of_a_table": (
+        """model M() plate n in N, j in J given q[j] : index[2] param pa : unit param s[j] : unit param g[j] : unit
+        latent a[n] ~ Bernoulli(pa)
+        observed y[n, j] ~ Bernoulli(g[j] + (1 - s[j] - g[j]) * (1 - q[j] * (1 - a[n])))""",
+        {"q": np.array([1, 0, 1]), "y": np.random.default_rng(2).integers(0, 2, size=(9, 3))},
+        ("em", "hard", "vb"),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaln, digamma, gammaln
+from scipy.special import betaln, digamma, gammaln, i0e
 
 from emdsl.runtime.carried.matrices import log_determinant
 
@@ -86,6 +86,11 @@ def multidigamma(df: np.ndarray, d: int) -> np.ndarray:
 def multigammaln_array(a: np.ndarray, d: int) -> np.ndarray:
     """log Γ_d(a) for arrays."""
     return d * (d - 1) / 4 * np.log(np.pi) + gammaln(np.asarray(a)[..., None] - np.arange(d) / 2).sum(axis=-1)
+
+
+def log_bessel_i0(x: np.ndarray) -> np.ndarray:
+    """log I₀(x), of the modified Bessel function."""
+    return np.log(i0e(x)) + np.abs(x)
 
 
 def wishart_entropy(df: np.ndarray, scale: np.ndarray, counts: np.ndarray | None = None) -> float:
