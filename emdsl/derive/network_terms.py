@@ -264,9 +264,9 @@ class NetworkCollector:
         cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
         if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
             raise not_compiled(
-                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
+                f"a sum of products that a latent or another unknown multiplies, in the law of `{factor.variable}`",
                 factor.span,
-                "multiply the summands by it",
+                "let the latent index a parameter (`theta[z[n]]`), or declare the choice among the summands as a latent",
             )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
