@@ -266,7 +266,7 @@ class NetworkCollector:
             raise not_compiled(
                 f"a sum of products that a latent or another unknown multiplies, in the law of `{factor.variable}`",
                 factor.span,
-                "let the latent index a parameter (`theta[z[n]]`), or declare the choice among the summands as a latent",
+                "let the latent index a parameter (`theta[z[n]]`), or declare the choice of a summand as a latent",
             )
         self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
 
