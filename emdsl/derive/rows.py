@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.operations import Derived
@@ -94,9 +95,14 @@ class RowMoments:
     def _indexed(
         self, identifier: str, references: tuple[Reference, ...], lead: str | None
     ) -> tuple[Named, tuple[Index, ...]]:
-        """`identifier[…]` with numbers and gathers in place, and the block of the plate `lead`."""
+        """`identifier[…]` with numbers and gathers in place, and the block of the plate `lead`.
+
+        numpy puts the axes of index arrays where these stand, or first where a slice stands between them and numbers.
+        """
         places: list[str] = []
-        left: list[Index] = []
+        taken: dict[int, tuple[str, tuple[Index, ...]]] = {}
+        numbers: list[int] = []
+        left: dict[int, Index] = {}
         for place, reference in enumerate(references):
             if isinstance(reference, Shift):
                 identifier, reference = f"lagged({identifier}, {reference.lag}, {place})", reference.index
@@ -104,19 +110,29 @@ class RowMoments:
                 case Gather(table, inner):
                     array, axes = self.read(table, inner)
                     missing = table in self.missing  # which a mask takes out again
-                    places.append(f"index_of({array.name})" if missing else array.name)
-                    left += axes
+                    taken[place] = (f"index_of({array.name})" if missing else array.name, axes)
+                    places.append("")
                 case Fixed(position):
                     places.append(str(position))
+                    numbers.append(place)
                 case Index():
                     places.append("rows" if reference.letter == lead else ":")
-                    left.append(reference)
+                    left[place] = reference
                 case _:
                     raise CompilerBug("a lagged index reached the rows of a plate")
+        entries = tuple(dict.fromkeys(index for _, axes in taken.values() for index in axes))
+        for place, (code, axes) in taken.items():
+            places[place] = _over(code, axes, entries)
+        advanced = sorted([*taken, *numbers]) if taken else []
+        adjacent = all(later == earlier + 1 for earlier, later in pairwise(advanced))
+        first = advanced[0] if advanced and adjacent else 0
+        before = [index for place, index in left.items() if place < first]
+        after = [index for place, index in left.items() if place >= first]
         while places and places[-1] == ":":
             places.pop()
         code = f"{identifier}[{', '.join(places)}]" if places else identifier
-        return Named(code, tuple(left)), tuple(left)
+        axes = (*before, *entries, *after)
+        return Named(code, axes), axes
 
     def _one_hot(self, item: Atom) -> Operand:
         array, references = self.read(item.variable, item.references[:-1])
@@ -203,3 +219,14 @@ class RowMoments:
 
     def polynomial(self, value: Polynomial) -> Array:
         return total(tuple(lower_term(term, value.axes, self) for term in value.terms), value.axes)
+
+
+def _over(code: str, axes: tuple[Index, ...], entries: tuple[Index, ...]) -> str:
+    """An index array over the entries that all index arrays of one reading share."""
+    order = tuple(index for index in entries if index in axes)
+    if order != axes:
+        code = f"{code}.transpose({', '.join(str(axes.index(index)) for index in order)})"
+    inner = entries[entries.index(order[0]) :] if order else ()
+    if len(inner) == len(order):
+        return code
+    return f"{code}[{', '.join(':' if index in order else 'None' for index in inner)}]"

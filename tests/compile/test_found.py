@@ -119,6 +119,39 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"q": np.array([1, 0, 1]), "y": np.random.default_rng(2).integers(0, 2, size=(9, 3))},
         ("em", "hard", "vb"),
     ),
+    # two index arrays of one row were read as if each had rows of its own, and a number as if it were no index array
+    "known_table_by_two_index_arrays": (
+        f"""model M(K = 3) plate n in N, k in K, g in 2 {MIXTURE} given s[n] : index[2] given C[k, g] : simplex[4]
+        observed y[n] ~ Categorical(C[z[n], s[n]])""",
+        {"s": np.arange(8) % 2, "y": Y % 4, "C": np.random.default_rng(3).dirichlet(np.ones(4), (3, 2))},
+        ("em", "hard"),
+    ),
+    "known_table_by_index_arrays_apart": (
+        f"""model M(K = 3) plate n in N, k in K, g in 2 {MIXTURE} given s[n] : index[2] given C[g, k] : simplex[4]
+        observed y[n] missing ~ Categorical(C[s[n], z[n]])""",
+        {
+            "s": np.arange(8) % 2,
+            "y": np.where(np.arange(8) % 4 == 3, np.nan, Y % 4),
+            "C": np.random.default_rng(3).dirichlet(np.ones(4), (2, 3)),
+        },
+        ("em", "hard"),
+    ),
+    "known_table_by_a_number_and_an_index_array": (
+        f"""model M(K = 3) plate n in N, k in K, g in 2 {MIXTURE} given C[g, k] : simplex[4]
+        observed y[n] ~ Categorical(C[1, z[n]])""",
+        {"y": Y % 4, "C": np.random.default_rng(3).dirichlet(np.ones(4), (2, 3))},
+        ("em", "hard"),
+    ),
+    "known_table_by_index_arrays_on_other_plates": (
+        f"""model M(K = 3) plate n in N, j in J, k in K, g in 2 {MIXTURE} given s[j] : index[2]
+        given C[g, k] : simplex[4] observed y[n, j] ~ Categorical(C[s[j], z[n]])""",
+        {
+            "s": np.array([1, 0, 1]),
+            "y": np.random.default_rng(4).integers(0, 4, size=(8, 3)),
+            "C": np.random.default_rng(3).dirichlet(np.ones(4), (2, 3)),
+        },
+        ("em", "hard"),
+    ),
     # entries of a real latent by number
     "entries_of_a_latent": (
         """model M() plate n in N given q[n] : real param S : cov[2] param v : positive

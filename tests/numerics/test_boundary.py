@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from emdsl.errors import Error
 from tests.numerics.models import CATEGORIES, CLASSES, DIAGONAL, FULL, POISSON, clusters, emitted, model, monotone
 
 
@@ -113,3 +115,29 @@ def test_a_row_far_from_every_component() -> None:
     expected = np.log(0.5) - np.log(2 * np.pi) - (1e6 - 1) ** 2 / 2
     np.testing.assert_allclose(module.e_step(data, params)[1], expected, rtol=1e-12)
     np.testing.assert_allclose(module.posterior(data, params)["z"]["probabilities"], [[0, 1]], atol=1e-300)
+
+
+SCALES = """model M() plate n in N, k in 2 param a[k] : cov[2] ~ Wishart({}, scale=eye(2))
+param w : simplex[2] ~ Dirichlet(1.5) latent m[n] ~ Categorical(w) observed y[n] : cov[2] ~ InvWishart(4, scale=a[m[n]])
+"""
+MATRICES = np.array([np.eye(2) * (1 + i) + 0.3 for i in range(5)])
+
+
+def test_a_matrix_that_its_prior_alone_takes_to_zero() -> None:
+    """Wishart(3) over 2 × 2 matrices is exp(−tr Λ / 2): without rows Λ = 0 is its mode, not the pooled matrix."""
+    fit = model(SCALES.format(3)).fit(y=MATRICES)
+    assert monotone(fit.history) and fit.converged
+    share = np.array([5.5, 0.5]) / 6
+    full = 20 * np.linalg.inv(np.eye(2) + np.linalg.inv(MATRICES).sum(axis=0))
+    expected = 5 * np.log(share[0]) + sum(stats.invwishart.logpdf(y, 4, full) for y in MATRICES)
+    expected += stats.dirichlet.logpdf(share, [1.5, 1.5]) + stats.wishart.logpdf(full, 3, np.eye(2))
+    expected += stats.wishart.logpdf(1e-12 * np.eye(2), 3, np.eye(2))
+    np.testing.assert_allclose(fit.objective, expected, rtol=1e-7)
+    kept = np.argmax(fit.params["w"])
+    np.testing.assert_allclose(fit.params["a"][kept], full, rtol=1e-6)
+    np.testing.assert_allclose(fit.params["a"][1 - kept], 0.0, atol=1e-6)
+
+
+def test_a_matrix_prior_that_is_unbounded_at_zero() -> None:
+    with pytest.raises(Error, match=r"`a` collapsed.*unbounded"):
+        model(SCALES.format(2.5)).fit(y=MATRICES)

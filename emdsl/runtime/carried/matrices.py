@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emdsl.runtime.carried.degeneracy import DegenerateError
+from emdsl.runtime.carried.probabilities import collapse_message
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:
@@ -109,18 +110,25 @@ def solve_blocks(
 
 
 def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
-    """scatter / count, (…, d, d), symmetric and positive definite; an empty component gets the pooled one."""
+    """scatter / count, (…, d, d), symmetric and positive definite; an empty component gets the pooled one.
+
+    A component is empty where nothing counts and its scatter is singular; one that a prior adds to the scatter of has
+    a precision that goes to 0.
+    """
     count = np.asarray(count, dtype=float)[..., None, None]
     scatter, count = (scatter + np.swapaxes(scatter, -1, -2)) / 2, np.broadcast_to(count, scatter.shape)
+    if np.any(negative := count[..., 0, 0] < -1e-12 * np.max(np.abs(count))):
+        raise DegenerateError(collapse_message(name, negative))
     axes = tuple(range(scatter.ndim - 2))
     pooled = scatter.sum(axis=axes) / max(float(count[..., 0, 0].sum()), 1e-300)
     empty = count <= 1e-12 * float(np.max(count))
-    value = np.where(empty, pooled, scatter / np.where(empty, 1.0, count))
-    scale = np.sqrt(np.maximum(np.diagonal(value, axis1=-2, axis2=-1), 1e-300))
-    unit = value / (scale[..., :, None] * scale[..., None, :])
-    smallest = np.linalg.eigvalsh(unit)[..., 0] if np.all(np.isfinite(unit)) else np.full(value.shape[:-2], -1.0)
+    if np.any(empty):
+        diagonal = np.diagonal(scatter, axis1=-2, axis2=-1)
+        told = np.all(diagonal > 1e-12 * np.max(diagonal), axis=-1) & (smallest_correlation(scatter) > 1e-13)
+        empty = empty & ~told[..., None, None]
+    value = np.where(empty, pooled, scatter / np.where(empty, 1.0, np.maximum(count, 1e-200)))
     small = np.diagonal(value, axis1=-2, axis2=-1) <= 1e-14 * np.maximum(np.diagonal(pooled), 0.0)
-    bad = (smallest <= 1e-13) | small.any(axis=-1)
+    bad = (smallest_correlation(value) <= 1e-13) | small.any(axis=-1)
     if np.any(bad):
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise DegenerateError(
@@ -128,6 +136,15 @@ def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
             "use fewer components, tie it over the plate, or give it a prior"
         )
     return value
+
+
+def smallest_correlation(matrix: np.ndarray) -> np.ndarray:
+    """The smallest eigenvalue of a symmetric matrix (…, d, d) scaled to a unit diagonal; −1 where it is not finite."""
+    scale = np.sqrt(np.maximum(np.diagonal(matrix, axis1=-2, axis2=-1), 1e-300))
+    unit = matrix / (scale[..., :, None] * scale[..., None, :])
+    if not np.all(np.isfinite(unit)):
+        return np.full(matrix.shape[:-2], -1.0)
+    return np.asarray(np.linalg.eigvalsh(unit)[..., 0])
 
 
 def unit_vector(size: int, place: int) -> np.ndarray:
