@@ -50,11 +50,17 @@ def check_range(name: str, array: Array, kind: Type, sizes: Sizes) -> None:
     if low >= 0 and high < size:
         return
     wrong = tuple(int(i) for i in np.argwhere((array < 0) | (array >= size))[0])
-    allowed = f"an index below {size}" if isinstance(bound_by, int) else f"below {sizes.origin(bound_by)}"
+    allowed = f"an index below {size}" if isinstance(bound_by, int) else _below(sizes, bound_by)
     message = f"`{place(name, wrong)}` is {array[wrong]:g}, but it must be 0 or more and {allowed}"
     if low >= 1 and high == size:
         message += f"; indices are 0-based, and the values run 1..{size}: subtract 1"
     raise DataError(message)
+
+
+def _below(sizes: Sizes, size: str) -> str:
+    """`below V = 2, which comes from `mu``."""
+    value, origin = sizes.known[size]
+    return f"below {size} = {value}, which {origin}"
 
 
 def check_group_range(name: str, array: Array, lengths: Array, size: str) -> None:

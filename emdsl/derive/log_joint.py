@@ -291,7 +291,10 @@ def _point_mass(law: Law, subject: Expression, variable: Variable, expansion: Ex
     ((_, value),) = law.arguments
     symbol = expansion.scope.symbols[variable.name]
     if not isinstance(value, Expression) or not (symbol.known or symbol.is_gate):
-        raise not_compiled(f"`{variable.name}` with the law `PointMass`: it is unknown and not discrete", law.span)
+        slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
+        cure = f"where it can only be 0 or 1, say `latent {variable.name}{slots} : index[2] ~ PointMass(…)`"
+        reason = f"`{variable.name}` with the law `PointMass`: it is unknown and not discrete"
+        raise not_compiled(reason, law.span, cure if variable.role is Role.LATENT else None)
     one, two = expansion.expand(subject), expansion.expand(value)
     if not all(expansion.is_known(item) for term in two.terms for item in term.atoms):
         raise not_compiled(f"`{variable.name}` with the law `PointMass` at something unknown", law.span)

@@ -9,6 +9,7 @@ import numpy as np
 
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Expression, Name, Number, names
+from emdsl.data.ragged import merged_letters
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Plate
 
@@ -35,21 +36,19 @@ def axis_sizes(bound: BoundModel, name: str) -> tuple[str | int, ...]:
 
 
 def sizes_of(bound: BoundModel, arrays: Mapping[str, Array]) -> dict[str, int]:
-    """The sizes that the axes of some variables tell, by name."""
+    """The sizes that the axes of some variables tell, by name; rows of ragged plates are concatenated and tell none."""
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
-        if bound.checked.model.variable(name) is None or plate_is_ragged(bound, name):
+        variable = bound.checked.model.variable(name)
+        if variable is None:
             continue
-        for size, length in zip(axis_sizes(bound, name), np.shape(array), strict=True):
+        letters = merged_letters(tuple(plate_of(bound, letter) for letter in variable.plates))
+        plates = [plate_of(bound, letter) for letter in letters]
+        axes = [None if p.parents else p.size for p in plates] + [*axis_sizes(bound, name)[len(variable.plates) :]]
+        for size, length in zip(axes, np.shape(array), strict=True):
             if isinstance(size, str):
                 sizes[size] = length
     return sizes
-
-
-def plate_is_ragged(bound: BoundModel, name: str) -> bool:
-    """Whether a variable has a ragged plate."""
-    variable = bound.checked.model.variable(name)
-    return variable is not None and any(plate_of(bound, letter).parents for letter in variable.plates)
 
 
 def held_entries(bound: BoundModel, name: str, shape: tuple[int, ...]) -> Array:

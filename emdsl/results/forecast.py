@@ -216,6 +216,10 @@ class _Outlook:
     def _mixed(self, variable: Variable, sites: Sequence[_Site], rows: Rows) -> Statistics:
         """Moments of a variable at each row, mixed over what its law reads."""
         count = len(next(iter(rows.values())))
+        if count > 1 and self._one_by_one(sites):
+            single = [{letter: index[row : row + 1] for letter, index in rows.items()} for row in range(count)]
+            found = [self._mixed(variable, sites, one) for one in single]
+            return {key: np.concatenate([one[key] for one in found]) for key in found[0]}
         total: Statistics = {}
         second: Array | float = 0.0
         spread = ""
@@ -235,6 +239,12 @@ class _Outlook:
         else:
             total.pop("probabilities", None)
         return total
+
+    def _one_by_one(self, sites: Sequence[_Site]) -> bool:
+        """Whether an entry of a latent may be one site of some row and another site of the next."""
+        letters = {plate.letter for plate in self.model.plates}
+        led = any(names(index) - letters for site in sites for index in site.indices)
+        return len({site.name for site in sites}) < len(sites) and (led or self._apart)
 
     def _rows(self, variable: Variable, steps: Steps, part: slice) -> tuple[Rows, tuple[int, ...]]:
         """The entries of a variable at some steps, and the lengths of its axes there."""
@@ -264,13 +274,16 @@ class _Outlook:
         shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
         for share, value in _values(statistics, entries):
             known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
+            if self._apart and site.name in labels:  # an entry that an earlier site has settled keeps its value
+                settled = ~np.isnan(known[entries])
+                if "probabilities" in statistics:
+                    share = np.where(settled, known[entries] == value, share)
+                value = np.where(settled, known[entries], value)
             known[entries] = value
             self.reader.values[site.name] = known
-            if rest and not self._apart:
-                below = labels | {site.name: known}  # type: ignore[operator]
-                yield from self._points(rest, rows, weight * share, self._infer(below), below)
-            else:
-                yield from self._points(rest, rows, weight * share, posterior, labels)
+            below = labels | {site.name: known}  # type: ignore[operator]
+            inferred = self._infer(below) if rest and not self._apart else posterior
+            yield from self._points(rest, rows, weight * share, inferred, below)
 
     def _moments(self, variable: Variable, rows: Rows, count: int) -> Statistics:
         """Moments of the variable's law at each row, its latents being what the reader has."""

@@ -135,7 +135,7 @@ def test_size_of_the_largest_index() -> None:
 def test_size_given_by_name_with_the_data() -> None:
     model = bound((N,), variable("g", "given", "n", kind("index", "G")))
     assert bind_data(model, {"g": [0, 1], "G": 40})["G"] == 40
-    assert "below G = 2 is given" in refusal(model, {"g": [0, 5], "G": 2})
+    assert "below G = 2, which is given" in refusal(model, {"g": [0, 5], "G": 2})
 
 
 def test_size_that_nothing_tells() -> None:
@@ -147,9 +147,15 @@ def test_one_based_indices_are_recognised() -> None:
     model = bound((N,), variable("g", "given", "n", kind("index", "G")), G=3)
     message = refusal(model, {"g": [1, 2, 3]})
     assert message == (
-        "`g[2]` is 3, but it must be 0 or more and below G = 3 is bound; "
+        "`g[2]` is 3, but it must be 0 or more and below G = 3, which is bound; "
         "indices are 0-based, and the values run 1..3: subtract 1"
     )
+
+
+def test_a_negative_category_of_what_tells_the_size() -> None:
+    model = bound((N,), variable("y", "observed", "n", kind("index", "V"), law("Categorical", 0)))
+    expected = "`y[1]` is -1, but it must be 0 or more and below V = 2, which is the largest `y` + 1"
+    assert refusal(model, {"y": [1, -1]}) == expected
 
 
 def test_negative_index() -> None:

@@ -271,3 +271,16 @@ def test_standard_errors_of_a_chain_are_those_of_its_information() -> None:
     fit = em.parse(text)().fit(y=series())
     assert fit.params["m"] == pytest.approx(np.mean(np.concatenate(series())))
     assert fit.standard_errors.errors["m"] == pytest.approx(np.sqrt(4 / 9), rel=1e-4)
+
+
+def test_missing_entries_that_read_a_latent_at_two_places() -> None:
+    """The mean over both states; where both places are one (the last entry), over its state alone."""
+    text = """model M(K=2) plate e in E, i in N, k in K, l in K given src[e] : index[N] given dst[e] : index[N]
+    param pi : simplex[K] param B[k, l] : real latent z[i] ~ Categorical(pi)
+    observed y[e] missing ~ Normal(B[z[src[e]], z[dst[e]]], var=1)"""
+    src, dst, y = [0, 1, 2, 0, 1, 2], [1, 2, 3, 3, 1, 1], [1.0, 0.3, np.nan, 1.2, np.nan, np.nan]
+    b = np.array([[0.1, 0.8], [0.3, -0.6]])
+    fit = em.parse(text)().fit(src=src, dst=dst, y=y, init={"pi": [0.4, 0.6], "B": b}, max_iter=0)
+    q, found = fit.posterior["z"].probabilities, fit.impute()["y"]
+    assert_allclose(found[[2, 5]], [q[2] @ b @ q[3], q[2] @ b @ q[1]], rtol=0.01)
+    assert_allclose(found[4], q[1] @ np.diag(b), rtol=0.01)

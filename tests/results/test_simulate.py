@@ -98,3 +98,15 @@ def test_refusals() -> None:
         draw("model M plate n in N dist G(y : real | m : real) = -(y-m)**2 observed y[n] ~ G(0)", {}, N=2)
     with pytest.raises(DataError, match=r"how many\? Give the size N: sample\(N=…\)"):
         draw("model M plate n in N observed y[n] ~ Poisson(1)", {})
+
+
+def test_a_regular_plate_inside_a_ragged_one() -> None:
+    text = """
+        model M() plate g in G plate s in S[g] plate t in T param m : real param q : positive
+        latent x[g] ~ Normal(m, var=q) observed y[g, s, t] missing ~ Normal(x[g], var=1)
+    """
+    y = [np.array([[1, 2, 0.3], [0.2, np.nan, 1]]), np.array([[0.3, 0.1, -1]])]
+    fit = em.parse(text)().fit(y=y)
+    assert fit.impute()["y"][0][1, 1] == pytest.approx(fit.posterior["x"].mean[0])
+    assert [rows.shape for rows in fit.sample()["y"]] == [(2, 3), (1, 3)]
+    assert [rows.shape for rows in fit.sample(S=[1, 2], T=2)["y"]] == [(1, 2), (2, 2)]
