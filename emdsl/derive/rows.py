@@ -120,9 +120,11 @@ class RowMoments:
                     left[place] = reference
                 case _:
                     raise CompilerBug("a lagged index reached the rows of a plate")
-        entries = tuple(dict.fromkeys(index for _, axes in taken.values() for index in axes))
+        entries = tuple(index for _, axes in taken.values() for index in axes)
+        if len(taken) > 1:  # one index array keeps its axes, of which two may be one index
+            entries = tuple(dict.fromkeys(entries))
         for place, (code, axes) in taken.items():
-            places[place] = _over(code, axes, entries)
+            places[place] = _over(code, axes, entries) if len(taken) > 1 else code
         advanced = sorted([*taken, *numbers]) if taken else []
         adjacent = all(later == earlier + 1 for earlier, later in pairwise(advanced))
         first = advanced[0] if advanced and adjacent else 0
