@@ -42,7 +42,18 @@ def test_likelihoods_are_finite_in_either_layout_of_the_data(example: Network) -
     assert np.isfinite(log_prior(case.model, case.constants, {**case.data, **params}))
 
 
-@pytest.mark.parametrize("example", EXACT, ids=lambda example: example.name)
+#: Integrals over latents without a closed form, many times over: `make fuzz`.
+LONG = (
+    "dirichlet_multinomial_mixture", "beta_chain", "two_children", "gamma_chain", "gamma_of_two_states",
+    "gamma_mixture_map", "beta_binomial_mixture", "student_mixture", "gamma_poisson_groups",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(one, marks=[pytest.mark.fuzz] if one.name in LONG else []) for one in EXACT],
+    ids=[one.name for one in EXACT],
+)
 def test_fishers_identity(example: Network) -> None:
     """The gradient of the expected log joint is that of the log likelihood: posterior and marginal agree."""
     case, params = drawn(example.name)
