@@ -272,7 +272,36 @@ def test_likelihoods_of_rows_that_share_a_latent() -> None:
         fit.log_likelihood_by("i")
 
 
+def test_likelihoods_of_rows_that_read_each_other() -> None:
+    text = """model M plate n in N given par[n] : index[N] param s : positive
+    latent x[n] ~ Normal(0, var=s) observed y[n] ~ Normal(x[par[n]], var=1)"""
+    fit = em.parse(text)().fit(par=[0, 0, 1, 1], y=[1, 0.2, -1, 2], max_iter=2)
+    with pytest.raises(DataError, match="`y` depends on other entries of `x` along `n` than its own"):
+        fit.log_likelihood_by("n")
+
+
 # what cannot be done
+
+
+@pytest.mark.parametrize("read", ["z[s, 2]", "z[s, at[s]]"])
+def test_what_reads_a_later_step_has_no_law_before_it(read: str) -> None:
+    text = f"""model M(K=2) plate s in S, k in K time t in T given at[s] : index[T]
+    param A[k] : simplex[K] param m[k] : real param r[k] : real
+    latent z[s, 0] ~ Categorical([0.5, 0.5]) latent z[s, t] ~ Categorical(A[z[s, t-1]])
+    observed y[s, t] ~ Normal(m[z[s, t]], var=1) observed o[s] ~ Normal(r[{read}], var=1)"""
+    fit = em.parse(text)().fit(y=[[0, 1, 1], [1, 1, 0.3]], o=[1, 0.5], at=[1, 2], max_iter=2)
+    for result in (fit.filtered, fit.predictive):
+        with pytest.raises(DataError, match="`o` depends on `z` at steps that the data up to a step may lack"):
+            result()
+
+
+def test_a_sum_over_all_steps_has_no_forecast() -> None:
+    text = """model M plate s in S time t in T param q : positive
+    latent z[s, 0] ~ Normal(0, var=1) latent z[s, t] ~ Normal(z[s, t-1], var=q)
+    observed y[s, t] ~ Normal(z[s, t], var=1) observed o[s] ~ Normal(sum(z[s, t], t), var=1)"""
+    fit = em.parse(text)().fit(y=[[0, 1, 1], [1, 1, 0.3]], o=[1, 0.5], max_iter=2)
+    with pytest.raises(DataError, match="`o` depends on a sum of `z` over all steps"):
+        fit.forecast(1)
 
 
 def test_refusals() -> None:
