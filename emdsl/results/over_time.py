@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Name, Subscript, walk
+from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
 from emdsl.data.ragged import merged_letters, outer_tables, tables
 from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
@@ -28,6 +28,7 @@ from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
 from emdsl.results.prefixes import after_each_step
 from emdsl.results.series import (
+    Read,
     Steps,
     expressions_of,
     group_sizes,
@@ -36,6 +37,7 @@ from emdsl.results.series import (
     merged,
     padded,
     plates_of,
+    reads_along,
     shortened,
     time_plate,
 )
@@ -63,6 +65,11 @@ class OverTime:
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise DataError(f"forecast: {steps!r} steps; a whole number from 1 on is needed")
+        for read in reads_along(self.bound.checked.model, time_plate(self.bound).letter):
+            if read.index is None:
+                raise DataError(
+                    f"`{read.name}` depends on a sum of `{read.other}` over all steps: more of them change it"
+                )
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         within, back = self._observed_reads()
@@ -135,11 +142,24 @@ class OverTime:
         return sizes | sizes_of(self.bound, self.params) | group_sizes(self.bound, steps.data)
 
     def _outlook(self, steps: Steps) -> dict[str, Statistics]:
+        model, letter = self.bound.checked.model, time_plate(self.bound).letter
+        if not any(variable.role is Role.LATENT for variable in model.variables):
+            return outlook(steps, self.module, self.raw, self.params, self._sizes(steps))
+        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
+        for read in reads_along(model, letter):
+            if read.other in vectors and read.index != Name(letter):
+                raise DataError(
+                    f"`{read.other}` is a vector whose past is read, beside latents: its next step is not compiled"
+                )
         return outlook(steps, self.opened(), self.raw, self.params, self._sizes(steps))
 
     def _step_by_step(
         self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
     ) -> dict[str, Posterior]:
+        letter = time_plate(self.bound).letter
+        for read in reads_along(self.bound.checked.model, letter):
+            if not _seen_when_due(read, letter):
+                raise DataError(f"`{read.name}` depends on `{read.other}` at steps that the data up to a step may lack")
         found = after_each_step(self.bound, data, at)
         listed = {name: in_layout(self.bound, name, item, data) for name, item in found.items()}
         return ByName("there is no such result", listed)
@@ -164,6 +184,16 @@ class OverTime:
         return data
 
 
+def _seen_when_due(read: Read, letter: str) -> bool:
+    """Whether data cut after any step that has the reader have what it reads."""
+    match read.index:
+        case Number(step):
+            return step == 0 or (isinstance(read.slot, Number) and step <= read.slot.value)
+        case Binary("-", Name(name), Number()):
+            return name == letter
+    return read.index == Name(letter)
+
+
 def log_likelihoods(
     bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str
 ) -> Array:
@@ -182,6 +212,9 @@ def log_likelihoods(
             raise DataError(f"`{variable.name}` is no part of a single entry of plate `{letter}`")
         if variable.role is Role.PARAM and letter in variable.plates:
             raise DataError(f"`{variable.name}` differs along plate `{letter}`, so its entries do not stand alone")
+    for read in reads_along(model, letter):
+        if read.index != Name(letter):
+            raise DataError(f"`{read.name}` depends on other entries of `{read.other}` along `{letter}` than its own")
     count = _plate_length(bound, data, letter)
     return np.array([module.e_step(_entry(bound, data, letter, place), raw)[1] for place in range(count)])
 

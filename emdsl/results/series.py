@@ -6,20 +6,21 @@ shorter series filled up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Expression, Name, Subscript, walk
+from emdsl.algebra.expressions import Call, Expression, Name, Subscript, names, walk
 from emdsl.data.ragged import group_lengths, merged_letters, outer_tables, split, tables
 from emdsl.data.sizes import ranged_plate
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Law, Plate, Role, Variable
+from emdsl.model.statements import Law, Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of
+from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior, flat
 
 Array = np.ndarray[Any, Any]
@@ -88,6 +89,34 @@ def expressions_of(law: Law) -> list[Expression]:
     for _, value in law.arguments:
         found += expressions_of(value) if isinstance(value, Law) else [value]
     return found
+
+
+@dataclass(frozen=True)
+class Read:
+    """`name`, whose law holds at `slot` of a plate (None: it does not lie on it), reads `other` at `index` there.
+
+    The index is None in a sum over the plate.
+    """
+
+    name: str
+    slot: Expression | None
+    other: str
+    index: Expression | None
+
+
+def reads_along(model: Model, letter: str) -> Iterator[Read]:
+    """What laws read of data and latents along a plate."""
+    along = {v.name: v.plates.index(letter) for v in model.variables if letter in v.plates and v.role is not Role.PARAM}
+    for variable in model.variables:
+        for definition in variable.definitions:
+            slot = definition.slots[along[variable.name]] if variable.name in along else None
+            for value in expressions_of(without_lets(definition.law, model)):
+                for node in walk(value):
+                    match node:
+                        case Subscript(Name(name), indices) if name in along:
+                            yield Read(variable.name, slot, name, indices[along[name]])
+                        case Call("sum", (summand, Name(summed))) if summed == letter:
+                            yield from (Read(variable.name, slot, name, None) for name in names(summand) & {*along})
 
 
 def coordinates(letter: str, plates: Sequence[Plate], tables: Mapping[str, Any]) -> dict[str, Array]:
