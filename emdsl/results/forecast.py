@@ -137,6 +137,8 @@ class _Outlook:
         for name, values in labels.items():
             variable = self._variable(name)
             data[name] = merged(values, plates_of(self.bound, variable), self.data)
+        if not any(variable.role is Role.LATENT for variable in self.model.variables):
+            return {}
         found = self.module.posterior(resuming(self.module, data, {}), self.raw)
         result = {}
         for variable in self.model.variables:

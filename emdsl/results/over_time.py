@@ -142,6 +142,15 @@ class OverTime:
         return sizes | sizes_of(self.bound, self.params) | group_sizes(self.bound, steps.data)
 
     def _outlook(self, steps: Steps) -> dict[str, Statistics]:
+        model, letter = self.bound.checked.model, time_plate(self.bound).letter
+        if not any(variable.role is Role.LATENT for variable in model.variables):
+            return outlook(steps, self.module, self.raw, self.params, self._sizes(steps))
+        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
+        for read in reads_along(model, letter):
+            if read.other in vectors and read.index != Name(letter):
+                raise DataError(
+                    f"`{read.other}` is a vector whose past is read, beside latents: its next step is not compiled"
+                )
         return outlook(steps, self.opened(), self.raw, self.params, self._sizes(steps))
 
     def _step_by_step(

@@ -249,6 +249,37 @@ def test_autoregression_is_drawn_beyond_the_next_step() -> None:
         assert drawn["y"].mean[s, 1] == pytest.approx(expected, abs=5 * np.sqrt(drawn["y"].var[s, 1] / 3000))
 
 
+@pytest.mark.parametrize("of_series", [False, True])
+def test_vectors_that_depend_on_their_past(of_series: bool) -> None:
+    letters, shape = ("s, ", (3, 6, 2)) if of_series else ("", (6, 2))
+    text = f"""model M {"plate s in S" if of_series else ""} time t in T param A : real[2, 2] param Q : cov[2]
+    observed y[{letters}0] : real[2] ~ MvNormal(0, cov=4 * eye(2))
+    observed y[{letters}t] ~ MvNormal(A @ y[{letters}t-1], cov=Q)"""
+    y = np.random.default_rng(0).normal(size=shape)
+    fit = em.parse(text)().fit(y=y)
+    a, q = fit.params["A"], fit.params["Q"]
+    predictive, one = fit.predictive()["y"], fit.forecast(1)["y"]
+    assert_allclose(predictive.mean[..., 1:, :], y[..., :-1, :] @ a.T, atol=1e-12)
+    assert_allclose(predictive.mean[..., 0, :], np.zeros((*shape[:-2], 2)))
+    assert_allclose(predictive.cov[..., 1:, :, :], np.broadcast_to(q, (*shape[:-2], 5, 2, 2)), atol=1e-12)
+    assert_allclose(predictive.cov[..., 0, :, :], np.broadcast_to(4 * np.eye(2), (*shape[:-2], 2, 2)))
+    assert_allclose(one.mean[..., 0, :], y[..., -1, :] @ a.T, atol=1e-12)
+    two = fit.forecast(2, draws=3000)["y"]
+    spread = np.sqrt(np.max(np.linalg.eigvalsh(q + a @ q @ a.T)) / 3000)
+    assert_allclose(two.mean[..., 1, :], y[..., -1, :] @ (a @ a).T, atol=5 * spread)
+
+
+def test_vectors_that_depend_on_their_past_and_on_states() -> None:
+    text = """model M(K=2) plate s in S, k in K time t in T param P[k] : simplex[K] param A[k] : real[2, 2]
+    latent z[s, 0] ~ Categorical([0.5, 0.5]) latent z[s, t] ~ Categorical(P[z[s, t-1]])
+    observed y[s, 0] : real[2] ~ MvNormal(0, cov=4 * eye(2))
+    observed y[s, t] ~ MvNormal(A[z[s, t]] @ y[s, t-1], cov=eye(2))"""
+    fit = em.parse(text)().fit(y=np.random.default_rng(0).normal(size=(3, 4, 2)), max_iter=2)
+    assert fit.filtered()["z"].probabilities.shape == (3, 4, 2)
+    with pytest.raises(DataError, match="`y` is a vector whose past is read, beside latents"):
+        fit.predictive()
+
+
 # likelihoods of series
 
 
