@@ -1,7 +1,7 @@
 """emdsl: say a latent-variable model, get the EM algorithm that fits it.
 
     import emdsl as em
-    fit = em.read("gmm.em")(K=3).fit(x=X)
+    fit = em.read("model.em")(K=3).fit(x=X)
 
 Everything is imported when first used, so that `import emdsl` costs nothing.
 """

@@ -153,14 +153,11 @@ def _about_reference(
         replace(term, atoms=tuple(replace(p, statistic=OFFSET) if p.variable in locations else p for p in term.atoms))
         for term in moved
     )
-    if added:
-        known = tuple(term for term in added if all(is_known(part, joint.scope, joint) for part in term.atoms))
-        fixed = like_terms((*fixed, *known))
-        references = like_terms((*moved, *(term for term in added if term not in known)))
-        if not fixed and not references:
-            return Polynomial((*offsets, *others), residual.axes)
-    else:
-        references = moved
+    known = tuple(term for term in added if all(is_known(part, joint.scope, joint) for part in term.atoms))
+    fixed = like_terms((*fixed, *known))
+    references = like_terms((*moved, *(term for term in added if term not in known)))
+    if not fixed and not references:
+        return Polynomial((*offsets, *others), residual.axes)
     of_data = base is not None or joint.scope.symbols[factor.variable].known
     gates = tuple(index for _, index in factor.gates if of_data and any(index in term.indices for term in references))
     free = {index for term in (*fixed, *references) for index in term.indices - set(term.bound)}

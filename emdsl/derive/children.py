@@ -5,6 +5,7 @@ log partition given states  →  a message to the parents        expectation = p
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Naturals = Mapping[int, Named | None]
 
 
-class ChildInference:
+class ChildInference(ABC):
     """Writes the laws of the children of one step, before and after the states of their parents are inferred."""
 
     def __init__(
@@ -55,13 +56,13 @@ class ChildInference:
     def sizes(self) -> list[str]:
         return [self.moments.length(axis.size) for axis in self.axes]
 
+    @abstractmethod
     def law(self) -> Named:
         """The laws given the states of the parents; their log partitions (state…, row…)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def given_states(self, monomial: Monomial) -> Named:
         """The expectation of the continuous part of a monomial given the states: (state…, row…, entry…)."""
-        raise NotImplementedError
 
     def shares_at(self, monomial: Monomial) -> Operand:
         """The probabilities of the states at the rows of a monomial."""

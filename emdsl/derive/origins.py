@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.indices import Fixed, Index, Reference
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import IDENTITY, Atom, Term, like_terms
-from emdsl.derive.log_joint import Factor, LogJoint
+from emdsl.derive.log_joint import LogJoint
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,12 @@ def _is_constant(item: Atom, scope: Scope) -> bool:
 
 def _can_be_read(name: str, origin: Origin, joint: LogJoint) -> bool:
     """Whether the origin stands at plain indices wherever the latent does, none of them that of a gate."""
-    return all(_reads_plainly(name, origin, factor) for factor in joint.factors)
-
-
-def _reads_plainly(name: str, origin: Origin, factor: Factor) -> bool:
-    gates = {index for _, index in factor.gates}
-    for part in factor.quadratics:
-        for term in part.quadratic.residual.terms:
-            for item in term.atoms:
-                if item.variable != name:
-                    continue
-                for other in origin.at(item.references):
-                    read = {reference for atom in other.atoms for reference in atom.references}
-                    if not all(isinstance(r, Index | Fixed) for r in read) or read & gates:
-                        return False
+    for factor in joint.factors:
+        gates = {index for _, index in factor.gates}
+        residuals = (part.quadratic.residual for part in factor.quadratics)
+        own = (i for residual in residuals for term in residual.terms for i in term.atoms if i.variable == name)
+        terms = (term for item in own for term in origin.at(item.references))
+        read = {reference for term in terms for item in term.atoms for reference in item.references}
+        if read & gates or not all(isinstance(reference, Index | Fixed) for reference in read):
+            return False
     return True

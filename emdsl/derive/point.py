@@ -135,8 +135,7 @@ class PointMoments:
             case "log":
                 return self._define(f"log_{name}", "log_probability" if careful else "np.log", value, axes)
             case "log1m":
-                complement = Apply("-", (1.0, value), axes)
-                return self._define(f"log1m_{name}", "log_probability", complement, axes)
+                return self._define(f"log1m_{name}", "log_complement", value, axes)
             case "power":
                 return self._power(name, statistic.exponent, value, axes)
             case "inverse":

@@ -53,7 +53,7 @@ def _chain(before: Sequence[ProgrammeStatement], name: str) -> list[Assign] | No
     if isinstance(value, Total) and all(_gathered(part) for part in value.parts):
         return [own]
     ruled = re.fullmatch(r'ruled_out\((\w+), data\.get\("\w+"\)\)', value) if isinstance(value, str) else None
-    again = _renamed(value) if not isinstance(value, str) else value
+    again = unrenamed(value) if not isinstance(value, str) else value
     inner = ruled[1] if ruled else again.name if isinstance(again, Named) else None
     rest = _chain(before, inner) if inner is not None and re.fullmatch(r"\w+", inner) else None
     return None if rest is None else [own, *rest]
@@ -61,11 +61,11 @@ def _chain(before: Sequence[ProgrammeStatement], name: str) -> list[Assign] | No
 
 def _gathered(part: Array) -> re.Match[str] | None:
     """A table (row, state) read at whole numbers (entry,)."""
-    part = _renamed(part)
+    part = unrenamed(part)
     return GATHERED.fullmatch(part.name) if isinstance(part, Named) and len(part.axes) == 2 else None
 
 
-def _renamed(value: Array) -> Array:
+def unrenamed(value: Array) -> Array:
     """The array that a contraction only repeats, its axes under other names."""
     if isinstance(value, Contraction) and value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted:
         (operand,) = value.operands

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.body import Assign, When
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, total
+from emdsl.arrays.expressions import Apply, Array, Named, Total, total
 from emdsl.arrays.programme import ProgrammeStatement
 from emdsl.derive.constant import used_in
 from emdsl.derive.field import with_axes
+from emdsl.derive.products import unrenamed
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,9 @@ def _chain(before: Sequence[ProgrammeStatement], name: str) -> list[Assign] | No
 
 
 def _named(value: Array) -> str | None:
-    """The identifier of an array that is only repeated, its axes under other names."""
-    if isinstance(value, Contraction) and value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted:
-        (operand,) = value.operands
-        value = operand.array if operand.references == value.axes else value
-    return value.name if isinstance(value, Named) else None
+    """The identifier of an array that is only repeated."""
+    whole = unrenamed(value)
+    return whole.name if isinstance(whole, Named) else None
 
 
 def _separated(value: Array | str, call: re.Match[str]) -> _Separated | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from emdsl.derive.derivation import Derivation, derive
-from emdsl.errors import ModelError
 from emdsl.language.text import parse
 from emdsl.model.check import bind, check
 from emdsl.model.statements import Model
@@ -43,13 +42,8 @@ NETWORKS = {
 
 
 @cache
-def derived_network(name: str, method: str = "em") -> tuple[Derivation, Model] | None:
-    """The derivation of a network; None where it is refused."""
+def derived_network(name: str, method: str = "em") -> tuple[Derivation, Model]:
+    """The derivation of a network."""
     example = zoo_networks.BY_NAME[name]
     model = parse(example.text)
-    try:
-        return derive(bind(check(model), **example.constants), method), model
-    except ModelError as refusal:
-        if refusal.code != "E090":
-            raise
-        return None
+    return derive(bind(check(model), **example.constants), method), model
