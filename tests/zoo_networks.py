@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.zoo import Example
 from tests.zoo_data import factors, with_given
+from tests.zoo_holes import HOLES
 from tests.zoo_lags import LAGS
 from tests.zoo_networks_data import (
     autoregression,
@@ -619,7 +620,7 @@ NETWORKS: tuple[Network, ...] = (
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
     """),
-    *(Network(*one) for one in LAGS),
+    *(Network(*one) for one in (*LAGS, *HOLES)),
 )
 # fmt: on
 

@@ -11,12 +11,10 @@ name, or told only by the largest index stand under their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Expression, names
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
@@ -29,7 +27,7 @@ from emdsl.data.words import did_you_mean
 from emdsl.errors import DataError
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Law, Plate, Role, Type, Variable
+from emdsl.model.statements import Plate, Role, Type, Variable
 
 _DATA_ROLES = (Role.GIVEN, Role.OBSERVED, Role.LATENT)
 
@@ -107,7 +105,6 @@ class _Binding:
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
-                self._check_lagged(variable, result)
                 check_laws(self.bound, variable, result)
         if weights is not None:
             totals = {letter: sum(lengths) for letter, (lengths, _) in self.lengths.items()}
@@ -252,6 +249,10 @@ class _Binding:
             Role.OBSERVED: f"write `observed {name}{slots} missing ~ …` to integrate missing entries out",
             Role.GIVEN: "given data must be complete: fill it in, or leave those rows out",
         }
+        if variable.role is Role.LATENT and kind.kind not in ("real", "index") and not np.isnan(array).all():
+            raise DataError(
+                f"`{name}` is of type `{kind.kind}`: only entries of real and discrete latents can be given"
+            )
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
         # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
@@ -268,22 +269,6 @@ class _Binding:
                 law.support for law in map(family, laws) if law and law.support in ("positive", "unit", "count")
             }:
                 check_support(name, array, Type(support), laws)
-
-    def _check_lagged(self, variable: Variable, result: Mapping[str, Any]) -> None:
-        """A value that a later one of the series is read beside must not be missing."""
-        reads_itself = any(variable.name in names_of_law(definition.law) for definition in variable.definitions)
-        time = next((plate for plate in self._plates(variable) if plate.ordered), None)
-        if not variable.missing or not reads_itself or time is None:
-            return
-        array = self.arrays[variable.name]
-        axis = merged_letters(self._plates(variable)).index(time.letter)
-        holes = np.isnan(np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1))
-        edges = result[f"offsets.{time.letter}"] if time.parents else np.array([0, len(holes)])
-        for first, last in pairwise(edges):
-            series = holes[first:last]
-            if (series & (np.cumsum(~series[::-1], axis=0)[::-1] > 0)).any():
-                cure = "only the ends of series may be missing"
-                raise DataError(f"`{variable.name}` is missing before values whose law reads it; {cure}")
 
     def _check_indices(self) -> None:
         ragged = ragged_sizes(self.bound)
@@ -315,8 +300,8 @@ class _Binding:
 
     def _dtyped(self, name: str, array: Array) -> Array:
         variable = self.model.variable(name)
-        whole = self.types[name].kind in ("count", "index") and variable is not None
-        if whole and variable and not variable.missing and variable.role is not Role.LATENT:
+        whole = self.types[name].kind in ("count", "index") and not np.isnan(array).any()
+        if whole and variable is not None and variable.role is not Role.LATENT:
             return array.astype(np.int64)
         return array
 
@@ -331,11 +316,3 @@ def _reshape_hint(name: str, array: Array, expected: int) -> str:
     if array.ndim == expected - 1:
         return f"; for a last axis of length 1, give {name}[..., None]"
     return ""
-
-
-def names_of_law(law: Law) -> frozenset[str]:
-    """Names in the arguments of a law."""
-    found: set[str] = set()
-    for _, argument in law.arguments:
-        found |= names(argument) if isinstance(argument, Expression) else names_of_law(argument)
-    return frozenset(found)

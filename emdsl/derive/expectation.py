@@ -37,9 +37,9 @@ def expectation(sweep: Sweep, plan: Layout, setting: Setting) -> list[ProgrammeS
         call = f'labelled({table}.reshape({shape}), data["{name}"][rows].reshape(-1))'
         body.append(Nested(f'if "{name}" in data:', (Lines((call,)),)))
     if not block.gaussian:
-        body.append(Lines((f"return {'hardmax' if setting.hard else 'softmax'}(logits)",)))
+        body.append(Lines((f"return {'hardmax' if setting.chooses_states(block.discrete) else 'softmax'}(logits)",)))
         return [Nested("def expect(logits, rows):", tuple(body))]
-    header = f"def expect(natural, rows, hard={setting.hard}):"
+    header = f"def expect(natural, rows, hard={setting.chooses_states(block.discrete)}):"
     return [Nested(header, (*body, *_gaussian(sweep, plan, states, setting)))]
 
 
