@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.zoo_data import with_given
-from tests.zoo_networks_data import Drawn, flips, holed, joined, levels, only, ragged, series, tracks, walk
+from tests.zoo_networks_data import Drawn, flips, holed, joined, levels, only, outliers, ragged, series, tracks, walk
 
 COPIES = {"weights.s": np.array([1.0, 2.0, 0.5])}
 GROUPS = np.array([0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3])
@@ -67,6 +67,13 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         param v : positive  observed a[n] missing ~ Bernoulli(0.4)  observed b[n] missing ~ Bernoulli(w[a[n]])
         observed x[n] ~ Normal(b0 + b1 * b[n], var=v)
     """),
+    # given states of what meets others in pairs only were left out
+    ("inner_labels_missing", holed(holed(joined(flips("a", "b", "c"), levels("x")), "b", (0,), (3,)), "c", (3,)), """
+        model InnerLabelsMissing(K = 2)  plate n in N, k in K  param p : simplex[K]  param P[k] : simplex[K]
+        param m[k] : real  param v : positive  observed a[n] missing ~ Categorical(p)
+        observed b[n] missing ~ Categorical(P[a[n]])  observed c[n] missing ~ Categorical(P[b[n]])
+        observed x[n] ~ Normal(m[c[n]], var=v)
+    """),
     ("covariates_missing", holed(holed(covariates(), "u", (0,), (3,), (4,)), "v", (3,), (9,)), """
         model CovariatesMissing()  plate n in N  param m : real  param a : positive  param b : real  param c : real
         param s : positive  let mean[n] = b * u[n] + c
@@ -75,6 +82,11 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
     ("covariate_vectors_missing", holed(covariates(width=2), "u", (0,), (3, 1), (4, 0)), """
         model CovariateVectorsMissing()  plate n in N  param m : real[2]  param S : cov[2]  param b : real[2]
         param s : positive  observed u[n] missing ~ MvNormal(m, cov=S)  observed v[n] ~ Normal(b @ u[n], sd=s)
+    """),
+    # the given entries of a vector on no plate were taken for those of its rows
+    ("coefficients_missing", with_given(holed(only(outliers, "X", "y"), "y", (3,)), w=np.array([np.nan, 0.4])), """
+        model CoefficientsMissing()  plate n in N  given X[n] : real[P]  param v : positive  param q : positive
+        observed w missing : real[P] ~ MvNormal(0, cov=q*eye(P))  observed y[n] missing ~ Normal(X[n] @ w, var=v)
     """),
     ("group_values_missing", with_given(holed(joined(levels("u", n=4, gap=1.0), levels("v")), "u", (1,), (3,)),
         g=GROUPS), """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.indices import Shift
 from emdsl.algebra.terms import HOT, Polynomial
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
@@ -25,6 +26,7 @@ from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.joint_children import JointChildren
+from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
@@ -184,12 +186,13 @@ class _Writer(StatisticWriter, PosteriorWriter):
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
         discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
+        told = self._told(discrete)
         for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
             formed = self.formed.get(natural.name)
-            natural = natural if formed else self._labelled(monomial, natural)
+            natural = natural if formed else self._labelled(monomial, natural, told.get(id(monomial), ()))
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         children = [
             LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
@@ -217,16 +220,31 @@ class _Writer(StatisticWriter, PosteriorWriter):
             self.body.unused(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
         )
 
-    def _labelled(self, monomial: Monomial, natural: Named) -> Named:
-        """Given labels rule out the other states."""
-        if len(monomial.atoms) != 1 or monomial.variables[0] not in self.setting.given_latents:
-            return natural
-        (name,) = monomial.variables
+    def _labelled(self, monomial: Monomial, natural: Named, names: Sequence[str]) -> Named:
+        """Given labels of these variables rule out the other states."""
         axes = monomial.all_axes
-        value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
-        whole = self.body.define(self.body.unused(f"natural {name} of every row"), value, axes)
-        label = self.body.unused(f"labelled {name}")
-        return self.body.define(label, f'ruled_out({whole.name}, data.get("{name}"))', axes, "where the state is given")
+        if names:
+            value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
+            text = " ".join(dict.fromkeys(monomial.variables))
+            natural = self.body.define(self.body.unused(f"natural {text} of every row"), value, axes)
+        for name in names:
+            place = monomial.variables.index(name)
+            call = f'ruled_out({natural.name}, data.get("{name}"){f", {place}" if place else ""})'
+            label = self.body.unused(f"labelled {name}")
+            natural = self.body.define(label, call, axes, "where the state is given")
+        return natural
+
+    def _told(self, discrete: Sequence[Monomial]) -> Mapping[int, tuple[str, ...]]:
+        """The variables whose given labels enter by each monomial: by that of their own, or one at their own rows."""
+        found: dict[int, tuple[str, ...]] = {}
+        for name in dict.fromkeys(name for monomial in discrete for name in monomial.variables):
+            if name in self.setting.given_latents:
+                telling = [one for one in discrete if _tells(name, one)]
+                if not telling:
+                    raise not_compiled(f"`{name}`, which stands at none of its rows", self.setting.spans.get(name))
+                chosen = min(telling, key=lambda one: len(one.atoms))
+                found[id(chosen)] = (*found.get(id(chosen), ()), name)
+        return found
 
     def _entropy(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
         """− Σ natural · expectation, with which the log partition is the entropy."""
@@ -394,3 +412,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if one.block.kind == "conjugate":
                 parts += ConjugateInference(one, self.moments, self.setting, self.body).entropy()
         return total(tuple(parts), ())
+
+
+def _tells(name: str, monomial: Monomial) -> bool:
+    """Whether a monomial stands at every row of one of its variables."""
+    own = [item for item in monomial.atoms if item.variable == name]
+    lagged = any(isinstance(reference, Shift) for item in monomial.atoms for reference in item.references)
+    return len(own) == 1 and not lagged and own[0].references[: len(monomial.rows)] == monomial.rows

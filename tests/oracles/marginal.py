@@ -140,7 +140,7 @@ class Exact:
             if log_p > log_z - 60
         ]
         observed = all(self.scene.variables[name].role is Role.OBSERVED for name, _ in discrete)
-        return log_z, log_z if observed else max(log_p for log_p, _, _ in found), pieces
+        return log_z, log_z if observed else max((log_p for log_p, _, _ in found), default=-np.inf), pieces
 
     def _enumerate(
         self,
