@@ -11,6 +11,8 @@ name, or told only by the largest index stand under their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,17 @@ import numpy as np
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
-from emdsl.data.ragged import concatenate, group_lengths, merged_letters, outer_tables, ragged_plates, tables
+from emdsl.data.ragged import (
+    concatenate,
+    entry_in_lists,
+    group_lengths,
+    merged_letters,
+    outer_tables,
+    ragged_plates,
+    tables,
+)
 from emdsl.data.sizes import Sizes, ragged_sizes, ranged_plate, signature, size_name, size_names, unknown_sizes
-from emdsl.data.sources import Array, columns, is_frame, to_array
+from emdsl.data.sources import Array, Nested, columns, is_frame, to_array
 from emdsl.data.support import check_finite, check_group_range, check_range, check_support
 from emdsl.data.weights import bind_weights
 from emdsl.data.words import did_you_mean
@@ -105,7 +115,7 @@ class _Binding:
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
-                check_laws(self.bound, variable, result)
+                check_laws(self.bound, replace(variable, name=self._subject(variable)), result)
         if weights is not None:
             totals = {letter: sum(lengths) for letter, (lengths, _) in self.lengths.items()}
             result |= bind_weights(self.bound, weights, self.sizes, totals)
@@ -242,8 +252,16 @@ class _Binding:
 
     # values
 
+    def _subject(self, variable: Variable) -> str:
+        """The name of a variable, with which messages name its entries as the user has them."""
+        plates = self._plates(variable)
+        if not ragged_plates(plates):
+            return variable.name
+        lengths = {letter: found for letter, (found, _) in self.lengths.items()}
+        return Nested.of(variable.name, partial(entry_in_lists, variable.name, plates, lengths))
+
     def _check_values(self, variable: Variable, array: Array, *, infinite: bool) -> None:
-        name, kind = variable.name, self.types[variable.name]
+        name, kind = self._subject(variable), self.types[variable.name]
         slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
         cures = {
             Role.OBSERVED: f"write `observed {name}{slots} missing ~ …` to integrate missing entries out",
@@ -283,8 +301,10 @@ class _Binding:
                 largest[size] = max(largest.get(size, (0, "")), (top, name))
         for size, (top, name) in largest.items():
             self.sizes.known[size] = (top, f"is the largest `{name}` + 1")
-        for name in indices:
-            check_range(name, self.arrays[name], self.types[name], self.sizes)
+        for variable in self.model.variables:
+            name = self._subject(variable)
+            if name in indices:
+                check_range(name, self.arrays[name], self.types[name], self.sizes)
 
     def _check_group_indices(self, result: Mapping[str, Any]) -> None:
         """Indices over a ragged size against the length of their own group."""

@@ -338,6 +338,23 @@ def test_ragged_refusals() -> None:
     assert "`y` needs a list over plate `s`" in refusal(RAGGED, {"u": [1, 2], "y": 3.0})
 
 
+@pytest.mark.parametrize(
+    ("plates", "values", "place"),
+    [
+        ("s, t", [[1, 2], [np.nan, 3]], "y[1][0]"),
+        ("s, t, d", [np.ones((2, 3)), [[1, 1, 1], [1, np.nan, 1]]], "y[1][1, 1]"),
+        ("d, s, t", [[[1, 2], [3]], [[1, 2], [np.nan]]], "y[1][1][0]"),
+        ("s, i, j", [[[1, 2], [3]], [[1], [2, 3, np.nan]]], "y[1][1][2]"),
+    ],
+)
+def test_entries_are_named_as_the_lists_of_the_user_have_them(plates: str, values: object, place: str) -> None:
+    model = em.parse(
+        f"""model M() plate s in S, i in I[s], j in J[s, i], d in D time t in T[s] param r : positive
+        observed y[{plates}] ~ Poisson(r)"""
+    )()
+    assert refusal(model.bound_model, {"y": values}).startswith(f"`{place}` is NaN")
+
+
 @pytest.mark.parametrize(("place", "seen"), [(0, False), (1, False), (2, True), (4, False), (5, True)])
 def test_ends_of_series_are_read_by_nothing(place: int, seen: bool) -> None:
     model = em.parse(
