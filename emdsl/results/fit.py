@@ -15,7 +15,7 @@ from emdsl.data.holes import are_seen
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import with_latents
+from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
@@ -72,9 +72,10 @@ class Source:
 
     def for_data(self, data: Mapping[str, Any]) -> Source:
         """The source by whose program these data can be taken."""
-        if not self.seen or are_seen(self.bound, data):
+        seen = bool(inferred(self.bound)) and are_seen(self.bound, data)
+        if seen == self.seen:
             return self
-        return replace(self, program=self.companion(self.method), seen=False)
+        return replace(self, program=self.companion(SEEN + self.method if seen else self.method), seen=seen)
 
 
 class Fit:
@@ -397,11 +398,16 @@ class Fit:
         """The most probable states of discrete chains and of what meets them, all at once."""
         source = self.source.for_data(data)
         chained = chained_states(source.bound, getattr(source.module, "SHARED", ()))
-        if not chained or getattr(source.module, "RESUMED", None):
+        own = [name for name in chained if name in self._latent_names]
+        if not own or getattr(source.module, "RESUMED", None):
             return {}
+        if gone := [name for name in chained if name not in own and self._model.variable(name)]:
+            raise DataError(
+                f"the most probable path of `{own[0]}` beside missing entries of `{gone[0]}` is not compiled; "
+                "fit.predict_proba has the probabilities of each state"
+            )
         hard = source.other("hard").module
         found = hard.posterior(data, hard.from_estimates(self.params, self._outcome.params))
-        own = [name for name in chained if name in self._latent_names]
         return {name: np.argmax(found[name]["probabilities"], axis=-1) for name in own}
 
     def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:

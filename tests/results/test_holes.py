@@ -170,3 +170,15 @@ def test_states_are_chosen_beside_no_missing_ones() -> None:
     fit = em.parse(LABELS)().fit(data, method="hard", n_init=2)
     params = charts.random_params(case.model, case.constants, case.data, np.random.default_rng(0)) | fit.params
     assert_allclose(fit.objective, log_likelihood(case.model, case.constants, case.data, params), rtol=1e-9)
+
+
+def test_best_paths_are_those_of_complete_data() -> None:
+    text = CHAIN.replace("observed z[0]", "latent z[0]").replace("observed z[t] missing", "latent z[t]")
+    text += " param q[k] : simplex[2] observed w[t] missing ~ Categorical(q[z[t]]) param m[k] : real"
+    text += " observed y[t] ~ Normal(m[w[t]], var=1)"
+    data = {"w": (walk() > 1.6).astype(int), "y": walk(seed=4)}
+    fit = em.parse(text)().fit(data | {"w": holed(data["w"], 3, 4)}, n_init=2)
+    with pytest.raises(em.DataError, match="the most probable path of `z` beside missing entries of `w`"):
+        fit.predict()
+    assert fit.predict_proba()["z"].shape == (40, 2)
+    assert fit.predict(data)["z"].shape == (40,)
