@@ -36,7 +36,9 @@ def check_exact(networks: Sequence[Network], holed: Set[str], model: Model) -> N
             name = variable.name
             if name not in holed or name not in coupled | set(apart):
                 continue
-            beside = f"beside `{apart[name]}`" if name in apart else "where they meet each other"
+            beside = "where they meet each other"
+            if name in apart:
+                beside = "in a sum of products" if apart[name].startswith("split ") else f"beside `{apart[name]}`"
             cure = f"declare `{name}` a latent and give what is known of it: then a bound is maximised"
             raise _refused(variable, f"they have no exact posterior {beside}", cure)
 
