@@ -28,9 +28,9 @@ def _is_seen(name: str, bound: BoundModel, data: Mapping[str, Any]) -> bool:
     variable = model.variable(name)
     assert variable is not None
     plates = [plate for letter in variable.plates if (plate := model.plate(letter)) is not None]
-    time = next((plate for plate in plates if plate.ordered), None)
-    if time is None or not may_end(name, bound):
+    if not may_end(name, bound):
         return False
+    (time,) = (plate for plate in plates if plate.ordered)
     axis = merged_letters(plates).index(time.letter)
     holes = np.moveaxis(holes, axis, 0).reshape(holes.shape[axis], -1)
     edges = data[f"offsets.{time.letter}"] if time.parents else np.array([0, len(holes)])

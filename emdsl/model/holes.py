@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emdsl.algebra.expressions import names
+from emdsl.algebra.expressions import Binary, Name, Number, Subscript, names, walk
 from emdsl.model.bound import BoundModel
 from emdsl.model.laws import expressions
 from emdsl.model.statements import Model, Role, Variable
@@ -35,8 +35,26 @@ def readers(name: str, model: Model) -> frozenset[str]:
 
 
 def may_end(name: str, bound: BoundModel) -> bool:
-    """Whether the ends of series may be missing without any inference: only later entries of the series read them."""
-    return readers(name, bound.checked.model) == {name} and not bound.checked.types[name].event_shape
+    """Whether the ends of series may be missing without any inference: only later entries of its series read one."""
+    model = bound.checked.model
+    if readers(name, model) != {name} or bound.checked.types[name].event_shape:
+        return False
+    variable = model.variable(name)
+    assert variable is not None
+    plates = [plate for letter in variable.plates if (plate := model.plate(letter)) is not None]
+    reads = [
+        node.indices
+        for definition in variable.definitions
+        for expression in expressions(definition.law)
+        for node in walk(expression)
+        if isinstance(node, Subscript) and node.base == Name(name)
+    ]
+    within = all(
+        isinstance(index, Binary | Number) if plate.ordered else index == Name(plate.letter)
+        for indices in reads
+        for plate, index in zip(plates, indices, strict=False)
+    )
+    return within and sum(plate.ordered for plate in plates) == 1
 
 
 def seen(bound: BoundModel) -> BoundModel:

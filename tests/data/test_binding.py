@@ -365,6 +365,15 @@ def test_ends_of_series_are_read_by_nothing(place: int, seen: bool) -> None:
     assert are_seen(model.bound_model, bind_data(model.bound_model, {"x": values})) is seen
 
 
+def test_what_other_series_read_may_not_end() -> None:
+    model = em.parse(
+        """model M() plate s in S time t in T given g[s] : index[S] param m : real
+        observed x[s, 0] ~ Normal(m, var=1) observed x[s, t] missing ~ Normal(m * x[g[s], t-1], var=1)"""
+    )()
+    values = np.where(np.arange(6).reshape(2, 3) == 2, np.nan, 1.0)
+    assert not are_seen(model.bound_model, bind_data(model.bound_model, {"x": values, "g": [0, 0]}))
+
+
 def test_entries_of_a_positive_latent_are_not_given() -> None:
     model = em.parse(
         "model M() plate n in N latent u[n] ~ Gamma(2, rate=1) param a : positive observed v[n] ~ Poisson(a * u[n])"
