@@ -454,6 +454,20 @@ NETWORKS: tuple[Network, ...] = (
         param r : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=4)
         latent x[s, t] ~ Normal(x[s, t-1] + d[c[s]], prec=q[c[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
     """),
+    # a class of the start alone: expectations of the chain were those of another product
+    Network("started_classes", series(3, 4, "normal"), text="""
+        model StartedClasses(K = 2)  plate s in S, k in K  time t in T  param pi : simplex[K]  param d[k] : real
+        param r : positive  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=1)
+        latent x[s, t] ~ Normal(x[s, t-1], var=0.4)  observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    Network("known_starts_of_classes", with_given(ragged(walk(3, 4), (4, 1, 3), "y"), m=np.array([1.0, 0.5, -1.0])),
+            bayesian=True, text="""
+        model KnownStartsOfClasses(K = 2)  plate s in S, k in K, l in K  time t in T[s]  given m[s] : real
+        param pi : simplex[K] ~ Dirichlet(2)  param a[k] : real ~ Normal(0, sd=1)
+        param q[k, l] : positive ~ Gamma(2, rate=1)  param r : positive ~ Gamma(2, rate=1)
+        latent c[s] ~ Categorical(pi)  latent d[s] ~ Categorical(pi)  latent x[s, 0] : real ~ PointMass(m[s])
+        latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1], prec=q[c[s], d[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
     Network("moving_classes", tracks, text="""
         model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]
         param F[k] : real[2, 2]  param r : positive  latent c[s] ~ Categorical(pi)

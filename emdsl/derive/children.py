@@ -14,7 +14,8 @@ from emdsl.algebra.terms import HOT
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment
-from emdsl.errors import CompilerBug, Span
+from emdsl.derive.setting import Setting
+from emdsl.errors import CompilerBug
 from emdsl.structure.elimination import Step
 
 if TYPE_CHECKING:
@@ -32,11 +33,10 @@ class ChildInference(ABC):
         monomials: Sequence[Monomial],
         naturals: Naturals,
         moments: FieldMoments,
-        defined: Mapping[str, Span | None],
+        setting: Setting,
     ) -> None:
-        """`defined`: where each variable is defined."""
         assert step.children is not None
-        self.defined = defined
+        self.setting = setting
         self.children = step.children.variables
         self.places = step.children.places
         self.monomials = [m for m in monomials if any(name in self.children for name in m.variables)]
@@ -79,7 +79,7 @@ class ChildInference(ABC):
         value = Contraction(1.0, tuple(probability), (*states, *self.rows))
         self.shares = self.body.define(f"shares of {self.label}", value, self.axes)
         for number, monomial in enumerate(self.monomials):
-            label = f"expected {' '.join(monomial.variables)} {number}"
+            label = self.body.unused(f"expected {' '.join(monomial.variables)} {number}")
             own, gates = self.given_states(monomial), self._gates(monomial)
             entries = own.axes[len(self.states) + len(monomial.rows) :]
             kept = (*(state for state in self.states if state in gates.values()), *monomial.rows, *entries)

@@ -192,7 +192,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             natural = natural if formed else self._labelled(monomial, natural)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         children = [
-            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
+            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting)
             for step in one.elimination.steps
             if step.children is not None
         ]

@@ -151,22 +151,23 @@ class NetworkCollector:
             own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols)]
         bare = [term for _, term in own]
         symbols = self.scope.symbols
+        starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
+        seen = [(factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)]
+        expected = [term for _, term in seen]
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
             alone = any(name.startswith("split ") for name in group) or coupled & set(group)
-            started = any(name in self.joint.starts for one in children for name in one.variables)
+            started = any(one.kind != "joint" and set(one.variables) & set(self.joint.starts) for one in children)
             if started or (alone and (len(group) > 1 or children)):
                 return False
             block = NetworkBlock("finite", tuple(group), tuple(children))
-            return self._elimination(block, self._monomials(block, bare)).refusal is None
+            return self._elimination(block, self._monomials(block, bare, expected)).refusal is None
 
         blocks = blocks_of(variables, bare, symbols, apart, eliminable, self.source)
         blocks = tuple(replace(block, coupled=bool(coupled & set(block.variables))) for block in blocks)
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
-        listed = tuple(self._block(block, own) for block in blocks)
+        listed = tuple(self._block(block, bare, expected) for block in blocks)
         statistics, collapsed, sources = [], [], []
-        starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
-        seen = [(factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)]
         for factor, expanded in seen:
             moved, statistic = coupled_terms(expanded, network, self._known)
             if network.exact and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
@@ -219,17 +220,19 @@ class NetworkCollector:
             name, serial = f"{base}_{serial}", serial + 1
         return name
 
-    def _monomials(self, block: NetworkBlock, terms: Sequence[Term]) -> Monomials:
+    def _monomials(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> Monomials:
+        """`terms` give natural parameters; of `expected`, which have starts in them, expectations are taken."""
         monomials = Monomials(block, self.scope.symbols, self.source)
         for term in terms:
             monomials.add(term)
+        for term in expected:
+            monomials.expect(term)
         return monomials
 
-    def _block(self, block: NetworkBlock, own: Terms) -> BlockTerms:
-        terms = [term for _, term in own]
+    def _block(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> BlockTerms:
         if block.kind == "finite" and block.variables[0].startswith("split "):
             return self._choices(block)
-        monomials = self._monomials(block, terms)
+        monomials = self._monomials(block, terms, expected)
         elimination = Elimination(())
         if block.kind == "finite":
             elimination = self._elimination(block, monomials)

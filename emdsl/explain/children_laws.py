@@ -19,7 +19,7 @@ from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import StepNotation, child_message, names, step_notation
 from emdsl.explain.formulas import aligned
 from emdsl.explain.naturals import BlockNotation, natural
-from emdsl.explain.network_laws import is_diagonal, normal_law
+from emdsl.explain.network_laws import given_values, is_diagonal, normal_law
 from emdsl.explain.symbols import Letters, auxiliary, raised, superscripted, with_indices
 from emdsl.explain.updates import Parameter, symmetrised, update_lines
 from emdsl.structure.children import Children
@@ -177,7 +177,8 @@ def _joint(family: _Family) -> list[Block]:
     count = with_indices(auxiliary("n"), family.own.rows)
     law = normal_law(family.subject(), h, precision, family.partition, count)
     text = f"Given the {family.parents}, the rows of {names(children)} that belong to one row of it have one normal law"
-    told = _told(family, law)
+    known, told = given_values(children, block.setting), _told(family, law)
+    text = f"{known[0].upper()}{known[1:]}. {text}" if known else text
     return [Prose(f"{text} of ${count}$ numbers, with natural parameters"), Display(tuple(lines)), *told]
 
 
