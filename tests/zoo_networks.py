@@ -36,6 +36,7 @@ from tests.zoo_networks_data import (
     line_through_zero,
     linkage,
     mixing,
+    nested_walks,
     network,
     only,
     outliers,
@@ -467,6 +468,13 @@ NETWORKS: tuple[Network, ...] = (
         param q[k, l] : positive ~ Gamma(2, rate=1)  param r : positive ~ Gamma(2, rate=1)
         latent c[s] ~ Categorical(pi)  latent d[s] ~ Categorical(pi)  latent x[s, 0] : real ~ PointMass(m[s])
         latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1], prec=q[c[s], d[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    Network("classes_of_groups_of_series", nested_walks, bayesian=True, text="""
+        model ClassesOfGroupsOfSeries(K = 2)  plate g in G, k in K  plate s in S[g]  time t in T[g, s]
+        param pi : simplex[K] ~ Dirichlet(2)  param a[k] : real ~ Normal(0, sd=1)
+        param q[k] : positive ~ Gamma(2, rate=1)  param r : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)
+        latent x[g, s, 0] : real ~ PointMass(1)  latent x[g, s, t] ~ Normal(a[c[g]] * x[g, s, t-1], prec=q[c[g]])
+        observed y[g, s, t] ~ Normal(x[g, s, t], prec=r)
     """),
     Network("moving_classes", tracks, text="""
         model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]

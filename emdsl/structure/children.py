@@ -152,10 +152,10 @@ def _of_series(reference: Reference) -> Reference:
     """The group of a row of a ragged plate, which is that of the row before: rows without one have no part in it."""
     if not isinstance(reference, Gather):
         return reference
+    inner = tuple(_of_series(one) for one in reference.references)
     if reference.table.startswith("parent."):
-        (row,) = reference.references
-        return Gather(reference.table, (row.index if isinstance(row, Shift) else row,))
-    return Gather(reference.table, tuple(_of_series(one) for one in reference.references))
+        inner = tuple(one.index if isinstance(one, Shift) else one for one in inner)
+    return Gather(reference.table, inner)
 
 
 def by_row(
