@@ -436,6 +436,30 @@ NETWORKS: tuple[Network, ...] = (
         model GammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
         latent g[s, t] ~ Gamma(2, rate=b[z[s, t]])  observed y[s, t] ~ Poisson(g[s, t])
     """),
+    # children of states at the row before
+    Network("lagged_gamma_chain", ragged(series(3, 3), (3, 1, 2), "y"), text=f"""
+        model LaggedGammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
+        latent g[s, 0] ~ Gamma(2, rate=1)  latent g[s, t] ~ Gamma(2, rate=b[z[s, t-1]])
+        observed y[s, t] ~ Poisson(g[s, t])
+    """),
+    Network("moves_of_a_chain", with_given(series(2, 3, "normal"), **{"weights.s": np.array([1.0, 2.0])}),
+            bayesian=True, text="""
+        model MovesOfAChain(K = 2)  plate s in S, k in K, l in K  time t in T  param start : simplex[K] ~ Dirichlet(2)
+        param A[k] : simplex[K] ~ Dirichlet(2)  param m[k] : real ~ Normal(0, sd=4)
+        param u[k, l] : real ~ Normal(0, sd=4)  param q[k] : positive ~ Gamma(2, rate=1)
+        param r : positive ~ Gamma(2, rate=1)  latent z[s, 0] ~ Categorical(start)
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  latent x[s, 0] ~ Normal(m[z[s, 0]], var=1)
+        latent x[s, t] ~ Normal(u[z[s, t], z[s, t-1]], prec=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    # a choice between two chains that reads one of them a row back: its message counts in first rows
+    Network("choice_between_chains", series(1, 3, "normal"), text="""
+        model ChoiceBetweenChains(K = 2)  plate s in S, k in K, l in K  time t in T  param A[k] : simplex[K]
+        param B[k] : simplex[K]  param P[k, l] : simplex[K]  param m[k] : real  param q[k] : positive
+        latent z[s, 0] ~ Categorical([0.5, 0.5])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
+        latent v[s, 0] ~ Categorical([0.5, 0.5])  latent v[s, t] ~ Categorical(B[v[s, t-1]])
+        latent c[s, 0] ~ Categorical(A[v[s, 0]])  latent c[s, t] ~ Categorical(P[z[s, t-1], v[s, t]])
+        latent x[s, t] ~ Normal(m[c[s, t]], var=q[c[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
     Network("gamma_class_chain", joined(series(3, 4), counted("x", 3)), text=f"""
         model GammaClassChain(K = 2)  plate s in S, k in K  plate c in K  time t in T  {START}  param rho : simplex[K]
         param b[c] : positive  param rate[k] : positive  latent h[s] ~ Categorical(rho)

@@ -9,14 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from emdsl.algebra.indices import Index
+from emdsl.algebra.indices import Index, Reference
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment
 from emdsl.derive.setting import Setting
 from emdsl.errors import CompilerBug
-from emdsl.structure.elimination import Step
+from emdsl.structure.elimination import Step, lag_of
 
 if TYPE_CHECKING:
     from emdsl.derive.loop_body import LoopBody
@@ -90,15 +90,19 @@ class ChildInference(ABC):
 
     def _gates(self, monomial: Monomial) -> dict[Index, Index]:
         """For the category of each parent in a monomial, the axis of its states."""
-        by_name = {name: state for (name, _), state in zip(self.places, self.states, strict=True)}
+        states = {self._key(*place): state for place, state in zip(self.places, self.states, strict=True)}
         found: dict[Index, Index] = {}
         for item in monomial.atoms:
             if item.statistic == HOT:
                 category = item.references[-1]
                 if not isinstance(category, Index):
                     raise CompilerBug("a state that is a number beside a child")
-                found[category] = by_name[item.variable]
+                found[category] = states[self._key(item.variable, item.references)]
         return found
+
+    def _key(self, name: str, references: tuple[Reference, ...]) -> tuple[str, int]:
+        """A parent, and how many rows before its child it is read."""
+        return name, lag_of(references)
 
     def entries(self, monomial: Monomial) -> tuple[Index, ...]:
         """The axes of the entries of the continuous part."""

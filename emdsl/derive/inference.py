@@ -129,8 +129,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             text = " ".join(dict.fromkeys(monomial.variables))
             parts = []
             for occurrence in occurrences:
-                unmasked = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
-                rest = self.setting.of_one_copy(unmasked)
+                if not one.by_row(monomial):
+                    occurrence = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
+                rest = self.setting.of_one_copy(occurrence)
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))

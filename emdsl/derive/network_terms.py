@@ -10,7 +10,7 @@ from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, 
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import WEIGHTS, Copies
-from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
+from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -42,6 +42,16 @@ class BlockTerms:
         if self.block.kind == "conjugate":
             return self.block.variables
         return tuple(name for one in self.block.children if one.kind == "conjugate" for name in one.variables)
+
+    def by_row(self, monomial: Monomial) -> bool:
+        """Whether it belongs to the law of single rows: those without a row before them have a law, too."""
+        for step in self.elimination.steps:
+            family = step.children
+            if family is not None and family.kind != "joint" and set(family.variables) & set(monomial.variables):
+                return True
+            if step.time is None and any(table.source == id(monomial) for table in step.tables):
+                return True
+        return False
 
 
 @dataclass(frozen=True)
