@@ -453,7 +453,7 @@ NETWORKS: tuple[Network, ...] = (
         latent x[s, t] ~ Normal(u[z[s, t], z[s, t-1]], prec=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
     """),
     # a choice between two chains that reads one of them a row back: its message counts in first rows
-    Network("choice_between_chains", series(1, 3, "normal"), text="""
+    Network("choice_between_chains", series(1, 2, "normal"), text="""
         model ChoiceBetweenChains(K = 2)  plate s in S, k in K, l in K  time t in T  param A[k] : simplex[K]
         param B[k] : simplex[K]  param P[k, l] : simplex[K]  param m[k] : real  param q[k] : positive
         latent z[s, 0] ~ Categorical([0.5, 0.5])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
