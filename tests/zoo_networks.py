@@ -38,6 +38,7 @@ from tests.zoo_networks_data import (
     line_through_zero,
     linkage,
     mixing,
+    nested_walks,
     network,
     only,
     outliers,
@@ -437,6 +438,30 @@ NETWORKS: tuple[Network, ...] = (
         model GammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
         latent g[s, t] ~ Gamma(2, rate=b[z[s, t]])  observed y[s, t] ~ Poisson(g[s, t])
     """),
+    # children of states at the row before
+    Network("lagged_gamma_chain", ragged(series(3, 3), (3, 1, 2), "y"), text=f"""
+        model LaggedGammaChain(K = 2)  plate s in S, k in K  time t in T[s]  {START}  param b[k] : positive  {CHAIN}
+        latent g[s, 0] ~ Gamma(2, rate=1)  latent g[s, t] ~ Gamma(2, rate=b[z[s, t-1]])
+        observed y[s, t] ~ Poisson(g[s, t])
+    """),
+    Network("moves_of_a_chain", with_given(series(2, 3, "normal"), **{"weights.s": np.array([1.0, 2.0])}),
+            bayesian=True, text="""
+        model MovesOfAChain(K = 2)  plate s in S, k in K, l in K  time t in T  param start : simplex[K] ~ Dirichlet(2)
+        param A[k] : simplex[K] ~ Dirichlet(2)  param m[k] : real ~ Normal(0, sd=4)
+        param u[k, l] : real ~ Normal(0, sd=4)  param q[k] : positive ~ Gamma(2, rate=1)
+        param r : positive ~ Gamma(2, rate=1)  latent z[s, 0] ~ Categorical(start)
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  latent x[s, 0] ~ Normal(m[z[s, 0]], var=1)
+        latent x[s, t] ~ Normal(u[z[s, t], z[s, t-1]], prec=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    # a choice between two chains that reads one of them a row back: its message counts in first rows
+    Network("choice_between_chains", series(1, 2, "normal"), text="""
+        model ChoiceBetweenChains(K = 2)  plate s in S, k in K, l in K  time t in T  param A[k] : simplex[K]
+        param B[k] : simplex[K]  param P[k, l] : simplex[K]  param m[k] : real  param q[k] : positive
+        latent z[s, 0] ~ Categorical([0.5, 0.5])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
+        latent v[s, 0] ~ Categorical([0.5, 0.5])  latent v[s, t] ~ Categorical(B[v[s, t-1]])
+        latent c[s, 0] ~ Categorical(A[v[s, 0]])  latent c[s, t] ~ Categorical(P[z[s, t-1], v[s, t]])
+        latent x[s, t] ~ Normal(m[c[s, t]], var=q[c[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
     Network("gamma_class_chain", joined(series(3, 4), counted("x", 3)), text=f"""
         model GammaClassChain(K = 2)  plate s in S, k in K  plate c in K  time t in T  {START}  param rho : simplex[K]
         param b[c] : positive  param rate[k] : positive  latent h[s] ~ Categorical(rho)
@@ -455,6 +480,27 @@ NETWORKS: tuple[Network, ...] = (
         param d[k] : real ~ Normal(0, sd=4)  param q[k] : positive ~ Gamma(2, rate=1)
         param r : positive ~ Gamma(2, rate=1)  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=4)
         latent x[s, t] ~ Normal(x[s, t-1] + d[c[s]], prec=q[c[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    # a class of the start alone: expectations of the chain were those of another product
+    Network("started_classes", series(3, 4, "normal"), text="""
+        model StartedClasses(K = 2)  plate s in S, k in K  time t in T  param pi : simplex[K]  param d[k] : real
+        param r : positive  latent c[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(d[c[s]], var=1)
+        latent x[s, t] ~ Normal(x[s, t-1], var=0.4)  observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    Network("known_starts_of_classes", with_given(ragged(walk(3, 4), (4, 1, 3), "y"), m=np.array([1.0, 0.5, -1.0])),
+            bayesian=True, text="""
+        model KnownStartsOfClasses(K = 2)  plate s in S, k in K, l in K  time t in T[s]  given m[s] : real
+        param pi : simplex[K] ~ Dirichlet(2)  param a[k] : real ~ Normal(0, sd=1)
+        param q[k, l] : positive ~ Gamma(2, rate=1)  param r : positive ~ Gamma(2, rate=1)
+        latent c[s] ~ Categorical(pi)  latent d[s] ~ Categorical(pi)  latent x[s, 0] : real ~ PointMass(m[s])
+        latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1], prec=q[c[s], d[s]])  observed y[s, t] ~ Normal(x[s, t], prec=r)
+    """),
+    Network("classes_of_groups_of_series", nested_walks, bayesian=True, text="""
+        model ClassesOfGroupsOfSeries(K = 2)  plate g in G, k in K  plate s in S[g]  time t in T[g, s]
+        param pi : simplex[K] ~ Dirichlet(2)  param a[k] : real ~ Normal(0, sd=1)
+        param q[k] : positive ~ Gamma(2, rate=1)  param r : positive ~ Gamma(2, rate=1)  latent c[g] ~ Categorical(pi)
+        latent x[g, s, 0] : real ~ PointMass(1)  latent x[g, s, t] ~ Normal(a[c[g]] * x[g, s, t-1], prec=q[c[g]])
+        observed y[g, s, t] ~ Normal(x[g, s, t], prec=r)
     """),
     Network("moving_classes", tracks, text="""
         model MovingClasses(K = 2)  plate s in S, k in K  time t in T  given H : real[3, 2]  param pi : simplex[K]

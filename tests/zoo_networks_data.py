@@ -308,6 +308,11 @@ def walk(sequences: int | None = None, length: int = 7, noise: float = 0.5) -> D
     return data
 
 
+def nested_walks(rng: Generator) -> Data:
+    """y (g, s, t) of two groups of series, all of their own lengths: lists of lists of arrays."""
+    return {"y": [[1 + np.cumsum(rng.normal(0, 1, length)) for length in group] for group in ((3, 1), (2,))]}
+
+
 def drifting(rng: Generator) -> Data:
     """y (t,) of which neither the steps of the level nor the errors of observation can be left out."""
     return {"y": np.array([0.0, -2.5, 1.0, -1.5, 4.0, 5.5, 3.5, 6.0, 3.0]) + rng.normal(0, 0.2, 9)}

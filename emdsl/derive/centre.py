@@ -93,8 +93,12 @@ def _symbol(item: Centred, joint: LogJoint) -> Symbol:
 
 
 def _linear(joint: LogJoint, unknowns: frozenset[str]) -> frozenset[str]:
-    """Real unknowns that enter every residual linearly, times known quantities, and nothing else."""
+    """Real unknowns that enter every residual linearly, times known quantities, and nothing else.
+
+    Values of starts stand in the squares of latents, which are not about reference points.
+    """
     candidates = set(unknowns)
+    candidates -= {item.variable for value in joint.starts.values() for term in value.terms for item in term.atoms}
     for factor in joint.factors:
         outside = [item for term in factor.terms for item in term.atoms]
         outside += [item for part in factor.quadratics for item in part.cofactor.atoms]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emdsl.algebra.indices import Index, Reference
+from emdsl.algebra.indices import Fixed, Index, Reference
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.discrete_tables import Joint, StartedSweep, Stored
 from emdsl.structure.children import Place
@@ -42,7 +42,7 @@ class ChainStates(StartedSweep):
         """The state of the row before, by what it holds as seen from the row."""
         return {place: self.source.copy_of(states[kept]) for place, kept in zip(step.before, step.kept, strict=True)}
 
-    def table_operand(self, step: Step, table: Table, states: Mapping[Place, Index]) -> Operand:
+    def table_operand(self, step: Step, table: Table, states: Mapping[Place, Reference]) -> Operand:
         """A table of a step, read in the step's rows; nothing where an earlier row is none."""
         stored = self.stored[table.source]
         longer = [
@@ -70,11 +70,16 @@ class ChainStates(StartedSweep):
         for place in step.kept:
             if lag_of(place[1]):
                 assert step.time is not None
-                state, time = joint.states[place], step.time
-                first = Operand(Named(f"at_step({self._positions(time)}, 0)", (time,)), (time,))
+                state, first = joint.states[place], self.first(step.time)
                 none = Named(f"none_only({self.moments.length(state.size)})", (state,))
                 found.append(Contraction(1.0, (first, Operand(none, (state,))), ()))
         return found
+
+    def in_first_rows(self, joint: Joint, table: Table) -> Array:
+        """What a table that counts everywhere says in first rows: that of no particular state before them."""
+        assert joint.step.time is not None and joint.previous is not None
+        operand = self.table_operand(joint.step, table, {**joint.states, **dict.fromkeys(joint.previous, Fixed(0))})
+        return Contraction(1.0, (self.first(joint.step.time), operand), ())
 
     def agreements(self, joint: Joint) -> list[tuple[Index, Index]]:
         """States of the row before and of the row itself that stand for one value."""

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from emdsl.algebra.indices import Index
+from emdsl.algebra.indices import Index, Reference
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment
-from emdsl.errors import CompilerBug, Span
-from emdsl.structure.elimination import Step
+from emdsl.derive.setting import Setting
+from emdsl.errors import CompilerBug
+from emdsl.structure.elimination import Step, lag_of
 
 if TYPE_CHECKING:
     from emdsl.derive.loop_body import LoopBody
@@ -32,11 +33,10 @@ class ChildInference(ABC):
         monomials: Sequence[Monomial],
         naturals: Naturals,
         moments: FieldMoments,
-        defined: Mapping[str, Span | None],
+        setting: Setting,
     ) -> None:
-        """`defined`: where each variable is defined."""
         assert step.children is not None
-        self.defined = defined
+        self.setting = setting
         self.children = step.children.variables
         self.places = step.children.places
         self.monomials = [m for m in monomials if any(name in self.children for name in m.variables)]
@@ -79,7 +79,7 @@ class ChildInference(ABC):
         value = Contraction(1.0, tuple(probability), (*states, *self.rows))
         self.shares = self.body.define(f"shares of {self.label}", value, self.axes)
         for number, monomial in enumerate(self.monomials):
-            label = f"expected {' '.join(monomial.variables)} {number}"
+            label = self.body.unused(f"expected {' '.join(monomial.variables)} {number}")
             own, gates = self.given_states(monomial), self._gates(monomial)
             entries = own.axes[len(self.states) + len(monomial.rows) :]
             kept = (*(state for state in self.states if state in gates.values()), *monomial.rows, *entries)
@@ -90,15 +90,19 @@ class ChildInference(ABC):
 
     def _gates(self, monomial: Monomial) -> dict[Index, Index]:
         """For the category of each parent in a monomial, the axis of its states."""
-        by_name = {name: state for (name, _), state in zip(self.places, self.states, strict=True)}
+        states = {self._key(*place): state for place, state in zip(self.places, self.states, strict=True)}
         found: dict[Index, Index] = {}
         for item in monomial.atoms:
             if item.statistic == HOT:
                 category = item.references[-1]
                 if not isinstance(category, Index):
                     raise CompilerBug("a state that is a number beside a child")
-                found[category] = by_name[item.variable]
+                found[category] = states[self._key(item.variable, item.references)]
         return found
+
+    def _key(self, name: str, references: tuple[Reference, ...]) -> tuple[str, int]:
+        """A parent, and how many rows before its child it is read."""
+        return name, lag_of(references)
 
     def entries(self, monomial: Monomial) -> tuple[Index, ...]:
         """The axes of the entries of the continuous part."""

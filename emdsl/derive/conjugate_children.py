@@ -43,7 +43,9 @@ class ConjugateChildren(ChildInference):
             collected.setdefault(kinds, []).append(part)
         kernel, refusal = match(symbol, frozenset(collected))
         if kernel is None:
-            raise not_compiled(f"no conjugate posterior for `{self.name}`: {refusal}", self.defined.get(self.name))
+            raise not_compiled(
+                f"no conjugate posterior for `{self.name}`: {refusal}", self.setting.spans.get(self.name)
+            )
         parts: dict[Kinds, Array] = {}
         for kinds, found in collected.items():
             own = found[0].axes

@@ -112,6 +112,13 @@ class Monomials:
             key = next(key for key, monomial in self.known.items() if monomial is found.monomial)
             self.occurrences.setdefault(key, []).append(found)
 
+    def expect(self, term: Term) -> None:
+        """Register a term of which only the expectation is asked for: it is in no natural parameter."""
+        own = [item for item in term.atoms if item.variable in self.block.all]
+        if own and not self.block.coupled:
+            monomial, _ = self.of(own)
+            self.occurrences.setdefault(next(key for key, known in self.known.items() if known is monomial), [])
+
     def listed(self) -> list[tuple[Monomial, list[Occurrence]]]:
         return [(self.known[key], found) for key, found in self.occurrences.items()]
 

@@ -39,6 +39,7 @@ from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
 from emdsl.derive.weights import checking_weights, data_plates, refused_weights
+from emdsl.errors import Span
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Factorise, Role
@@ -170,6 +171,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
     _check_factorisation(bound, blocks, networks, forms)
+    _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
     for name in (*joint.scope.symbols, *bound.constants):
@@ -317,6 +319,18 @@ def _check_factorisation(
                 )
             if any(block & set(group) and not block <= set(group) for block in together):
                 raise not_compiled("a factorisation that breaks an exact block", request.span, "leave it out")
+
+
+def _check_starts(joint: LogJoint, forms: Mapping[str, PosteriorForm], spans: Mapping[str, Span | None]) -> None:
+    """The value of a start is known in the E-step, so that no parameter in it may have a posterior."""
+    for name, value in joint.starts.items():
+        uncertain = sorted({item.variable for term in value.terms for item in term.atoms if item.variable in forms})
+        if uncertain:
+            raise not_compiled(
+                f"a start of `{name}` at `{uncertain[0]}`, of which there is a posterior",
+                spans.get(name),
+                f"leave out the prior of `{uncertain[0]}`, or say `Normal(…, sd=…)` in place of `PointMass`",
+            )
 
 
 def _supports(name: str, setting: Setting) -> dict[str, str]:

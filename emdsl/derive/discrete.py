@@ -30,7 +30,7 @@ from emdsl.derive.discrete_tables import (
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.structure.children import Place
-from emdsl.structure.elimination import Elimination, Step
+from emdsl.structure.elimination import Elimination, Step, Table
 
 
 class FiniteInference(ChainStates):
@@ -196,6 +196,7 @@ class FiniteInference(ChainStates):
         for table in step.tables:
             if step.is_pair(table):
                 pair.append(Contraction(1.0, (self.table_operand(step, table, {**states, **before}),), ()))
+                unary += [self.in_first_rows(joint, table)] if table.everywhere else []
             else:
                 unary.append(Contraction(1.0, (self.table_operand(step, table, states),), ()))
         axes = (*outer, *rows, *own)
@@ -270,16 +271,31 @@ class FiniteInference(ChainStates):
         consumer = next(other for other in self.joints if any(one.source == table.source for one in other.step.tables))
         moved = next(one for one in consumer.step.tables if one.source == table.source)
         assert consumer.array is not None
-        states = [consumer.states[place] for place in moved.places]
-        rows = moved.rows
-        axes = (*rows, *states)
-        marginal: Array = Contraction(1.0, (Operand(consumer.array, consumer.array.axes),), axes)
-        if consumer.array.axes != axes:
-            marginal = self.body.define(self.body.unused("probabilities of neighbours"), marginal, axes)
+        if consumer.step.is_pair(moved):
+            marginal = self._pairs_everywhere(consumer, moved)
         else:
+            axes = (*moved.rows, *(consumer.states[place] for place in moved.places))
             marginal = consumer.array
+            if marginal.axes != axes:
+                value = Contraction(1.0, (Operand(marginal, marginal.axes),), axes)
+                marginal = self.body.define(self.body.unused("probabilities of neighbours"), value, axes)
         own = [joint.states[place] for place in joint.step.neighbours]
         return (self.moments.plain(Operand(marginal, (*joint.step.targets, *own))),)
+
+    def _pairs_everywhere(self, chain: Joint, table: Table) -> Named:
+        """The probabilities of states at a row and at the row before; in first rows the latter is the first state."""
+        assert chain.previous is not None and chain.steps_summed is not None and chain.array is not None
+        assert chain.step.time is not None
+        before = [place for place in table.places if place in chain.previous]
+        axes = (*table.rows, *({**chain.states, **chain.previous}[place] for place in table.places))
+        pairs, own = (Operand(array, array.axes) for array in (chain.steps_summed, chain.array))
+        states = [chain.previous[place] for place in before]
+        starts = [Operand(Named(f"np.eye({self.moments.length(k.size)})[0]", (k,)), (k,)) for k in states]
+        parts = (
+            Contraction(1.0, (pairs, self.later(chain.step.time)), axes),
+            Contraction(1.0, (own, self.first(chain.step.time), *starts), axes),
+        )
+        return self.body.define(self.body.unused("probabilities of neighbours"), total(parts, axes), axes)
 
     def _backward(self, joint: Joint) -> None:
         assert joint.log_joint is not None and joint.message is not None

@@ -57,6 +57,10 @@ class StartedSweep:
         """1 for rows that have a row so many steps before them in their series."""
         return Operand(Named(f"at_least({self._positions(time)}, {least})", (time,)), (time,))
 
+    def first(self, time: Index) -> Operand:
+        """1 for the first rows of series."""
+        return Operand(Named(f"at_step({self._positions(time)}, 0)", (time,)), (time,))
+
     def _positions(self, time: Index) -> str:
         if time.letter in self.scope.ragged:
             return self.body.names.of(position_table(time.letter))

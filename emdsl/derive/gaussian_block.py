@@ -82,14 +82,15 @@ class GaussianInference:
         return partition
 
     def _known(self, name: str) -> str:
-        """The given values of a variable, and the values at which its series start."""
-        plates, event = self.sizes(name)
+        """The given values of a variable, and the values at which its series start, once for all laws."""
+        _, event = self.sizes(name)
         if name in self.moments.centred:
             return f"{self.moments.centred_array(name).name}.reshape(-1, {' * '.join(event) or '1'})"
         given = self.moments.given(name)
         value = self.starts.get(name)
         if value is None:
             return f"known_rows({given}, {' * '.join(event) or '1'})"
+        plates = [self.moments.length(size) for size, _ in self.moments.scope.symbols[name].plates]
         width, count = " * ".join(event) or "1", " * ".join(plates)
         letter = self.scope.symbols[name].plates[-1][1]
         ragged = letter in self.scope.ragged

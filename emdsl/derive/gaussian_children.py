@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from emdsl.arrays.expressions import Named
 from emdsl.derive.children import ChildInference, Naturals
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.log_joint import not_compiled
-from emdsl.errors import Span
+from emdsl.derive.setting import Setting
 from emdsl.structure.elimination import Step
 
 
@@ -22,9 +22,9 @@ class GaussianChildren(ChildInference):
         monomials: Sequence[Monomial],
         naturals: Naturals,
         moments: FieldMoments,
-        defined: Mapping[str, Span | None],
+        setting: Setting,
     ) -> None:
-        super().__init__(step, monomials, naturals, moments, defined)
+        super().__init__(step, monomials, naturals, moments, setting)
         self.spans: dict[str, tuple[str, str]] = {}
         position = "0"
         for name in self.children:
@@ -47,7 +47,9 @@ class GaussianChildren(ChildInference):
                 slices = self._slices(monomial)
                 if len(slices) > 2:
                     met = " and ".join(f"`{name}`" for name in dict.fromkeys(monomial.variables))
-                    raise not_compiled(f"a product of three real latents, {met}", self.defined.get(self.children[0]))
+                    raise not_compiled(
+                        f"a product of three real latents, {met}", self.setting.spans.get(self.children[0])
+                    )
                 place = ", ".join(f"slice({one.replace(':', ', ')})" for one in slices)
                 (linear if len(slices) == 1 else quadratic).append(f"(({place},), {self._entries(monomial, natural)})")
         flat = (

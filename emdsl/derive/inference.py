@@ -134,8 +134,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             text = " ".join(dict.fromkeys(monomial.variables))
             parts = []
             for occurrence in occurrences:
-                unmasked = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
-                rest = self.setting.of_one_copy(unmasked)
+                if not one.by_row(monomial):
+                    occurrence = replace(occurrence, rest=occurrence.without_masks(self.setting.derived))
+                rest = self.setting.of_one_copy(occurrence)
                 if self.setting.vanishes(rest):
                     continue
                 parts.append((rest, occurrence.references))
@@ -224,7 +225,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             natural = natural if formed else labelled(monomial, natural, told.get(id(monomial), ()), self.moments)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         children = [
-            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
+            LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting)
             for step in one.elimination.steps
             if step.children is not None
         ]

@@ -6,7 +6,7 @@ log partition is asked for row by row of the parents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.indices import Index, Reference, indices_in, substitute
@@ -17,7 +17,7 @@ from emdsl.derive.children import ChildInference, Naturals
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_block import GaussianInference
-from emdsl.errors import Span
+from emdsl.derive.setting import Setting
 from emdsl.structure.children import Member
 from emdsl.structure.elimination import Step
 from emdsl.structure.networks import NetworkBlock
@@ -32,9 +32,9 @@ class JointChildren(ChildInference):
         monomials: Sequence[Monomial],
         naturals: Naturals,
         moments: FieldMoments,
-        defined: Mapping[str, Span | None],
+        setting: Setting,
     ) -> None:
-        super().__init__(step, monomials, naturals, moments, defined)
+        super().__init__(step, monomials, naturals, moments, setting)
         assert step.children is not None
         self.members: dict[str, Member] = {one.variable: one for one in step.children.members}
         self.alone: dict[object, Monomial] = {}
@@ -79,9 +79,8 @@ class JointChildren(ChildInference):
         for name in self.children:
             symbols[name] = replace(symbols[name], plates=states + symbols[name].plates)
         block, scope = NetworkBlock("gaussian", self.children), Scope(symbols, self.scope.numbers, self.scope.ragged)
-        inference = GaussianInference(
-            block, list(self.alone.values()), self.moments, self.body, {}, None, self.defined, scope
-        )
+        known = self.setting.starts, None, self.setting.spans
+        inference = GaussianInference(block, list(self.alone.values()), self.moments, self.body, *known, scope)
         listed = ", ".join(self._laws_of(self.members[name]) for name in self.children)
         partition = inference.write(naturals, f"[{listed}], {' * '.join(self.sizes) or '1'}")
         return self.body.define(f"table of {self.label}", f"{partition}.reshape({', '.join(self.sizes)})", self.axes)

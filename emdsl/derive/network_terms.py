@@ -10,7 +10,7 @@ from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, 
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import WEIGHTS, Copies
-from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, coupled_terms, with_choices
+from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -43,6 +43,16 @@ class BlockTerms:
         if self.block.kind == "conjugate":
             return self.block.variables
         return tuple(name for one in self.block.children if one.kind == "conjugate" for name in one.variables)
+
+    def by_row(self, monomial: Monomial) -> bool:
+        """Whether it belongs to the law of single rows: those without a row before them have a law, too."""
+        for step in self.elimination.steps:
+            family = step.children
+            if family is not None and family.kind != "joint" and set(family.variables) & set(monomial.variables):
+                return True
+            if step.time is None and any(table.source == id(monomial) for table in step.tables):
+                return True
+        return False
 
     def multiplicity_beyond(self, counted: Container[str]) -> tuple[tuple[Term, tuple[Reference, ...]], ...]:
         """What multiplies the logarithm of a sum and none of these variables chooses: these hear of the others."""
@@ -175,24 +185,25 @@ class NetworkCollector:
         whole = [term for _, term in own]
         divided = [(factor, one) for factor, term in own for one in self.divided(term)]
         bare = [term for _, term in divided]
+        starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
+        seen = [(factor, self._opened(one)) for factor, term in divided for one in starts.expanded(term)]
+        expected = [term for _, term in seen] if self.joint.starts else []
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
             alone = any(name.startswith("split ") for name in group) or coupled & set(group)
-            started = any(name in self.joint.starts for one in children for name in one.variables)
+            started = any(one.kind != "joint" and set(one.variables) & set(self.joint.starts) for one in children)
             if started or (alone and (len(group) > 1 or children)):
                 return False
             block = NetworkBlock("finite", tuple(group), tuple(children))
-            return self._elimination(block, self._monomials(block, whole)).refusal is None
+            return self._elimination(block, self._monomials(block, whole, expected)).refusal is None
 
         blocks = tuple(
             replace(block, coupled=bool(coupled & set(block.variables)), gates=self._gates(block.variables[0]))
             for block in blocks_of(variables, bare, symbols, apart, eliminable, self.source)
         )
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
-        listed = tuple(self._block(block, whole) for block in blocks)
+        listed = tuple(self._block(block, whole, expected) for block in blocks)
         statistics, collapsed, sources = [], [], []
-        starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
-        seen = [(factor, self._opened(one)) for factor, term in divided for one in starts.expanded(term)]
         for factor, expanded in seen:
             moved, statistic = coupled_terms(expanded, network, self._known)
             if network.exact and len(moved.atoms) == 1 and network.independent[0].kind != "conjugate":
@@ -245,19 +256,24 @@ class NetworkCollector:
             name, serial = f"{base}_{serial}", serial + 1
         return name
 
-    def _monomials(self, block: NetworkBlock, terms: Sequence[Term]) -> Monomials:
-        """A logarithm of a sum stays whole for the latents that choose it; others see its products."""
+    def _monomials(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> Monomials:
+        """A logarithm of a sum stays whole for the latents that choose it; others see its products.
+
+        `terms` give natural parameters; of `expected`, which have starts in them, expectations are taken.
+        """
         monomials = Monomials(block, self.scope.symbols, self.source)
         for term in terms:
             chosen = set(self._gates_of(term)) & set(block.all)
             for one in [term] if chosen else self.divided(term):
                 monomials.add(one)
+        for term in expected:
+            monomials.expect(term)
         return monomials
 
-    def _block(self, block: NetworkBlock, terms: Sequence[Term]) -> BlockTerms:
+    def _block(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> BlockTerms:
         if block.kind == "finite" and block.variables[0].startswith("split "):
             return self._choices(block)
-        monomials = self._monomials(block, terms)
+        monomials = self._monomials(block, terms, expected)
         elimination = Elimination(())
         if block.kind == "finite":
             elimination = self._elimination(block, monomials)

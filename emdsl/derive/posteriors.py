@@ -84,7 +84,11 @@ def posterior_forms(
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
         if isinstance(kernel, TransitionAscent):
-            raise not_compiled(f"no conjugate posterior for `{name}`: {kernel.reason(symbol)}", spans[name])
+            raise not_compiled(
+                f"no conjugate posterior for `{name}`, with all of which `stationary({name})` moves",
+                spans[name],
+                f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
+            )
         power, inverted = 1.0, False
         joint: tuple[int, ...] = ()
         for monomial, _ in collected.parts:

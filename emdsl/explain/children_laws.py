@@ -19,11 +19,11 @@ from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import StepNotation, child_message, names, step_notation
 from emdsl.explain.formulas import aligned
 from emdsl.explain.naturals import BlockNotation, natural
-from emdsl.explain.network_laws import is_diagonal, normal_law
+from emdsl.explain.network_laws import given_values, is_diagonal, normal_law
 from emdsl.explain.symbols import Letters, auxiliary, raised, superscripted, with_indices
 from emdsl.explain.updates import Parameter, symmetrised, update_lines
 from emdsl.structure.children import Children
-from emdsl.structure.elimination import Step
+from emdsl.structure.elimination import Step, lag_of
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,18 @@ class _Family:
         self, monomial: Monomial, occurrences: list[Occurrence], rows: Sequence[Index]
     ) -> tuple[Polynomial, tuple[Index, ...]]:
         """What multiplies a monomial, by the family's states and these names for its rows; the axes of its entries."""
-        by_name = dict(zip(self.children.parents, self.states, strict=True))
+        by_place = {
+            (name, lag_of(references)): state
+            for (name, references), state in zip(self.children.places, self.states, strict=True)
+        }
         images: dict[Index, Index] = dict(zip(monomial.rows, rows or monomial.rows, strict=True))
         for item in monomial.atoms:
             category = item.references[-1] if item.references else None
             if item.statistic == HOT and isinstance(category, Index):
-                images[category] = by_name[item.variable]
+                images[category] = by_place[item.variable, lag_of(item.references)]
         entries = tuple(axis for axis in monomial.axes if axis not in images)
-        return natural(monomial, occurrences, self.block.setting).substitute(dict(images)), entries
+        by_row = self.block.one.by_row(monomial)
+        return natural(monomial, occurrences, self.block.setting, by_row).substitute(dict(images)), entries
 
     def reals(self, monomial: Monomial) -> list[Atom]:
         return [item for item in monomial.atoms if item.variable in self.children.variables]
@@ -90,8 +94,8 @@ def children_blocks(block: BlockNotation, terms: NetworkTerms) -> list[Block]:
     found: list[Block] = []
     for step in block.one.elimination.steps:
         if step.children is not None:
-            sizes = [block.setting.scope.symbols[name].categories or 1 for name in step.children.parents]
-            letters = [block.states[name] for name in step.children.parents]
+            sizes = [block.setting.scope.symbols[name].categories or 1 for name, _ in step.children.places]
+            letters = [block.states[name] for name, _ in step.children.places]
             states = tuple(block.setting.source.fresh(*axis) for axis in zip(sizes, letters, strict=True))
             family = _Family(block, step, step.children, states)
             if step.children.kind == "conjugate":
@@ -177,7 +181,8 @@ def _joint(family: _Family) -> list[Block]:
     count = with_indices(auxiliary("n"), family.own.rows)
     law = normal_law(family.subject(), h, precision, family.partition, count)
     text = f"Given the {family.parents}, the rows of {names(children)} that belong to one row of it have one normal law"
-    told = _told(family, law)
+    known, told = given_values(children, block.setting), _told(family, law)
+    text = f"{known[0].upper()}{known[1:]}. {text}" if known else text
     return [Prose(f"{text} of ${count}$ numbers, with natural parameters"), Display(tuple(lines)), *told]
 
 

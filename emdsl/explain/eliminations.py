@@ -77,10 +77,10 @@ class StepNotation:
         name = with_indices(self.block.notation.head(place[0]), [self.row(reference) for reference in place[1]])
         return f"{name} = {self.state(place)}"
 
-    def table(self, table: Table) -> str:
-        """A table of the step with its indices: of a monomial, or a message received."""
-        indices = [self.row(index) for index in table.rows] + [self.state(place) for place in table.places]
-        return with_indices(self._head(table), indices)
+    def table(self, table: Table, first: bool = False) -> str:
+        """A table of the step with its indices: of a monomial, or a message received; `first`: in first rows."""
+        states = ["0" if first and lag_of(place[1]) else self.state(place) for place in table.places]
+        return with_indices(self._head(table), [*(self.row(index) for index in table.rows), *states])
 
     def _head(self, table: Table) -> str:
         for step in self.block.one.elimination.steps:
@@ -247,6 +247,7 @@ class _Chain:
 
     own: StepNotation
     evidence: str
+    first: str
     transition: str
     definitions: tuple[str, ...]
 
@@ -300,7 +301,10 @@ def _chain(own: StepNotation) -> _Chain:
             text = with_indices(head, [*own.outer, *own.rows, *states])
             lines.append(f"{text} &= {own.total(tables)}")
         texts.append(text)
-    return _Chain(own, texts[0], texts[1], tuple(lines))
+    evidence, transition = texts
+    everywhere = [own.table(table, first=True) for table in pairs if table.everywhere]
+    first = " + ".join([*([evidence] if single or not everywhere else []), *everywhere])
+    return _Chain(own, evidence, first, transition, tuple(lines))
 
 
 def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
@@ -310,7 +314,7 @@ def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
     lines = list(chain.definitions)
     first = "" if chain.evidence == "0" else f"{chain.evidence} + "
     sent = rf"{_over(own.dropped, hard)}\left({chain.forward(earlier=True)} + {chain.transition}\right)"
-    lines.append(rf"{chain.forward()} &= {chain.evidence} && \text{{first row of a series}}")
+    lines.append(rf"{chain.forward()} &= {chain.first} && \text{{first row of a series}}")
     lines.append(rf"{chain.forward()} &= {first}{sent} && \text{{later rows}}")
     last = rf"{_over(own.own, hard)}\left({chain.forward()}\right)"
     lines.append(rf"{chain.partition} &= {last} && \text{{last row}}")
@@ -321,6 +325,8 @@ def _chain_forwards(own: StepNotation, hard: bool) -> list[Block]:
     if len(step.kept) > len(step.variables):
         held = in_words([f"${own.variable(place).partition(' =')[0]}$" for place in step.kept])
         reach = f" whose state is {held}, those that come before a series left out"
+    if any(table.everywhere for table in step.tables):
+        reach += ", and 0 stands for the state before a series, which counts for nothing"
     text = f"Along ${time}$, {subject} as a chain{reach}{given}; the {kind}:"
     blocks: list[Block] = [Prose(text), Display(tuple(lines))]
     if step.neighbours:

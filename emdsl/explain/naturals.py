@@ -26,13 +26,18 @@ def unweighted(term: Term) -> Term:
     return replace(term, atoms=tuple(item for item in term.atoms if not item.variable.startswith(WEIGHTS)))
 
 
-def natural(monomial: Monomial, occurrences: Iterable[Occurrence], setting: Setting) -> Polynomial:
-    """What multiplies a monomial, with its rows and axes; where it reaches back, for rows that have one before them."""
+def natural(
+    monomial: Monomial, occurrences: Iterable[Occurrence], setting: Setting, by_row: bool = False
+) -> Polynomial:
+    """What multiplies a monomial, with its rows and axes.
+
+    Where it reaches back, that is for rows that have one before them; `by_row`: for the others, too.
+    """
     terms = []
     for one in occurrences:
         if setting.vanishes(one.rest):
             continue
-        rest = one.without_masks(setting.derived)
+        rest = one.rest if by_row else one.without_masks(setting.derived)
         terms.append(_ordered(placed(rest, one.references, monomial.all_axes, setting)))
     return setting.merged(Polynomial(tuple(terms), monomial.all_axes))
 

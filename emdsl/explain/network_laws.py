@@ -6,6 +6,7 @@ conjugate          q(θ_d) = Dirichlet(a_d)           as for parameters
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift
@@ -98,12 +99,15 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
         text += ", whose precision is banded along time and solved row after row"
     elif couplings:
         text += "; second moments are taken only of what meets in a term"
-    starts = [name for name in variables if name in block.setting.starts]
-    known = [f"the first value of {names([name])}" for name in starts]
+    known = given_values(variables, block.setting)
+    return [Prose(f"{text}{f'; {known}' if known else ''}:"), Display(lines)]
+
+
+def given_values(variables: Sequence[str], setting: Setting) -> str:
+    """What is known of real variables before their law; nothing where nothing is."""
+    known = [f"the first value of `{name}`" for name in variables if name in setting.starts]
     known += [f"what is seen of `{name.partition('~')[0]}`" for name in variables if "~" in name]
-    if known:
-        text += f"; {in_words(known)} is known, and the law that of the others given it"
-    return [Prose(f"{text}:"), Display(lines)]
+    return f"{in_words(known)} is known, and the law that of the others given it" if known else ""
 
 
 def normal_law(subject: str, linear: str, precision: str, partition: str, count: str) -> tuple[str, ...]:

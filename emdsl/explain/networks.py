@@ -203,7 +203,7 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     for monomial, occurrences in one.monomials.listed():
         if any(name in one.block.given for name in monomial.variables):
             continue
-        value = natural(monomial, occurrences, block.setting)
+        value = natural(monomial, occurrences, block.setting, block.one.by_row(monomial))
         lines += aligned(block.entry("a", monomial), block.notation.terms(value, block.of_monomial(monomial)))
     blocks: list[Block] = []
     if lines:

@@ -218,6 +218,7 @@ class Fit:
     def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
         """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
 
+        Rows that index arrays lead to an entry belong to it (`b[grp[i]]`: the rows i of group g).
         Where latents are inferred by coordinate ascent, a bound for each, inferred anew.
         """
         bound = self._bind(data, arrays)

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
+from emdsl.algebra.expressions import Binary, Name, Number, Subscript, names, walk
 from emdsl.data.ragged import merged_letters, outer_tables, tables
 from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Role, Variable
+from emdsl.model.statements import Model, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import Statistics, outlook
@@ -197,29 +197,64 @@ def _seen_when_due(read: Read, letter: str) -> bool:
 def log_likelihoods(
     bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str
 ) -> Array:
-    """The log likelihood of each entry of a plate by itself; weights do not count.
+    """The log likelihood of each entry of a plate by itself; weights of the plate do not count.
 
-    Raises DataError where entries of the plate share a latent or have a parameter each, so that they do not stand
-    alone.
+    Rows that index arrays lead to an entry belong to it. Raises DataError where entries of the plate share a latent or
+    have a parameter each, so that they do not stand alone.
     """
     model = bound.checked.model
     plate = model.plate(letter)
     if plate is None or plate.parents or plate.ordered:
         known = [p.letter for p in model.plates if not p.parents and not p.ordered]
         raise DataError(f"`{letter}` is no plate whose entries stand alone; there is {', '.join(known) or 'none'}")
+    parts = _parts_of_entries(model, letter)
     for variable in model.variables:
-        if variable.role in (Role.LATENT, Role.OBSERVED) and letter not in variable.plates:
+        if variable.role in (Role.LATENT, Role.OBSERVED) and variable.name not in parts:
             raise DataError(f"`{variable.name}` is no part of a single entry of plate `{letter}`")
         if variable.role is Role.PARAM and letter in variable.plates:
             raise DataError(f"`{variable.name}` differs along plate `{letter}`, so its entries do not stand alone")
     for read in reads_along(model, letter):
-        if read.index != Name(letter):
+        led = read.slot is None and isinstance(read.index, Subscript)
+        if read.index != Name(letter) and not led:
             raise DataError(f"`{read.name}` depends on other entries of `{read.other}` along `{letter}` than its own")
     count = _plate_length(bound, data, letter)
+    if any(letter not in plates for plates in parts.values()):
+        return _by_weights(module, raw, data, letter, count)
     return np.array([module.e_step(_entry(bound, data, letter, place), raw)[1] for place in range(count)])
 
 
+def _parts_of_entries(model: Model, letter: str) -> dict[str, tuple[str, ...]]:
+    """The plates of the data and latents that lie on a plate, or that read latents which are parts of its entries."""
+    random = [v for v in model.variables if v.role in (Role.LATENT, Role.OBSERVED)]
+    latents = {v.name for v in random if v.role is Role.LATENT}
+    read = {
+        v.name: {n for d in v.definitions for value in expressions_of(without_lets(d.law, model)) for n in names(value)}
+        for v in random
+    }
+    found = {v.name: v.plates for v in random if letter in v.plates}
+    while more := {v.name: v.plates for v in random if v.name not in found and read[v.name] & latents & {*found}}:
+        found |= more
+    return found
+
+
+def _by_weights(module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str, count: int) -> Array:
+    """The log likelihood of each entry of a plate: that of the data in which no other entry counts."""
+    for plates, reason in getattr(module, "REFUSED_WEIGHTS", {}).items():
+        if {*plates} <= {letter, *(name.removeprefix("weights.") for name in data)}:
+            raise DataError(f"the entries of plate `{letter}` are not told apart: {reason}")
+    key = f"weights.{letter}"
+    whole = {name: value for name, value in data.items() if name != key}
+    found = np.array([module.e_step({**whole, key: np.eye(1, count, place)[0]}, raw)[1] for place in range(count)])
+    if not hasattr(module, "RESUMED") and not np.isclose(found.sum(), module.e_step(whole, raw)[1], rtol=1e-6):
+        raise DataError(f"the entries of plate `{letter}` do not stand alone")
+    return found
+
+
 def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> int:
+    size = plate_of(bound, letter).size
+    known = size if isinstance(size, int) else data.get(size)
+    if isinstance(known, int):
+        return known
     for plate in bound.checked.model.plates:
         if plate.parents == (letter,):
             return len(data[f"offsets.{plate.letter}"]) - 1

@@ -2,6 +2,7 @@
 
     b[g] under c[g];   y[i] reads b[student_i] and c[school[student_i]]  →  b[g] under c[school[g]]
     x[s, t] under c[s], which meets x[s, t-1]                            →  for each s one joint law under c[s]
+    x[t] under z[t] and z[t-1]                                           →  one law for each pair of states
 
 A child depends on the states at places that its own row fixes. Rows of a child are independent given these, or real
 rows that meet are one joint law for each row of the parents. Facts only: no formulas.
@@ -50,7 +51,7 @@ class Children:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.places)
+        return tuple(dict.fromkeys(name for name, _ in self.places))
 
 
 def kind_of(symbol: Symbol) -> str:
@@ -106,9 +107,14 @@ def _row_by_row(
                 if place is None:
                     return None
                 places[gate.variable, place] = None
-    if len({name for name, _ in places}) < len(places):
+    if len({(name, tuple(_base(one) for one in place)) for name, place in places}) > len({name for name, _ in places}):
         return None
     return Children(kind, tuple(variables), rows, tuple(places))
+
+
+def _base(reference: Reference) -> Reference:
+    """A reference without its lag."""
+    return reference.index if isinstance(reference, Shift) else reference
 
 
 def _joint(
@@ -137,7 +143,7 @@ def _joint(
             for name, row in places:
                 known = laws(places)
                 law = by_row(known[0], row, rows[name]) if known and name in rows else None
-                if law is not None:
+                if law is not None and not any(isinstance(one, Shift) for one in law):
                     members.setdefault(name, Member(name, rows[name], law))
     apart = any(len(set(laws(places))) != 1 for places in terms)
     if len(plates) > 1 or len(members) < len(variables) or apart:
@@ -152,10 +158,10 @@ def _of_series(reference: Reference) -> Reference:
     """The group of a row of a ragged plate, which is that of the row before: rows without one have no part in it."""
     if not isinstance(reference, Gather):
         return reference
+    inner = tuple(_of_series(one) for one in reference.references)
     if reference.table.startswith("parent."):
-        (row,) = reference.references
-        return Gather(reference.table, (row.index if isinstance(row, Shift) else row,))
-    return Gather(reference.table, tuple(_of_series(one) for one in reference.references))
+        inner = tuple(_base(one) for one in inner)
+    return Gather(reference.table, inner)
 
 
 def by_row(
@@ -163,7 +169,8 @@ def by_row(
 ) -> tuple[Reference, ...] | None:
     """References with `names` in place of what leads to a row; None where the row does not fix them.
 
-    Of c[school[student_i]] at the row b[student_i], `student_i` is the row's name g: c[school[g]].
+    Of c[school[student_i]] at the row b[student_i], `student_i` is the row's name g: c[school[g]]. Of z[t-1] at the row
+    x[t], and of z[t-2] at x[t-1], it is the row before.
     """
     running = [one for one in row if not isinstance(one, Fixed)]
     if len(set(running)) < len(running):
@@ -184,6 +191,13 @@ def by_row(
         known = [one for one in inner if one is not None]
         return Gather(own.table, tuple(known)) if len(known) == len(inner) else None
 
-    found = [named(reference) for reference in references]
+    def earlier(reference: Reference) -> Reference | None:
+        for one, name in images.items():
+            lag = one.lag if isinstance(one, Shift) else 0
+            if isinstance(reference, Shift) and reference.index == _base(one) and reference.lag > lag:
+                return Shift(name, reference.lag - lag)
+        return None
+
+    found = [named(reference) or earlier(reference) for reference in references]
     known = [one for one in found if one is not None]
     return tuple(known) if len(known) == len(found) else None

@@ -35,11 +35,15 @@ UNKNOWN_SIZE = 4
 
 @dataclass(frozen=True)
 class Table:
-    """A function of the states of some variables, for each of its rows. `source`: which monomial or message it is."""
+    """A function of the states of some variables, for each of its rows. `source`: which monomial or message it is.
+
+    `everywhere`: it counts in the first rows of series too, and says there the same of all states at earlier rows.
+    """
 
     source: object
     rows: tuple[Index, ...]
     places: tuple[Place, ...]
+    everywhere: bool = False
 
     @property
     def variables(self) -> frozenset[str]:
@@ -98,6 +102,8 @@ def eliminate(
     for step in steps:
         if _states(step.neighbours, scope) > TABLE_BUDGET:
             return Elimination((), f"the table of `{step.variables[0]}` and its parents exceeds {TABLE_BUDGET}")
+        if step.message.everywhere and not set(step.message.rows) <= set(step.rows):
+            return Elimination((), f"`{step.variables[0]}` and its parents meet across rows and steps")
     while left:
         found = None
         for chain in (False, True):
@@ -171,6 +177,8 @@ def _step(
                 time = lagged
                 longest[place[0]] = max(longest[place[0]], lag_of(place[1]))
         tables.append(moved)
+    if max(longest.values()) > 1 and any(table.everywhere for table in tables):
+        return None
     if chain != (time is not None):
         return None
     kept: tuple[Place, ...] = ()
@@ -203,7 +211,8 @@ def _message(
     label: object, rows: tuple[Index, ...], outer: tuple[Place, ...], scope: Scope, source: IndexSource
 ) -> tuple[Table, tuple[Reference, ...]]:
     """What is left to the neighbours, in rows of its own where it reaches them through index arrays."""
-    if len(outer) == 1:
+    lagged = any(lag_of(references) for _, references in outer)
+    if len(outer) == 1 and not lagged:
         ((name, references),) = outer
         own = tuple(source.fresh(size, letter) for size, letter in scope.symbols[name].plates)
         return Table(label, own, ((name, own),)), references
@@ -211,10 +220,10 @@ def _message(
     bases = shared_bases([references for _, references in outer], axes)
     plain = tuple(row for row in rows if row in bases)
     if len(plain) == len(bases):
-        return Table(label, plain, outer), plain
+        return Table(label, plain, outer, lagged), plain
     names = {base: source.fresh(*axes[base]) if base in axes else source.copy_of(base) for base in bases}  # type: ignore[arg-type]
     moved = tuple((name, tuple(renamed_bases(one, names, {}) for one in references)) for name, references in outer)
-    return Table(label, tuple(names.values()), moved), tuple(bases)
+    return Table(label, tuple(names.values()), moved, lagged), tuple(bases)
 
 
 def _beside(name: str, left: Sequence[str], waiting: Sequence[Table]) -> tuple[str, ...]:
@@ -240,14 +249,9 @@ def _runs_beside(references: tuple[Reference, ...], table: Table) -> bool:
 
 def _in_rows(table: Table, group: Sequence[str], rows: tuple[Index, ...]) -> Table | None:
     """The table with its rows named as those of the group's variables; None where it has others."""
-    plain = next(
-        (
-            references
-            for name, references in table.places
-            if name in group and all(isinstance(reference, Index) for reference in references)
-        ),
-        None,
-    )
+    own = [references for name, references in table.places if name in group]
+    own += [tuple(one.index if isinstance(one, Shift) else one for one in references) for references in own]
+    plain = next((one for one in own if all(isinstance(reference, Index) for reference in one)), None)
     if plain is None or len(set(plain)) < len(plain) or set(plain) != set(table.rows) or len(plain) != len(rows):
         return None
     renaming: dict[Index, Reference] = dict(zip(plain, rows, strict=True))  # type: ignore[arg-type]
@@ -255,7 +259,7 @@ def _in_rows(table: Table, group: Sequence[str], rows: tuple[Index, ...]) -> Tab
         (name, tuple(substitute(reference, renaming) for reference in references)) for name, references in table.places
     )
     names = {index: image for index, image in renaming.items() if isinstance(image, Index)}
-    return Table(table.source, tuple(names[index] for index in table.rows), places)
+    return replace(table, rows=tuple(names[index] for index in table.rows), places=places)
 
 
 def _lagged(references: tuple[Reference, ...], rows: tuple[Index, ...]) -> Index | None:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import emdsl as em
+from emdsl.compile import compile_model
+from emdsl.errors import ModelError
 from tests.oracles import checks
+from tests.oracles.networks import instance
 
 Data = Mapping[str, Any]
 
@@ -203,3 +206,26 @@ def test_a_prior_on_the_boundary_is_no_optimum() -> None:
     text = "model M(K = 3) plate n in N param p : simplex[K] ~ Dirichlet(0.5) observed y[n] ~ Categorical(p)"
     with pytest.raises(em.Error, match="unbounded"):
         em.parse(text)().fit(y=np.array([0, 1, 0, 1]))
+
+
+STARTED = """model M() plate s in S time t in T param m[s] : real ~ Normal(0, sd=3) param q : positive
+    latent x[s, 0] : real ~ PointMass(m[s]) latent x[s, t] ~ Normal(x[s, t-1], var=q)
+    observed y[s, t] ~ Normal(x[s, t], var=0.5)"""
+
+
+def test_a_start_at_a_parameter_with_a_prior() -> None:
+    """Its prior was about a reference point, the values of the chain were not."""
+    case = instance(STARTED, {}, {"y": np.cumsum(RNG.normal(size=(2, 5)), axis=1)})
+    module = compile_model(case.bound, "em").module
+    params = module.initialise(case.data, np.random.default_rng(0))
+    checks.check_monotone(module, case.data, params)
+    checks.check_fit(module, case.model, case.constants, case.data, params)
+    with pytest.raises(ModelError, match="a start of `x` at `m`, of which there is a posterior"):
+        compile_model(case.bound, "vb")
+
+
+def test_no_posterior_of_what_a_stationary_law_moves_with() -> None:
+    text = """model M(K = 2) plate k in K time t in T param A[k] : simplex[K] ~ Dirichlet(2)
+    latent z[0] ~ Categorical(stationary(A)) latent z[t] ~ Categorical(A[z[t-1]]) observed y[t] ~ Poisson(1 + z[t])"""
+    with pytest.raises(ModelError, match="leave out the prior of `A` for a point estimate"):
+        em.parse(text)().source(method="vb")

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from emdsl.compile import compile_model
 from tests.oracles import charts
+from tests.oracles.checks import check_posterior
 from tests.oracles.marginal import Exact, log_likelihood
 from tests.oracles.networks import instance
 from tests.zoo_networks import BY_NAME, NETWORKS
@@ -43,13 +44,7 @@ def test_likelihood_and_posterior(name: str) -> None:
         assert found <= expected + 1e-9 * abs(expected), "a bound above the likelihood"
         return
     assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-    posterior = module.posterior(case.data, params)
-    for latent, entries in Exact(case.model, case.constants, case.data, params).posterior().items():
-        common = set(entries) & set(posterior[latent])
-        assert common, f"nothing is known of {latent}"
-        for key in common:
-            value = np.concatenate(entries[key]) if isinstance(entries[key], list) else entries[key]
-            assert_allclose(posterior[latent][key], value, rtol=1e-7, atol=1e-7, err_msg=f"{key} of {latent}")
+    check_posterior(module, case.model, case.constants, case.data, params, 1e-7)
 
 
 @pytest.mark.parametrize("method", ["em", "hard", "vb"])

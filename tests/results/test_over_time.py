@@ -296,9 +296,23 @@ def test_likelihoods_of_series() -> None:
         fit.log_likelihood_by("t")
 
 
+def test_likelihoods_of_groups_that_an_index_array_leads_to() -> None:
+    text = """model M(K = 2) plate g in G, i in I, k in K given grp[i] : index[G] param w : simplex[K] param m[k] : real
+    param v : positive latent c[g] ~ Categorical(w) latent b[g] ~ Normal(m[c[g]], var=1)
+    observed y[i] ~ Normal(b[grp[i]], var=v)"""
+    grp, y = np.array([0, 3, 1, 1, 0, 3, 3]), np.random.default_rng(3).normal(size=7) * 3
+    fit = em.parse(text)().fit(grp=grp, y=y, n_init=1, max_iter=3)
+    own = [fit.score(grp=0 * grp[grp == g], y=y[grp == g]) for g in (0, 1, 3)]
+    assert_allclose(fit.log_likelihood_by("g"), [own[0], own[1], 0.0, own[2]], atol=1e-12)
+    fit = em.parse(text + " observed z[i] ~ Normal(0, var=1)")().fit(grp=grp, y=y, z=y, n_init=1, max_iter=3)
+    with pytest.raises(DataError, match="`z` is no part of a single entry of plate `g`"):
+        fit.log_likelihood_by("g")
+
+
 def test_likelihoods_of_rows_that_share_a_latent() -> None:
     example = BY_NAME["intercepts"]
     fit = em.parse(example.text)().fit(example.draw(), n_init=1, max_iter=2)
+    assert fit.log_likelihood_by("g").sum() == pytest.approx(fit.log_likelihood)
     with pytest.raises(DataError, match="`b` is no part of a single entry of plate `i`"):
         fit.log_likelihood_by("i")
 
