@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import imputed
+from emdsl.results.forward import Program
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
@@ -31,13 +32,6 @@ from emdsl.runtime.loop import Outcome
 Array = np.ndarray[Any, Any]
 
 VARIATIONAL = "evidence lower bound"
-
-
-class Program(Protocol):
-    """What a fit needs of a compiled model."""
-
-    @property
-    def module(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -352,12 +346,12 @@ class Fit:
 
     def _over_time(self) -> OverTime:
         method = "vb" if self.method == "vb" else "em"
-        module = self._module if self.method == method else self.source.companion(method).module
+        program = self.source.program if self.method == method else self.source.companion(method)
 
-        def opened() -> Any:
-            return self.source.companion(f"open {method}").module
+        def opened() -> Program:
+            return self.source.companion(f"open {method}")
 
-        return OverTime(self.source.bound, self.params, self._outcome.params, module, opened)
+        return OverTime(self.source.bound, self.params, self._outcome.params, program, opened)
 
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""
