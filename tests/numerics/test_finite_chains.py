@@ -164,7 +164,7 @@ def turning(rows):
     return evidence
 
 
-LONG = 12000
+LONG = 6000
 CASES = {
     "unlikely rows": (regimes(LONG) - 1000.0, sticky(4, 0.1)),
     "near-deterministic": (regimes(LONG) * 3.0, sticky(4, 1e-12)),
