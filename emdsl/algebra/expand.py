@@ -287,8 +287,8 @@ class Expansion(Groups):
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
 
     def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
-        """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
-        gates = [index for index in self.gates.values() if _is_number(index, value)]
+        """f(value); where discrete latents are numbers in it or choose entries, Σ_k [z = k] f(value at k)."""
+        gates = [index for index in self.gates.values() if _by_state(index, value)]
         if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
             function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
         if not gates:
@@ -393,9 +393,10 @@ class Expansion(Groups):
         raise NotPolynomial("a size must be a name or a number", node.span)
 
 
-def _is_number(gate: Index, value: Polynomial) -> bool:
-    """Whether a gate's state stands as a number in a polynomial."""
-    return any(item.statistic == NUMBER and item.references == (gate,) for term in value.terms for item in term.atoms)
+def _by_state(gate: Index, value: Polynomial) -> bool:
+    """Whether a gate's state stands as a number in a polynomial, or chooses among entries that are written out."""
+    atoms = [item for term in value.terms for item in term.atoms if gate in item.references]
+    return any(item.statistic in (NUMBER, DELTA) for item in atoms)
 
 
 def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
@@ -405,7 +406,7 @@ def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
         atoms = tuple(item for item in term.atoms if not (item.statistic == NUMBER and item.references == (gate,)))
         power = len(term.atoms) - len(atoms)
         terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound).substitute({gate: Fixed(state)}))
-    return Polynomial(like_terms(terms), value.axes)
+    return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms), value.axes)).terms), value.axes)
 
 
 def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:

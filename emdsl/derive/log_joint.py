@@ -36,7 +36,7 @@ from emdsl.algebra.terms import (
 from emdsl.derive.refusal import not_compiled as not_compiled
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
 from emdsl.derive.scope import scope_of, size_of
-from emdsl.derive.slots import letters_of, names_of, started, times_of
+from emdsl.derive.slots import letters_of, started, times_of
 from emdsl.errors import Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -89,7 +89,9 @@ def log_joint(bound: BoundModel) -> LogJoint:
                 starts[variable.name] = _start(variable, definition, scope, source, derived, splits)
             else:
                 factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
-    return LogJoint(tuple(factors), scope, derived, splits, source, starts)
+    read = {item.variable for factor in factors for term in factor.terms for item in term.atoms}
+    kept = {name: split for name, split in splits.items() if name in read}
+    return LogJoint(tuple(factors), scope, derived, kept, source, starts)
 
 
 def _is_start(variable: Variable, definition: Definition, bound: BoundModel) -> bool:
@@ -311,8 +313,3 @@ def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Exp
         if isinstance(value, Law):
             raise not_compiled(f"`{law.family}` of laws", law.span)
     return {name: value for name, value in arguments.items() if isinstance(value, Expression)}
-
-
-def uses(variable: Variable) -> frozenset[str]:
-    """Names in the arguments of a variable's definitions."""
-    return frozenset().union(*(names_of(definition) for definition in variable.definitions))

@@ -17,6 +17,7 @@ import numpy as np
 
 from emdsl.algebra.expressions import Binary, Expression, Name, Number, Subscript, walk
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import inferred, may_end, readers
 from emdsl.model.statements import Definition, Role, Variable
 from emdsl.results.lets import without_lets
 from emdsl.results.series import expressions_of, time_length, time_plate
@@ -40,13 +41,17 @@ class Program(Protocol):
 
 def has_one_sweep(bound: BoundModel, module: Any) -> bool:
     """Whether laws given the past follow from the chains of a model: all of its latents lie in time, those of a kind,
-    and are read at their own step or a fixed number of steps later, within their own series then."""
+    and are read at their own step or a fixed number of steps later, within their own series then; what is observed is
+    read by later entries of its own series alone, so that nothing has to be inferred of it where it is not seen."""
     model, letter = bound.checked.model, time_plate(bound).letter
     latents = [variable for variable in model.variables if variable.role is Role.LATENT]
     kinds = {bound.checked.types[variable.name].kind for variable in latents}
     if getattr(module, "RESUMED", None) or kinds not in (set(), {"index"}, {"real"}):
         return False
-    if any(letter not in variable.plates for variable in latents):
+    if any(letter not in variable.plates for variable in latents) or inferred(bound):
+        return False
+    observed = [variable.name for variable in model.variables if variable.role is Role.OBSERVED]
+    if any(readers(name, model) and not may_end(name, bound) for name in observed):
         return False
     reads = [read for variable in model.variables for read in _reads(bound, variable, latents)]
     return all(_is_due(*read, letter) for read in reads)

@@ -84,7 +84,7 @@ def log_filtered(messages: dict[str, Any]) -> np.ndarray:
             message = part.at(step)
             if part.space == "scaled":
                 message = np.log(message, out=np.full(message.shape, -1e300), where=message > 0)
-            result[:, part.rows(step, slice(0, part.counts[step]))] = message.swapaxes(1, 2)
+            result[:, part.rows(step)] = message.swapaxes(1, 2)
     return np.asarray(result - _log_sum(result, -1)[..., None])
 
 

@@ -87,7 +87,7 @@ ZOO = (
 
 def agree(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Laws by one pass are those from the data cut after each step, of which the pass makes no use."""
-    cut = replace(fit._over_time(), sweeps=False)
+    cut = replace(fit._over_time(fit._data), sweeps=False)
     expected = cut.filtered(fit._data), cut.predictive(fit._data)
     with monkeypatch.context() as patch:
         patch.delattr("emdsl.results.over_time.after_each_step")

@@ -115,7 +115,7 @@ def test_vb_forecasts_at_the_means() -> None:
 
 def by_prefixes(fit: Any) -> OverTime:
     """Results over time from the data cut after each step, whatever the model."""
-    return replace(fit._over_time(), sweeps=False)
+    return replace(fit._over_time(fit._data), sweeps=False)
 
 
 def test_copies_of_series_and_cuts_agree(monkeypatch: pytest.MonkeyPatch) -> None:
