@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from emdsl.derive.derivation import Derivation, derive
 from emdsl.emit.helpers import helper_names
@@ -39,8 +41,13 @@ class Program:
     @cached_property
     def module(self) -> types.ModuleType:
         """The emitted module, executed."""
+        return self.executed({})
+
+    def executed(self, replaced: Mapping[str, Callable[..., Any]]) -> types.ModuleType:
+        """A copy of the emitted module in which other functions stand in place of some of its own."""
         module = types.ModuleType(f"emdsl_{self.bound.checked.model.name}")
         exec(compile(self.source, f"<emitted {module.__name__}>", "exec"), module.__dict__)
+        module.__dict__.update(replaced)
         return module
 
 

@@ -327,7 +327,7 @@ NETWORKS: tuple[Network, ...] = (
         latent z[n] ~ Categorical(pi)  latent p[n] ~ Beta(a[z[n]], b[z[n]])
         observed y[n] ~ Binomial(trials[n], p[n])
     """),
-    Network("dirichlet_multinomial", bags(), text="""
+    Network("dirichlet_multinomial", bags(3), text="""
         model DirichletMultinomial()  plate n in N  given total[n] : count
         latent p[n] : simplex[3] ~ Dirichlet([2, 1.5, 3])  observed y[n] ~ Multinomial(total[n], p[n])
     """),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import imputed
+from emdsl.results.forward import Program
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
 from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
@@ -35,13 +36,6 @@ Array = np.ndarray[Any, Any]
 VARIATIONAL = "evidence lower bound"
 #: The companions for data that miss no entry which one that is there reads.
 SEEN = "seen "
-
-
-class Program(Protocol):
-    """What a fit needs of a compiled model."""
-
-    @property
-    def module(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -388,12 +382,13 @@ class Fit:
 
     def _over_time(self, data: Mapping[str, Any]) -> OverTime:
         method, source = "vb" if self.method == "vb" else "em", self.source.for_data(data)
-        module = source.module if self.method == method else source.other(method).module
+        program = source.program if self.method == method else source.other(method)
 
-        def opened() -> Any:
-            return source.other(f"open {method}").module
+        def opened() -> Program:
+            return source.other(f"open {method}")
 
-        return OverTime(source.inferring, self.params, self._outcome.params, module, opened)
+        sweeps = source.seen or not inferred(source.bound)
+        return OverTime(source.inferring, self.params, self._outcome.params, program, opened, sweeps)
 
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""

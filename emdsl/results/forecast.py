@@ -24,6 +24,7 @@ from emdsl.families.moments import moments
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
+from emdsl.results.forward import Ahead
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.rows import Rows, Values
@@ -43,7 +44,11 @@ class _Site:
 
 
 def outlook(
-    steps: Steps, module: Any, raw: Mapping[str, Any], params: Mapping[str, Any], sizes: Mapping[str, int]
+    steps: Steps,
+    module: Any,
+    raw: Mapping[str, Any],
+    params: Mapping[str, Any],
+    sizes: Mapping[str, int],
 ) -> dict[str, Statistics]:
     """The law of each latent and observed variable over time at the steps, given all that the data say.
 
@@ -120,14 +125,13 @@ class _Outlook:
         values = self.reader.values[name][tuple(rows.values())]
         gone = np.isnan(values).reshape(len(values), -1).any(axis=1)
         rows = {letter: index[gone] for letter, index in rows.items()}
-        sites = self._sites(variable)
         time = next((p.letter for p in plates_of(self.bound, variable) if p.ordered), None)
-        if time is None or len(sites) <= 1 or self._apart:
-            return self._mixed(variable, sites, rows)
+        if time is None or self._at_once(variable):
+            return self._mixed(variable, rows)
         result: Statistics = {}
         for step in np.unique(rows[time]):
             chosen = rows[time] == step
-            for key, value in self._mixed(variable, sites, {k: v[chosen] for k, v in rows.items()}).items():
+            for key, value in self._mixed(variable, {k: v[chosen] for k, v in rows.items()}).items():
                 result.setdefault(key, np.zeros((len(chosen), *value.shape[1:])))[chosen] = value
         return result
 
@@ -159,11 +163,10 @@ class _Outlook:
 
     def _observed(self, variable: Variable, steps: Steps) -> Statistics:
         """Mixed moments of a variable at the steps: all at once where one state decides, else one by one."""
-        sites, parts = self._sites(variable), []
-        together = len(sites) <= 1 or self._apart
-        for part in [slice(None)] if together else [slice(step, step + 1) for step in range(steps.count)]:
+        parts = []
+        for part in [slice(None)] if self._at_once(variable) else [slice(n, n + 1) for n in range(steps.count)]:
             rows, shape = self._rows(variable, steps, part)
-            found = self._mixed(variable, sites, rows)
+            found = self._mixed(variable, rows)
             parts.append({key: np.reshape(value, (*shape, *np.shape(value)[1:])) for key, value in found.items()})
         axis = variable.plates.index(steps.plate.letter)
         return {key: np.concatenate([part[key] for part in parts], axis=axis) for key in parts[0]}
@@ -173,18 +176,25 @@ class _Outlook:
         """Whether latents are independent under the posterior, as far as it knows."""
         return getattr(self.module, "RESUMED", None) is not None
 
-    def _sites(self, variable: Variable) -> list[_Site]:
-        """The latents that the laws of a variable read, those of the fewest plates first."""
+    def _at_once(self, variable: Variable) -> bool:
+        """Whether what is known of a latent at one step says nothing of the others that the laws of a variable read."""
+        return (
+            self._apart
+            or isinstance(self.module, Ahead)
+            or all(len(self._sites(variable, one.law)) <= 1 for one in variable.definitions)
+        )
+
+    def _sites(self, variable: Variable, law: Law) -> list[_Site]:
+        """The latents that a law of a variable reads, those of the fewest plates first."""
         found: dict[_Site, None] = {}
-        for definition in variable.definitions:
-            for value in expressions_of(without_lets(definition.law, self.model)):
-                for node in walk(value):
-                    site = self._site(node)
-                    if site is None:
-                        continue
-                    if any(names(index) - set(variable.plates) - self._known for index in site.indices):
-                        raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
-                    found[site] = None
+        for value in expressions_of(without_lets(law, self.model)):
+            for node in walk(value):
+                site = self._site(node)
+                if site is None:
+                    continue
+                if any(names(index) - set(variable.plates) - self._known for index in site.indices):
+                    raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
+                found[site] = None
         sites = sorted(found, key=lambda site: len(site.indices))
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
@@ -215,25 +225,36 @@ class _Outlook:
         variable = self.model.variable(name)
         return variable is not None and variable.role is Role.LATENT
 
-    def _mixed(self, variable: Variable, sites: Sequence[_Site], rows: Rows) -> Statistics:
-        """Moments of a variable at each row, mixed over what its law reads."""
+    def _mixed(self, variable: Variable, rows: Rows) -> Statistics:
+        """Moments of a variable at each row, mixed over what its law there reads."""
         count = len(next(iter(rows.values())))
+        result: Statistics = {}
+        for law, chosen in self.reader.definitions(variable, rows, count):
+            part = {letter: index[chosen] for letter, index in rows.items()}
+            for key, value in self._mixed_law(variable, law, self._sites(variable, law), part).items():
+                result.setdefault(key, np.zeros((count, *value.shape[1:])))[chosen] = value
+        return result
+
+    def _mixed_law(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows) -> Statistics:
+        count = len(next(iter(rows.values())))
+        if isinstance(self.module, Ahead) and (reach := self._reach(sites, rows)) >= self.module.spacing:
+            return self._mixed_in_turn(variable, law, sites, rows, reach + 1)
         if count > 1 and self._one_by_one(sites):
             single = [{letter: index[row : row + 1] for letter, index in rows.items()} for row in range(count)]
-            found = [self._mixed(variable, sites, one) for one in single]
+            found = [self._mixed_law(variable, law, sites, one) for one in single]
             return {key: np.concatenate([one[key] for one in found]) for key in found[0]}
         total: Statistics = {}
         second: Array | float = 0.0
         spread = ""
         for weight in self._points(sites, rows, np.ones(count), self.posterior, {}):
-            law = self._moments(variable, rows, count)
-            spread = "cov" if "cov" in law else "var"
-            mean = law["mean"]
+            found_law = self._of_law(without_lets(law, self.model), rows, count, variable)
+            spread = "cov" if "cov" in found_law else "var"
+            mean = found_law["mean"]
             square = mean**2 if spread == "var" else mean[..., :, None] * mean[..., None, :]
-            second = second + _scaled(weight, law[spread] + square)
+            second = second + _scaled(weight, found_law[spread] + square)
             for key in ("mean", "probabilities"):
-                if key in law:
-                    total[key] = total.get(key, 0.0) + _scaled(weight, law[key])
+                if key in found_law:
+                    total[key] = total.get(key, 0.0) + _scaled(weight, found_law[key])
         mean = total["mean"]
         total[spread] = second - (mean**2 if spread == "var" else mean[..., :, None] * mean[..., None, :])
         if "probabilities" in total and self.bound.checked.types[variable.name].kind == "index":
@@ -241,6 +262,35 @@ class _Outlook:
         else:
             total.pop("probabilities", None)
         return total
+
+    def _mixed_in_turn(
+        self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows, spacing: int
+    ) -> Statistics:
+        """As `_mixed_law` for every `spacing` steps at once, so that no two of them read the same entry."""
+        assert isinstance(self.module, Ahead)
+        module, posterior = self.module, self.posterior
+        time = next(p.letter for p in plates_of(self.bound, variable) if p.ordered)
+        result: Statistics = {}
+        for place in range(spacing):
+            chosen = rows[time] % spacing == place
+            if chosen.any():
+                self.module = module.seen_from(place, spacing)
+                self.posterior = self._infer({})
+                part = {letter: index[chosen] for letter, index in rows.items()}
+                for key, value in self._mixed_law(variable, law, sites, part).items():
+                    result.setdefault(key, np.zeros((len(chosen), *value.shape[1:])))[chosen] = value
+        self.module, self.posterior = module, posterior
+        return result
+
+    def _reach(self, sites: Sequence[_Site], rows: Rows) -> int:
+        """How many steps back the sites lie."""
+        found = [0]
+        for site in sites:
+            plates = plates_of(self.bound, self._variable(site.name))
+            for plate, index in zip(plates, site.indices, strict=True):
+                if plate.ordered:
+                    found.append(int(np.max(rows[plate.letter] - self.reader.evaluator.rows(index, rows))))
+        return max(found)
 
     def _one_by_one(self, sites: Sequence[_Site]) -> bool:
         """Whether an entry of a latent may be one site of some row and another site of the next."""
@@ -286,18 +336,6 @@ class _Outlook:
             below = labels | {site.name: known}  # type: ignore[operator]
             inferred = self._infer(below) if rest and not self._apart else posterior
             yield from self._points(rest, rows, weight * share, inferred, below)
-
-    def _moments(self, variable: Variable, rows: Rows, count: int) -> Statistics:
-        """Moments of the variable's law at each row, its latents being what the reader has."""
-        result: Statistics = {}
-        for law, chosen in self.reader.definitions(variable, rows, count):
-            part = {letter: index[chosen] for letter, index in rows.items()}
-            found = self._of_law(without_lets(law, self.model), part, int(chosen.sum()), variable)
-            for key, value in found.items():
-                if key not in result:
-                    result[key] = np.zeros((count, *value.shape[1:]))
-                result[key][chosen] = value
-        return result
 
     def _of_law(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:
         event = self.reader.event_shape(variable.name)

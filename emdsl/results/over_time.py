@@ -7,6 +7,7 @@ forecast      p(step T + i | all up to T)          the E-step of the data with h
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,11 @@ from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Model, Role, Variable
+from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import Statistics, outlook
+from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
 from emdsl.results.futures import simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
@@ -30,6 +32,7 @@ from emdsl.results.prefixes import after_each_step
 from emdsl.results.series import (
     Read,
     Steps,
+    all_steps,
     expressions_of,
     group_sizes,
     in_layout,
@@ -42,19 +45,24 @@ from emdsl.results.series import (
     time_plate,
 )
 from emdsl.runtime.diagnostics import resuming
+from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class OverTime:
-    """A model at its estimates. `raw`: the parameters of its modules; `opened()`: the one with observations missing."""
+    """A model at its estimates. `raw`: the parameters of its programs; `opened()`: the one with observations missing.
+
+    `sweeps`: whether laws given the past are found by one pass over the data where that can be.
+    """
 
     bound: BoundModel
     params: Mapping[str, Array]
     raw: Mapping[str, Any]
-    module: Any
-    opened: Callable[[], Any]
+    program: Program
+    opened: Callable[[], Program]
+    sweeps: bool = True
 
     def forecast(
         self, data: Mapping[str, Any], steps: int, given: Mapping[str, Any], draws: int, rng: np.random.Generator
@@ -75,7 +83,7 @@ class OverTime:
         within, back = self._observed_reads()
         if within or (back and steps > 1):
             now = shortened(self.bound, data, ahead.plate, int(np.max(ahead.places)) + 1)
-            found = simulated(now, ahead, self.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+            found = simulated(now, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
         else:
             found = self._outlook(ahead)
         return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
@@ -83,8 +91,14 @@ class OverTime:
     def filtered(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         """The law of each latent over time, given what is known up to its own step."""
 
+        def by_one_pass() -> dict[str, Statistics]:
+            latents = [variable.name for variable in self._over_time(Role.LATENT)]
+            found = Forward(self.bound, self.program, self.raw, data).filtered() if latents else {}
+            return {name: found[name] for name in latents if name in found}
+
         def at(steps: Steps) -> dict[str, Statistics]:
-            found = self.module.posterior(resuming(self.module, steps.data, {}), self.raw)
+            module = self.program.module
+            found = module.posterior(resuming(module, steps.data, {}), self.raw)
             result = {}
             for variable in self._over_time(Role.LATENT):
                 if variable.name in found:
@@ -95,12 +109,24 @@ class OverTime:
                     }
             return result
 
-        return self._step_by_step(data, at)
+        return self._given_past(data, by_one_pass, at)
 
     def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step."""
         if within := self._observed_reads()[0]:
             raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+
+        def by_one_pass() -> dict[str, Statistics]:
+            steps = all_steps(self.bound, self._without_latents(data))
+            module = self.program.module
+            if self._over_time(Role.LATENT):
+                reach = reach_of_reads(self.bound)
+                module = Ahead(Forward(self.bound, self._opened(), self.raw, data, reach))
+            found = outlook(steps, module, self.raw, self.params, self._sizes(steps))
+            return {
+                name: {key: merged(value, self._plates(name), data) for key, value in own.items()}
+                for name, own in found.items()
+            }
 
         def at(steps: Steps) -> dict[str, Statistics]:
             open_data = dict(steps.data)
@@ -112,13 +138,23 @@ class OverTime:
                     open_data[variable.name] = merged(values, plates, open_data)
             return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
 
-        return self._step_by_step(data, at)
+        return self._given_past(data, by_one_pass, at)
 
     # inside
+
+    def _plates(self, name: str) -> tuple[Plate, ...]:
+        variable = self.bound.checked.model.variable(name)
+        assert variable is not None
+        return plates_of(self.bound, variable)
 
     def _over_time(self, role: Role) -> list[Variable]:
         letter = time_plate(self.bound).letter
         return [v for v in self.bound.checked.model.variables if v.role is role and letter in v.plates]
+
+    def _without_latents(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The data with nothing known of the latents over time."""
+        names = [variable.name for variable in self._over_time(Role.LATENT) if variable.name in data]
+        return {**data, **{name: np.full(np.shape(data[name]), np.nan) for name in names}}
 
     def _observed_reads(self) -> tuple[str | None, str | None]:
         """An observed variable that is read within a step, and one that is read at a later one."""
@@ -142,25 +178,38 @@ class OverTime:
         return sizes | sizes_of(self.bound, self.params) | group_sizes(self.bound, steps.data)
 
     def _outlook(self, steps: Steps) -> dict[str, Statistics]:
-        model, letter = self.bound.checked.model, time_plate(self.bound).letter
-        if not any(variable.role is Role.LATENT for variable in model.variables):
-            return outlook(steps, self.module, self.raw, self.params, self._sizes(steps))
+        if not any(variable.role is Role.LATENT for variable in self.bound.checked.model.variables):
+            return outlook(steps, self.program.module, self.raw, self.params, self._sizes(steps))
+        return outlook(steps, self._opened().module, self.raw, self.params, self._sizes(steps))
+
+    def _opened(self) -> Program:
+        """The program of the model in which what is observed over time may be missing."""
+        letter = time_plate(self.bound).letter
         vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
-        for read in reads_along(model, letter):
+        for read in reads_along(self.bound.checked.model, letter):
             if read.other in vectors and read.index != Name(letter):
                 raise DataError(
                     f"`{read.other}` is a vector whose past is read, beside latents: its next step is not compiled"
                 )
-        return outlook(steps, self.opened(), self.raw, self.params, self._sizes(steps))
+        return self.opened()
 
-    def _step_by_step(
-        self, data: Mapping[str, Any], at: Callable[[Steps], dict[str, Statistics]]
+    def _given_past(
+        self,
+        data: Mapping[str, Any],
+        by_one_pass: Callable[[], dict[str, Statistics]],
+        at: Callable[[Steps], dict[str, Statistics]],
     ) -> dict[str, Posterior]:
+        """Laws given the past by one pass over the data; where that cannot be, from the data cut after each step."""
         letter = time_plate(self.bound).letter
         for read in reads_along(self.bound.checked.model, letter):
             if not _seen_when_due(read, letter):
                 raise DataError(f"`{read.name}` depends on `{read.other}` at steps that the data up to a step may lack")
-        found = after_each_step(self.bound, data, at)
+        found = None
+        if self.sweeps and has_one_sweep(self.bound, self.program.module):
+            with contextlib.suppress(NoChain, np.linalg.LinAlgError):
+                found = by_one_pass()
+        if found is None:
+            found = after_each_step(self.bound, data, at)
         listed = {name: in_layout(self.bound, name, item, data) for name, item in found.items()}
         return ByName("there is no such result", listed)
 

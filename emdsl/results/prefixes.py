@@ -1,7 +1,8 @@
 """The data as they were after each step: every series cut after its first step, its second, …
 
-Ragged series that stand alone are laid out side by side, one copy for each step, and looked at together; others are cut
-step by step. Either way the work grows with the square of the length.
+This serves every model; what one pass over the data serves goes by `emdsl/results/forward.py`. Ragged series that stand
+alone are laid out side by side, one copy for each step, and looked at together; others are cut step by step. Either way
+the work grows with the square of the length.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from emdsl.data.ragged import merged_letters, tables
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Plate, Role
 from emdsl.results.axes import plate_of
-from emdsl.results.series import Steps, merged, plates_of, shortened, time_plate
+from emdsl.results.series import Steps, merged, plates_of, shortened, time_length, time_plate
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -55,13 +56,7 @@ def after_each_step(
 
 def _cuts(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Iterator[Steps]:
     """The data cut after the first step, the second, …; shorter series stay whole."""
-    if plate.parents:
-        longest = int(np.max(np.diff(data[f"offsets.{plate.letter}"])))
-    else:
-        variable = next(v for v in bound.checked.model.variables if v.name in data and plate.letter in v.plates)
-        letters = merged_letters(plates_of(bound, variable))
-        longest = int(np.shape(data[variable.name])[letters.index(plate.letter)])
-    for step in range(longest):
+    for step in range(time_length(bound, data)):
         yield shortened(bound, data, plate, step + 1)
 
 

@@ -231,6 +231,15 @@ def time_plate(bound: BoundModel) -> Plate:
     return plate
 
 
+def time_length(bound: BoundModel, data: Mapping[str, Any]) -> int:
+    """The steps of the longest series."""
+    plate = time_plate(bound)
+    if plate.parents:
+        return int(np.max(np.diff(data[f"offsets.{plate.letter}"]), initial=0))
+    variable = next(v for v in bound.checked.model.variables if v.name in data and plate.letter in v.plates)
+    return int(np.shape(data[variable.name])[merged_letters(plates_of(bound, variable)).index(plate.letter)])
+
+
 def opened(bound: BoundModel) -> BoundModel:
     """The model with all that is observed over time allowed to be missing."""
     model, letter = bound.checked.model, time_plate(bound).letter
@@ -278,6 +287,15 @@ class Steps:
         return axis, np.broadcast_to(index, (*whole, *(1,) * (array.ndim - len(letters))))
 
 
+def all_steps(bound: BoundModel, data: Mapping[str, Any]) -> Steps:
+    """Every step of every series; shorter series have their last one over again."""
+    plate, longest = time_plate(bound), time_length(bound, data)
+    if not plate.parents:
+        return Steps(bound, data, plate, np.arange(longest))
+    last = np.reshape(np.diff(data[f"offsets.{plate.letter}"]), data[f"first.{plate.letter}"].shape) - 1
+    return Steps(bound, data, plate, np.minimum(np.arange(longest), last[..., None]))
+
+
 def lengthened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, extra: int) -> Steps:
     """Every series longer by `extra` steps, of which nothing is known: NaN, and 0 in given data."""
     return _cut(bound, data, plate, lambda length: [*range(length), *[-1] * extra], extra)
@@ -295,6 +313,9 @@ def _cut(
     letter, result = plate.letter, dict(data)
     if isinstance(plate.size, int) or (not plate.parents and plate.size in bound.constants):
         raise DataError(f"the number of steps, {plate.size}, is part of the model: series cannot be cut or lengthened")
+    for variable in bound.checked.model.variables:
+        if variable.role is Role.PARAM and letter in variable.plates:
+            raise DataError(f"`{variable.name}` has a value for each step: series cannot be cut or lengthened")
     if any(letter in other.parents for other in bound.checked.model.plates):
         raise DataError(f"a plate is ragged over the time `{letter}`: series cannot be cut or lengthened")
     if plate.parents:
@@ -309,9 +330,7 @@ def _cut(
         result |= outer_tables(plate, outside, result)
         ends = np.reshape(lengths, shape)
     else:
-        variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)
-        letters = merged_letters(plates_of(bound, variable))
-        index = np.array(kept(np.shape(data[variable.name])[letters.index(letter)]), dtype=np.int64)
+        index = np.array(kept(time_length(bound, data)), dtype=np.int64)
         ends = np.array(len(index))
         if plate.size in data:
             result[plate.size] = len(index)

@@ -36,11 +36,11 @@ def recursion(y: np.ndarray, params: dict[str, Any]) -> tuple[float, np.ndarray]
     emission = -0.5 * (y[:, None] - params["m"]) ** 2 / params["v"] - 0.5 * np.log(2 * np.pi * params["v"])
     ahead, back, total = [start + emission[0]], [np.zeros(len(start))], 0.0
     for row in emission[1:]:
-        total += (mass := float(logsumexp(ahead[-1])))
-        ahead.append(logsumexp(ahead[-1][:, None] - mass + transition, axis=0) + row)
+        total += (mass := float(np.logaddexp.reduce(ahead[-1])))
+        ahead.append(np.logaddexp.reduce(ahead[-1][:, None] - mass + transition, axis=0) + row)
     for row in emission[:0:-1]:
-        message = logsumexp(transition + row + back[-1], axis=1)
-        back.append(message - logsumexp(message))
+        message = np.logaddexp.reduce(transition + row + back[-1], axis=1)
+        back.append(message - np.logaddexp.reduce(message))
     joint = np.array(ahead) + np.array(back[::-1])
     return total + float(logsumexp(ahead[-1])), np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 

@@ -35,7 +35,7 @@ COMPONENTS = """
 def test_attitude(case: Cases, text: str, factors: int) -> None:
     truth = case("fa_attitude")
     x = truth.data("attitude").to_numpy(float)
-    fit = em.parse(text)(L=factors).fit(x=x, n_init=5, max_iter=50_000, tol=1e-10, accelerate="squarem")
+    fit = em.parse(text)(L=factors).fit(x=x, n_init=2, max_iter=50_000, tol=1e-10, accelerate="squarem")
     truth.check(f"attitude_ll_k{factors}", fit.log_likelihood)
     if factors == 1:
         truth.check("attitude_psi_k1", fit.params["psi"])

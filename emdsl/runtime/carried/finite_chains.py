@@ -101,12 +101,3 @@ def given_expectations(
     occupied = np.flatnonzero(np.diff(offsets) > 0)
     found.start(occupied, values[offsets[occupied]].T[None])
     return found
-
-
-def filtered(messages: dict[str, Any]) -> np.ndarray:
-    """P(state | evidence up to its row), (…, row, state); after a hard pass, the top path's end so far."""
-    result = np.empty(messages["shape"])
-    for _, part in messages["parts"]:
-        for step in range(part.steps):
-            result[:, part.rows(step)] = part.probabilities(part.at(step)).swapaxes(1, 2)
-    return result if messages["batched"] else result[0]
