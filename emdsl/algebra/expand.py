@@ -298,6 +298,8 @@ class Expansion(Groups):
             )
         gate = gates[0]
         count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
+        if (count is None or count > CASES) and self.known(value):
+            return self.elementwise(function, value, node)  # a table over the states
         if count is None or count > CASES:
             raise NotPolynomial(
                 f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span

@@ -128,6 +128,13 @@ def merged(first: Shape, second: Shape) -> Shape:
     return tuple(map(known, first, second))
 
 
+def widest(first: Dim, second: Dim) -> Dim:
+    """The smaller range that surely holds two; None where nothing tells it."""
+    if isinstance(first, int) and isinstance(second, int):
+        return max(first, second)
+    return first if first == second else None
+
+
 def shape_text(shape: Shape | None) -> str:
     """`a number`, `a vector of D`, `a D × H matrix`."""
     if shape is None:
