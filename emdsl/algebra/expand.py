@@ -100,7 +100,7 @@ class Expansion(Groups):
         if symbol is None:
             return atom(name, IDENTITY, ())  # a size that only the data tell: a known number
         if symbol.value is not None:
-            return self._let(symbol, references)
+            return self._let(symbol, references, node)
         if symbol.is_gate:
             return atom(STRUCTURE, NUMBER, (self._gate(symbol, self.flat(symbol, references, node)),))
         vector = self.group_vector(symbol, references, node)
@@ -120,11 +120,13 @@ class Expansion(Groups):
         diagonal = Atom(STRUCTURE, DELTA, axes)
         return Polynomial(tuple(Term(t.coefficient, (*t.atoms, diagonal), t.bound) for t in value.terms), axes)
 
-    def _let(self, symbol: Symbol, references: tuple[Reference, ...]) -> Polynomial:
+    def _let(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> Polynomial:
         assert symbol.value is not None
-        plates, rest = references[: len(symbol.plates)], references[len(symbol.plates) :]
-        letters = {letter: reference for (_, letter), reference in zip(symbol.plates, plates, strict=False)}
-        missing = [self.source.fresh(size, letter) for size, letter in symbol.plates[len(plates) :]]
+        plates, rest = references[: len(symbol.letters)], references[len(symbol.letters) :]
+        if len(plates) < len(symbol.letters) and set(symbol.letters) & self.scope.ragged.keys():
+            raise NotPolynomial(f"`{symbol.name}` runs over a ragged plate and needs all its indices", node.span)
+        letters = dict(zip(symbol.letters, plates, strict=False))
+        missing = [self.source.fresh(size, letter) for size, letter in symbol.plates if letter not in letters]
         letters |= {axis.letter: axis for axis in missing}
         outer, self.letters = self.letters, {**self.letters, **letters}
         value = self.expand(symbol.value)
@@ -157,10 +159,8 @@ class Expansion(Groups):
         match node:
             case Number(value):
                 return Fixed(int(value))
-            case Binary("-" | "+" as sign, Name(letter), Number(lag)) if isinstance(self.letters.get(letter), Index):
-                index = self.letters[letter]
-                assert isinstance(index, Index)
-                return Shift(index, int(lag) if sign == "-" else -int(lag))
+            case Binary("-", Name(letter), Number(lag)) if isinstance(self.letters.get(letter), Index | Shift | Fixed):
+                return _earlier(self.letters[letter], int(lag), node)
             case Name(name) if name in self.arguments:
                 return self.reference(self.arguments[name])
             case Name(name) if name in self.letters:
@@ -178,7 +178,7 @@ class Expansion(Groups):
     def _discrete(self, name: str, references: tuple[Reference, ...], node: Expression) -> Reference:
         symbol = self.scope.symbols[name]
         if symbol.value is not None:
-            letters = {letter: item for (_, letter), item in zip(symbol.plates, references, strict=False)}
+            letters = dict(zip(symbol.letters, references, strict=False))
             outer, self.letters = self.letters, {**self.letters, **letters}
             result = self.reference(symbol.value)
             self.letters = outer
@@ -393,6 +393,18 @@ class Expansion(Groups):
             case Name(name):
                 return self.source.fresh(name, name[:1].lower())
         raise NotPolynomial("a size must be a name or a number", node.span)
+
+
+def _earlier(reference: Reference, lag: int, node: Expression) -> Reference:
+    """The row some steps before a row; where a `let` stands at an earlier row, so does what it reads."""
+    match reference:
+        case Index():
+            return Shift(reference, lag)
+        case Shift(index, before):
+            return Shift(index, before + lag)
+        case Fixed(position) if position >= lag:
+            return Fixed(position - lag)
+    raise NotPolynomial("this reads a row before the first one", node.span)
 
 
 def _is_number(gate: Index, value: Polynomial) -> bool:
