@@ -97,8 +97,8 @@ class Operations:
             return self.power(value, 0.5, node)
         if function in ("lgamma", "log_gamma") and uniform is not None:
             return Polynomial(number(math.lgamma(uniform) if uniform > 0 else IMPOSSIBLE).terms, value.axes)
-        if function == "exp" and uniform is not None:
-            return Polynomial(number(math.exp(uniform)).terms, value.axes)
+        if function in ("exp", "abs") and uniform is not None:
+            return Polynomial(number(math.exp(uniform) if function == "exp" else abs(uniform)).terms, value.axes)
         if self.known(value):
             return self.derive(function, (value,), node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)

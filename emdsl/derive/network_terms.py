@@ -14,6 +14,7 @@ from emdsl.derive.coupled import CoupledStatistic, Monomials, apart_or_same, cou
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
+from emdsl.derive.places import Places
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
@@ -61,10 +62,15 @@ class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
+        self,
+        joint: LogJoint,
+        latents: frozenset[str],
+        copies: Copies,
+        spans: Mapping[str, Span | None],
     ) -> None:
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
         self.latents, self.copies, self.spans = latents, copies, spans
+        self.places = Places(latents, joint.scope, joint.source, spans)
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
@@ -72,8 +78,8 @@ class NetworkCollector:
         """The term with choices among sums, with starts of series as rows of time, and with weights of its rows."""
         result = []
         for one in with_choices(term, self.joint.splits, self.source):
-            moved = self._start_in_time(self._weighted(factor, one))
-            result.append(self._opened(moved))
+            for placed in self.places.in_rows(self._weighted(factor, one)):
+                result.append(self._opened(self._start_in_time(placed)))
         return result
 
     def _weighted(self, factor: Factor, term: Term) -> Term:
@@ -146,9 +152,12 @@ class NetworkCollector:
         """Blocks, statistics and collapsed terms of the network over `variables`."""
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
+        for name in sorted(coupled):
+            if _is_lagged(name, [term for _, term in own]):
+                raise not_compiled(f"`{name}`, which meets itself in time and in a sum over time", self.spans.get(name))
         if coupled:
             symbols = self.scope.symbols
-            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols)]
+            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]
         bare = [term for _, term in own]
         symbols = self.scope.symbols
 
@@ -281,6 +290,17 @@ class NetworkCollector:
             )
             tables.append(Table(id(monomial), monomial.rows, places))
         return eliminate(block.variables, block.children, tables, self.scope, self.source)
+
+
+def _is_lagged(name: str, terms: Sequence[Term]) -> bool:
+    """Whether a variable meets itself at an earlier row."""
+    return any(
+        isinstance(reference, Shift)
+        for term in terms
+        for item in term.atoms
+        if item.variable == name
+        for reference in item.references
+    )
 
 
 def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:

@@ -135,6 +135,23 @@ def widest(first: Dim, second: Dim) -> Dim:
     return first if first == second else None
 
 
+def range_of(value: Value) -> Dim:
+    """The range of a discrete value, or of a whole number from 0; None for other values."""
+    if value.number is not None:
+        return int(value.number) + 1 if value.number >= 0 and float(value.number).is_integer() else None
+    return value.size if value.kind in ("index", "count") else None
+
+
+def combined_range(operator: str, left: Value, right: Value) -> Dim:
+    """The range of a sum or product of two discrete values, or of the larger or smaller one of them."""
+    first, second = range_of(left), range_of(right)
+    if operator in ("max", "min"):
+        return widest(first, second)
+    if isinstance(first, int) and isinstance(second, int):
+        return {"+": first + second - 1, "*": (first - 1) * (second - 1) + 1}.get(operator)
+    return None
+
+
 def shape_text(shape: Shape | None) -> str:
     """`a number`, `a vector of D`, `a D × H matrix`."""
     if shape is None:
