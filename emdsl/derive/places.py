@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.refusal import not_compiled
@@ -55,21 +55,34 @@ class Places:
     def _written_out(self, term: Term, letter: str) -> list[Term]:
         """Sums over the places of a plate, where they meet others and few enough states hold all places of a row."""
         found = list(self._places(term, letter))
-        references = dict.fromkeys(item.references[place] for item, place in found)
-        lagged = any(isinstance(one, Shift) for one in references)
-        if len(references) < 2 or lagged or not all(self._fits(item.variable, letter) for item, _ in found):
+        references = list(dict.fromkeys(item.references[place] for item, place in found))
+        free = any(not self._is_open(one, term) for one in references)
+        if len(references) < 2 or free or not all(self._fits(item.variable, letter) for item, _ in found):
             return [term]
-        running = [one for one in references if isinstance(one, Index) and one in term.bound]
         terms = [term]
-        for index in running:
-            terms = [
-                replace(one, bound=tuple(other for other in one.bound if other != index)).substitute(
-                    {index: Fixed(position)}
-                )
-                for one in terms
-                for position in range(self.sizes[letter])
-            ]
-        return [one for many in terms for one in self._once(_unweighted(many))] if running else terms
+        for reference in references:
+            if not isinstance(reference, Fixed):
+                positions = range(self.sizes[letter])
+                terms = [self._at(one, reference, position, letter) for one in terms for position in positions]
+        return [one for many in terms for one in self._once(_unweighted(many))] if len(terms) > 1 else terms
+
+    def _is_open(self, reference: Reference, term: Term) -> bool:
+        """Whether a reference is one of some places: fixed, summed over, or told by an index array."""
+        if isinstance(reference, Gather):
+            table = self.scope.symbols.get(reference.table)
+            return table is not None and table.known and not reference.table.startswith(RAGGED_TABLES)
+        return isinstance(reference, Fixed) or (isinstance(reference, Index) and reference in term.bound)
+
+    def _at(self, term: Term, reference: Reference, position: int, letter: str) -> Term:
+        """The summand of one place: of a sum over it, or of an index array that tells it, [a_n = j]."""
+        if isinstance(reference, Index):
+            bound = tuple(other for other in term.bound if other != reference)
+            return replace(term, bound=bound).substitute({reference: Fixed(position)})
+        assert isinstance(reference, Gather)
+        moved = {item: place for item, place in self._places(term, letter) if item.references[place] == reference}
+        atoms = tuple(_with(item, moved[item], Fixed(position)) if item in moved else item for item in term.atoms)
+        there = Atom(reference.table, HOT, (*reference.references, Fixed(position)))
+        return replace(term, atoms=(*atoms, there))
 
     def _fits(self, name: str, letter: str) -> bool:
         """Whether the state of a chain may hold all places of a row."""
@@ -119,7 +132,12 @@ class Places:
         position = item.references[place]
         assert isinstance(position, Fixed)
         reference = Shift(row, last - position.position) if position.position < last else row
-        return replace(item, references=(*item.references[:place], reference, *item.references[place + 1 :]))
+        return _with(item, place, reference)
+
+
+def _with(item: Atom, place: int, reference: Reference) -> Atom:
+    """An atom with another reference at one place."""
+    return replace(item, references=(*item.references[:place], reference, *item.references[place + 1 :]))
 
 
 def _unweighted(term: Term) -> Term:

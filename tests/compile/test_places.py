@@ -60,6 +60,12 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {"y": 1.5},
         ("em",),
     ),
+    "pairs_told_by_index_arrays": (
+        """model M() plate n in N, p in 3 given i[n] : index[3] given j[n] : index[3] param q : simplex[3]
+        param b : real latent z[p] ~ Categorical(q) observed y[n] ~ Normal(b*abs(z[i[n]] - z[j[n]]), sd=1)""",
+        {"y": Z, "i": np.array([0, 1, 2]), "j": np.array([1, 2, 0])},
+        ("em",),
+    ),
 }
 
 RAGGED = "model M() plate p in P, i in I[p] given x[p, i] : real param q : unit param b : real"
@@ -91,6 +97,13 @@ def test_sums_over_ragged_groups_are_bounded() -> None:
     """Where data tell how many there are, the rows of a sum are updated in turn."""
     text = f"{RAGGED} latent d[p, i] ~ Bernoulli(q) observed y[p] ~ Normal(b*sum(x[p, i]*d[p, i], i), sd=1)"
     check_network(text, {}, {"y": Z, "x": [[1.0, 2.0], [0.5], [0.3, -1.0]]}, exact=False)
+
+
+def test_pairs_of_many_are_bounded() -> None:
+    """Where data tell how many there are, those that meet in pairs are updated in turn; one may meet itself."""
+    text = """model M() plate n in N, p in P given i[n] : index[P] given j[n] : index[P] param q : simplex[3]
+    param b : real latent z[p] ~ Categorical(q) observed y[n] ~ Normal(b*abs(z[i[n]] - z[j[n]]) + z[i[n]], sd=1)"""
+    check_network(text, {}, {"y": Z, "i": np.array([0, 1, 2]), "j": np.array([1, 1, 0])}, exact=False)
 
 
 @pytest.mark.parametrize("name", REFUSED)
