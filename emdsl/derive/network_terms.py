@@ -154,7 +154,9 @@ class NetworkCollector:
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
         for name in sorted(coupled):
             if _is_lagged(name, [term for _, term in own]):
-                raise not_compiled(f"`{name}`, which meets itself in time and in a sum over time", self.spans.get(name))
+                raise not_compiled(
+                    f"`{name}`, which meets itself both at an earlier row and in a sum", self.spans.get(name)
+                )
         if coupled:
             symbols = self.scope.symbols
             own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]

@@ -57,7 +57,8 @@ class Places:
         found = list(self._places(term, letter))
         references = list(dict.fromkeys(item.references[place] for item, place in found))
         free = any(not self._is_open(one, term) for one in references)
-        if len(references) < 2 or free or not all(self._fits(item.variable, letter) for item, _ in found):
+        closed = free or term.variables() & self.real or not all(self._fits(item.variable, letter) for item, _ in found)
+        if len(references) < 2 or closed:
             return [term]
         terms = [term]
         for reference in references:

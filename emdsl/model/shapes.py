@@ -143,11 +143,13 @@ def range_of(value: Value) -> Dim:
 
 
 def combined_range(operator: str, left: Value, right: Value) -> Dim:
-    """The range of a sum or product of two discrete values, or of the larger or smaller one of them."""
+    """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them."""
     first, second = range_of(left), range_of(right)
     if operator in ("max", "min"):
         return widest(first, second)
     if isinstance(first, int) and isinstance(second, int):
+        if operator == "-":
+            return first if left.number is not None and second <= first else None
         return {"+": first + second - 1, "*": (first - 1) * (second - 1) + 1}.get(operator)
     return None
 

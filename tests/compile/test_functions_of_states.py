@@ -54,6 +54,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         f"model M(a = 2, b = 3) {HEAD} let s = max(a, b) observed y[n] ~ Normal(mu[z[n] + w[n]], sd=s)",
         {"y": Y},
     ),
+    "a_noisy_channel": (
+        """model M() plate w in W, i in 2 param e : unit latent bit[w, i] ~ Bernoulli(0.5)
+        observed y[w, i] ~ Bernoulli(abs(e - bit[w, i]))
+        observed c[w] ~ Bernoulli(abs(e - abs(bit[w, 0] - bit[w, 1])))""",
+        {"y": np.array([[0, 1], [1, 0], [1, 1]]), "c": np.array([1, 1, 0])},
+    ),
+    "what_is_left_as_an_index": (
+        f"model M() {HEAD} observed y[n] ~ Normal(mu[2*z[n]*(1 - w[n])], sd=1)",
+        {"y": Y},
+    ),
     "spreads": (
         "model M() plate n in N param q : unit param m : real latent z[n] ~ Binomial(2, q) "
         "observed y[n] ~ Normal(m, sd=1 + z[n])",

@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         """model M() time t in T plate k in 2 given x[t] : real param q[k] : unit param b : real
         latent d[0] ~ Bernoulli(0.5) latent d[t] ~ Bernoulli(q[d[t-1]])
         observed y ~ Normal(b*sum(x[t]*d[t], t), sd=1)""",
-        "`d`, which meets itself in time and in a sum over time",
+        "`d`, which meets itself both at an earlier row and in a sum",
     ),
     "beside_a_real_latent": (
         f"{HEAD} latent x[p] ~ Normal(0, sd=1) observed y[p] ~ Normal(x[p] + b*d[p, 0] - d[p, 1], sd=1)",
