@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.zoo import Example
+from tests.zoo_choices import CHOICES
 from tests.zoo_data import factors, with_given
 from tests.zoo_lags import LAGS
 from tests.zoo_networks_data import (
@@ -619,7 +620,11 @@ NETWORKS: tuple[Network, ...] = (
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
     """),
-    *(Network(*one) for one in LAGS),
+    Network("shared_dose", counted("y", 6), exact=False, text="""
+        model SharedDose()  plate n in N  param a : positive  param b : positive  param q : unit
+        latent z[n] ~ Bernoulli(q)  latent h[n] ~ Gamma(2, rate=1)  observed y[n] ~ Poisson(a * h[n] + b * z[n])
+    """),
+    *(Network(*one) for one in (*LAGS, *CHOICES)),
 )
 # fmt: on
 

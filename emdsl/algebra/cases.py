@@ -180,14 +180,9 @@ def _sum(found: list[Polynomial]) -> Polynomial:
 
 
 def is_number(gate: Index, value: Polynomial) -> bool:
-    """Whether a gate's state stands as a number in a polynomial, or says which of its terms count."""
-    return any(
-        item.references == (gate,)
-        if item.statistic == NUMBER
-        else item.statistic == DELTA and gate in item.references and any(isinstance(r, Fixed) for r in item.references)
-        for term in value.terms
-        for item in term.atoms
-    )
+    """Whether a gate's state stands as a number in a polynomial, or chooses among entries that are written out."""
+    atoms = [item for term in value.terms for item in term.atoms if gate in item.references]
+    return any(item.statistic in (NUMBER, DELTA) for item in atoms)
 
 
 def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:

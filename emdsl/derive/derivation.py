@@ -90,8 +90,9 @@ def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
     for factor, terms in centred.factors:
         for term in terms:
             collector.collect_cofactors(factor, term)
-            prepared += [(factor, one) for one in collector.prepared(factor, term)]
-    groups = components(names, [term.variables() for _, term in prepared])
+    for factor, terms in centred.factors:
+        prepared += [(factor, one) for term in terms for one in collector.prepared(factor, term)]
+    groups = components(names, [one.variables() for _, term in prepared for one in collector.divided(term)])
     local, networks = [], []
     for group in groups:
         own = [term for _, term in prepared if term.variables() & set(group)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.terms import HOT, Polynomial
+from emdsl.algebra.indices import Reference
+from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -85,11 +86,13 @@ class _Writer(StatisticWriter, PosteriorWriter):
         self.formed: dict[str, RowEvidence] = {}
         """Evidence that is formed when rows are read, by its identifier."""
         self.children: list[ChildInference] = []
+        self.gated: list[tuple[BlockTerms, dict[int, Named | None]]] = []
+        """Choices that are made under gates, with their natural parameters."""
 
     def write(self) -> InferenceCode:
         name = self.setting.names.of(f"infer {self.terms.network.name}")
         if self.single:
-            self._single(self.terms.blocks[0])
+            self._single()
             statements: list[ProgrammeStatement] = list(self.body.before)
         else:
             statements = self._several()
@@ -97,7 +100,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         after: list[Statement] = []
         self.body.statements = after
         listed = self._statistics()
-        value = self.partitions[0] if self.single else self._bound()
+        self._count_choices()
+        value = total(tuple(self.partitions), ()) if self.single else self._bound()
         self.write_posteriors()
         self.body.statements.append(Assign(partition, value))
         statements += after
@@ -172,6 +176,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             return
         naturals = self._naturals(one)
         monomials = [monomial for monomial, _ in one.monomials.listed()]
+        if one.block.gates:
+            self._choice(one, monomials, naturals)
+            return
         if one.block.kind == "gaussian":
             known = self.setting.starts, self.setting.copies, self.setting.spans
             gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
@@ -181,7 +188,30 @@ class _Writer(StatisticWriter, PosteriorWriter):
         if not self.single and one is not self._last and not one.block.coupled:
             self._entropy(one, monomials, naturals)
 
+    def _choice(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
+        """A choice under gates: the logarithm of the sum is what the gates hear of it."""
+        finite = self._sweeps(one, monomials, naturals)
+        finite.forward()
+        finite.backward(monomials)
+        (joint,) = finite.joints
+        assert joint.message is not None
+        self.moments.log_sums[one.block.variables[0]] = joint.message
+        self.gated.append((one, naturals))
+
     def _finite(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
+        finite = self._sweeps(one, monomials, naturals)
+        if one.multiplicity:
+            (name,) = one.block.variables
+            finite.counts[name] = self._multiplicity(one, one.multiplicity)
+        self.finite.append(finite)
+        self.partitions.append(finite.forward())
+        finite.expects = all(self._is_expected(one, formed) for formed in self.formed.values())
+        finite.backward([m for m in monomials if not any(name in one.block.given for name in m.variables)])
+
+    def _sweeps(
+        self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]
+    ) -> FiniteInference:
+        """The sweeps over the discrete variables of a block, which have their tables and children."""
         discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
         for monomial in discrete:
@@ -198,20 +228,13 @@ class _Writer(StatisticWriter, PosteriorWriter):
         ]
         self.children += children
         hard = self.setting.chooses(one.block)
-        finite = FiniteInference(one.elimination, tables, children, self.moments, hard, self.setting.copies)
-        if one.multiplicity:
-            (name,) = one.block.variables
-            finite.counts[name] = self._multiplicity(one)
-        self.finite.append(finite)
-        self.partitions.append(finite.forward())
-        finite.expects = all(self._is_expected(one, formed) for formed in self.formed.values())
-        finite.backward(discrete)
+        return FiniteInference(one.elimination, tables, children, self.moments, hard, self.setting.copies)
 
-    def _multiplicity(self, one: BlockTerms) -> Named:
-        """How often each choice is made: the data that multiply the logarithm of a sum."""
+    def _multiplicity(self, one: BlockTerms, cofactors: Sequence[tuple[Term, tuple[Reference, ...]]]) -> Named:
+        """How often each choice is made: what multiplies the logarithm of a sum."""
         symbol = self.setting.scope.symbols[one.block.variables[0]]
         axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
-        value = self.moments.placed(list(one.multiplicity), axes, "counts")
+        value = self.moments.placed(cofactors, axes, "counts")
         assert value is not None
         return self.body.define(
             self.body.unused(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
@@ -247,7 +270,24 @@ class _Writer(StatisticWriter, PosteriorWriter):
         assert known is not None
         return Named(known.name, monomial.rows)
 
-    def _single(self, one: BlockTerms) -> None:
+    def _count_choices(self) -> None:
+        """The choices under gates whose logarithms of sums are in no log partition that stands for its terms."""
+        counted = self.terms.network.independent[0].all if self.single else self.absorbed
+        for one, naturals in self.gated:
+            rest = one.multiplicity_beyond(counted)
+            if not rest:
+                continue
+            log_sum = self.moments.log_sums[one.block.variables[0]]
+            count = self._multiplicity(one, rest)
+            counts = Operand(Named(count.name, log_sum.axes), log_sum.axes)
+            self.partitions.append(Contraction(1.0, (counts, Operand(log_sum, log_sum.axes)), ()))
+            if not self.single:
+                self._entropy(one, [monomial for monomial, _ in one.monomials.listed()], naturals)
+
+    def _single(self) -> None:
+        *choices, one = self.terms.ordered
+        for choice in choices:
+            self._infer(choice)
         if one.block.kind == "conjugate":
             self._initial_conjugate(one)
         self._infer(one)
@@ -261,7 +301,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """The block that is updated last: its log partition is what its terms and its entropy come to."""
         if any(one.block.coupled for one in self.terms.blocks):
             return None
-        return max(self.terms.blocks, key=lambda one: (one.block.kind == "finite", self.terms.blocks.index(one)))
+        listed = [one for one in self.terms.blocks if not one.block.gates]
+        return max(listed, key=lambda one: (one.block.kind == "finite", listed.index(one)))
 
     def _absorbed(self) -> frozenset[str]:
         """The latents whose terms the log partition of the last block stands for."""
@@ -274,7 +315,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         body.before += [Assign("state", f'data.get("{RESUMED}", {{}})')]
         rng = 'np.random.default_rng(state.get("seed", 0))'
         body.before.append(Assign("rng", rng))
-        ordered = sorted(self.terms.blocks, key=lambda one: one.block.kind == "finite")
+        ordered = self.terms.ordered
         body.looping = True
         body.statements = body.inside
         fixed: dict[int, Named] = {}

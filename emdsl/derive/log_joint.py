@@ -89,7 +89,9 @@ def log_joint(bound: BoundModel) -> LogJoint:
                 starts[variable.name] = _start(variable, definition, scope, source, derived, splits)
             else:
                 factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
-    return LogJoint(tuple(factors), scope, derived, splits, source, starts)
+    read = {item.variable for factor in factors for term in factor.terms for item in term.atoms}
+    kept = {name: split for name, split in splits.items() if name in read}
+    return LogJoint(tuple(factors), scope, derived, kept, source, starts)
 
 
 def _is_start(variable: Variable, definition: Definition, bound: BoundModel) -> bool:

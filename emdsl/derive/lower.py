@@ -22,6 +22,10 @@ NUMPY_NAMES = {
 }  # fmt: skip
 
 
+#: Functions that run over whole axes, the last ones of their argument; all others go entry by entry.
+OVER_AXES = {"softmax": 1, "log_softmax": 1, "stationary": 1, "inv": 2}
+
+
 class Moments(Protocol):
     """Expectations of atoms under the current estimates or posteriors."""
 

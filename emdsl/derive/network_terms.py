@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
@@ -29,7 +29,8 @@ Terms = Sequence[tuple[Factor, Term]]
 class BlockTerms:
     """One block: its monomials with their natural parameters, and for discrete variables the order of elimination.
 
-    `multiplicity`: data that multiply the logarithm of a sum, whose choices are then made that many times.
+    `multiplicity`: what multiplies the logarithm of a sum, whose choices are then made that many times: data, and
+    states of the gates.
     """
 
     block: NetworkBlock
@@ -44,6 +45,10 @@ class BlockTerms:
             return self.block.variables
         return tuple(name for one in self.block.children if one.kind == "conjugate" for name in one.variables)
 
+    def multiplicity_beyond(self, counted: Container[str]) -> tuple[tuple[Term, tuple[Reference, ...]], ...]:
+        """What multiplies the logarithm of a sum and none of these variables chooses: these hear of the others."""
+        return tuple(one for one in self.multiplicity if not any(name in counted for name in one[0].variables()))
+
 
 @dataclass(frozen=True)
 class NetworkTerms:
@@ -56,6 +61,11 @@ class NetworkTerms:
     sources: tuple[str, ...]
     local_terms: tuple[Term, ...]
     forms: Mapping[str, PosteriorForm] = field(default_factory=dict)
+
+    @property
+    def ordered(self) -> tuple[BlockTerms, ...]:
+        """The blocks in the order of their updates: continuous ones, choices before the gates that hear of them."""
+        return tuple(sorted(self.blocks, key=lambda one: (one.block.kind == "finite", not one.block.gates)))
 
 
 class NetworkCollector:
@@ -75,12 +85,26 @@ class NetworkCollector:
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
     def prepared(self, factor: Factor, term: Term) -> list[Term]:
-        """The term with choices among sums, with starts of series as rows of time, and with weights of its rows."""
-        result = []
-        for one in with_choices(term, self.joint.splits, self.source):
-            for placed in self.places.in_rows(self._weighted(factor, one)):
-                result.append(self._opened(self._start_in_time(placed)))
-        return result
+        """The term with starts of series as rows of time, with weights of its rows, and with choices among sums.
+
+        The logarithm of a sum that states of latents choose stays whole, see `divided`.
+        """
+        parts = [term] if self._gates_of(term) else with_choices(term, self.joint.splits, self.source)
+        placed = [moved for one in parts for moved in self.places.in_rows(self._weighted(factor, one))]
+        return [self._opened(self._start_in_time(one)) for one in placed]
+
+    def divided(self, term: Term) -> list[Term]:
+        """The term with the choice among the products of a sum in place of the sum's logarithm."""
+        return [self._opened(one) for one in with_choices(term, self.joint.splits, self.source)]
+
+    def _gates_of(self, term: Term) -> tuple[str, ...]:
+        """The latents whose states say whether the logarithm of a sum in the term counts."""
+        item = next((item for item in term.atoms if item.statistic == SPLIT), None)
+        return self._gates(item.variable) if item is not None else ()
+
+    def _gates(self, split: str) -> tuple[str, ...]:
+        listed = [item for cofactor, _ in self.cofactors.get(split, ()) for item in cofactor.atoms]
+        return tuple(dict.fromkeys(item.variable for item in listed if item.variable in self.latents))
 
     def _weighted(self, factor: Factor, term: Term) -> Term:
         """The weights of all rows that a row of the factor lies in."""
@@ -157,11 +181,12 @@ class NetworkCollector:
                 raise not_compiled(
                     f"`{name}`, which meets itself both at an earlier row and in a sum", self.spans.get(name)
                 )
-        if coupled:
-            symbols = self.scope.symbols
-            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]
-        bare = [term for _, term in own]
         symbols = self.scope.symbols
+        if coupled:
+            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]
+        whole = [term for _, term in own]
+        divided = [(factor, one) for factor, term in own for one in self.divided(term)]
+        bare = [term for _, term in divided]
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
             alone = any(name.startswith("split ") for name in group) or coupled & set(group)
@@ -169,18 +194,20 @@ class NetworkCollector:
             if started or (alone and (len(group) > 1 or children)):
                 return False
             block = NetworkBlock("finite", tuple(group), tuple(children))
-            return self._elimination(block, self._monomials(block, bare)).refusal is None
+            return self._elimination(block, self._monomials(block, whole)).refusal is None
 
-        blocks = blocks_of(variables, bare, symbols, apart, eliminable, self.source)
-        blocks = tuple(replace(block, coupled=bool(coupled & set(block.variables))) for block in blocks)
+        blocks = tuple(
+            replace(block, coupled=bool(coupled & set(block.variables)), gates=self._gates(block.variables[0]))
+            for block in blocks_of(variables, bare, symbols, apart, eliminable, self.source)
+        )
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
-        listed = tuple(self._block(block, own) for block in blocks)
+        listed = tuple(self._block(block, whole) for block in blocks)
         statistics, collapsed, sources = [], [], []
         starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
-        seen = [(factor, self._opened(one)) for factor, term in own for one in starts.expanded(term)]
+        seen = [(factor, self._opened(one)) for factor, term in divided for one in starts.expanded(term)]
         for factor, expanded in seen:
             moved, statistic = coupled_terms(expanded, network, self._known)
-            if network.exact and len(moved.atoms) == 1 and blocks[0].kind != "conjugate":
+            if network.exact and len(moved.atoms) == 1 and network.independent[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:
@@ -231,13 +258,15 @@ class NetworkCollector:
         return name
 
     def _monomials(self, block: NetworkBlock, terms: Sequence[Term]) -> Monomials:
+        """A logarithm of a sum stays whole for the latents that choose it; others see its products."""
         monomials = Monomials(block, self.scope.symbols, self.source)
         for term in terms:
-            monomials.add(term)
+            chosen = set(self._gates_of(term)) & set(block.all)
+            for one in [term] if chosen else self.divided(term):
+                monomials.add(one)
         return monomials
 
-    def _block(self, block: NetworkBlock, own: Terms) -> BlockTerms:
-        terms = [term for _, term in own]
+    def _block(self, block: NetworkBlock, terms: Sequence[Term]) -> BlockTerms:
         if block.kind == "finite" and block.variables[0].startswith("split "):
             return self._choices(block)
         monomials = self._monomials(block, terms)
@@ -267,19 +296,31 @@ class NetworkCollector:
         return BlockTerms(block, monomials, self._elimination(block, monomials), tuple(counts.values()))
 
     def collect_cofactors(self, factor: Factor, term: Term) -> None:
-        """What multiplies the logarithm of a sum in a term."""
+        """What multiplies the logarithm of a sum in a term: data, and states of discrete latents that choose it."""
         item = next((item for item in term.atoms if item.statistic == SPLIT), None)
         if item is None:
             return
         rest = tuple(other for other in term.atoms if other is not item)
         cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
-        if not all(self._known(other) or other.variable == STRUCTURE for other in cofactor.atoms):
+        made_of = {name for one in self.joint.splits[item.variable].log_alternatives for name in one.variables()}
+        unknown = [one for one in cofactor.atoms if not self._known(one) and one.variable != STRUCTURE]
+        if any(one.statistic != HOT or one.variable in made_of for one in unknown):
             raise not_compiled(
-                f"a sum of products that a latent or another unknown multiplies, in the law of `{factor.variable}`",
+                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
                 factor.span,
-                "let the latent index a parameter (`theta[z[n]]`), or declare the choice of a summand as a latent",
+                "let a latent index a parameter (`theta[z[n]]`), or declare the choice of a summand as a latent",
             )
-        self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
+        if all(one.coefficient < 0 for one in factor.terms if item in one.atoms):
+            raise not_compiled(
+                f"minus the logarithm of a sum of unknowns, in the law of `{factor.variable}`",
+                factor.span,
+                "write the law by other parameters, so that products of these stand in the denominator",
+            )
+        for placed in self.places.in_rows(self._weighted(factor, term)):
+            split = next(one for one in placed.atoms if one.statistic == SPLIT)
+            rest = tuple(other for other in placed.atoms if other is not split)
+            cofactor = self._opened(replace(placed, atoms=rest))
+            self.cofactors.setdefault(item.variable, []).append((cofactor, split.references))
 
     def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
         tables = []

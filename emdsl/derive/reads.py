@@ -12,7 +12,7 @@ from typing import Any
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived
-from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, STRUCTURE, Atom, Term
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
@@ -66,14 +66,16 @@ class Reads(VariationalMoments):
         """Moments by the identity of their monomial."""
         self.firsts: dict[int, Named] = {}
         """What is known of a monomial in the first row of each series, where it is not known in every row."""
+        self.log_sums: dict[str, Named] = {}
+        """The logarithms of sums of products, by the choices among these; over the rows of the choices."""
         self.entries: dict[str, EntryRead] = {}
         """What is read through one index array, by the code that reads it."""
 
     # ---------------------------------------------------------------- operands
 
     def operands(self, atoms: Sequence[Atom]) -> tuple[float, list[Operand]]:
-        result: list[Operand] = []
-        rest = list(atoms)
+        result = [Operand(self.log_sums[item.variable], item.references) for item in atoms if item.statistic == SPLIT]
+        rest = [item for item in atoms if item.statistic != SPLIT]
         for block in self.blocks:
             own = [item for item in rest if item.variable in block.block.all]
             for group in [[item] for item in own] if block.block.coupled else [own] if own else []:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
@@ -13,6 +13,7 @@ from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.lower import (
+    OVER_AXES,
     derived_statistic,
     log_complement_of_known,
     log_of_known,
@@ -150,9 +151,18 @@ class RowMoments:
 
     def _derived(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
         """`function(arguments)`, with the derivation's own indices in place of the quantity's."""
+        count = OVER_AXES.get(item.function, 0)
+        own = [axis for axis in item.arguments[0].axes[-count:] if axis in item.indices] if count else []
+        entries = {axis: references[item.indices.index(axis)] for axis in own}
+        if not all(isinstance(reference, Index) for reference in entries.values()):
+            unread = (axis if axis in entries else r for axis, r in zip(item.indices, references, strict=True))
+            whole = self._derived(item, tuple(unread))
+            named = self.body.define(self.body.unused(f"all {item.name}"), whole.array, whole.array.axes)
+            read, left = self._indexed(named.name, tuple(entries.get(axis, axis) for axis in named.axes), None)
+            return Operand(read, left)
         replacement = dict(zip(item.indices, references, strict=True))
         arguments: list[Array | float | str] = []
-        axes = tuple(reference for reference in references if isinstance(reference, Index))
+        axes = tuple(dict.fromkeys(index for reference in references for index in indices_in(reference)))
         for argument in item.arguments:
             constant = argument.constant
             if constant is not None:

@@ -45,7 +45,9 @@ class _Separated:
         pattern, *operands = value.arguments
         found = re.fullmatch(r'"(\w+)(\w),(\w+)->(\w+)(\w)"', str(pattern))
         names = [one.name for one in operands if isinstance(one, Named)]
-        if found is None or found[1] != found[3] or found[2] != found[5] or names[:1] != [self.shares]:
+        if found is None or found[1] != found[3] or found[2] != found[5]:
+            return None
+        if names[:1] != [self.shares] or len(names) < 2:
             return None
         sides = {found[1][: self.n_first]: "first", found[1][self.n_first :]: "second"}
         side = sides.get(found[4])

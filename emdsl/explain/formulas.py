@@ -16,7 +16,7 @@ from math import prod
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Scope, beyond_table, is_padded, padded_size, within_table
-from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.log_joint import QuadraticTerm
 from emdsl.derive.statistics import normal_form
@@ -164,10 +164,8 @@ class Notation:
 
     def _product(self, atoms: Sequence[Atom], letters: Letters) -> list[str]:
         """Factors in the order structure, numbers, expectations, logarithms; equal factors become a power."""
-        inside = [item for item in atoms if item.variable in self.expected]
-        outside = sorted(
-            (item for item in atoms if item.variable not in self.expected), key=lambda item: item.variable != STRUCTURE
-        )
+        inside = [item for item in atoms if item.variable in self.expected and item.statistic != SPLIT]
+        outside = sorted((item for item in atoms if item not in inside), key=lambda item: item.variable != STRUCTURE)
         plain = self._powers([item for item in outside if not _is_log(item)], letters)
         logs = self._powers([item for item in outside if _is_log(item)], letters)
         for factor in dict.fromkeys(self._factor(item) for item in inside):

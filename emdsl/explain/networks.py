@@ -7,7 +7,7 @@ objective      log partitions; or ⟨log joint⟩ + entropies
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Gather
@@ -26,6 +26,7 @@ from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_placed, label_of
 from emdsl.explain.symbols import Letters, in_words, with_indices
 from emdsl.structure.elimination import lag_of
+from emdsl.structure.networks import NetworkBlock
 
 Signed = list[tuple[str, str]]
 
@@ -166,7 +167,7 @@ def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notatio
     blocks: list[Block] = []
     if not terms.network.exact:
         blocks.append(Prose(_factorisation(terms, derivation, notation)))
-    for one in sorted(terms.blocks, key=lambda one: one.block.kind == "finite"):
+    for one in terms.ordered:
         others = set(terms.network.variables) - (set() if one.block.coupled else set(one.block.all))
         own = _independent(notation.expecting(others | set(derivation.setting.forms)), derivation)
         if not terms.network.exact:
@@ -177,15 +178,20 @@ def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notatio
 
 def _factorisation(terms: NetworkTerms, derivation: Derivation, notation: Notation) -> str:
     """What is independent under q, and what that makes of the updates."""
-    ordered = sorted(terms.blocks, key=lambda one: one.block.kind == "finite")
-    parts = r" \, ".join(f"q({', '.join(notation.head(name) for name in one.block.all)})" for one in ordered)
-    rows = [name for one in ordered if one.block.coupled for name in one.block.variables]
+    parts = r" \, ".join(f"q({_given_gates(one.block, notation)})" for one in terms.ordered)
+    rows = [name for one in terms.ordered if one.block.coupled for name in one.block.variables]
     text = f"The posterior of {listed(terms.network.variables, derivation)} is taken as $q = {parts}$"
     text += f", and the rows of {listed(rows, derivation)} as independent too" if rows else ""
     return (
         f"{text}. Each factor is set to its optimum, with $\\langle\\cdot\\rangle$ the means under the others, in turn "
         "until nothing moves:"
     )
+
+
+def _given_gates(block: NetworkBlock, notation: Notation) -> str:
+    r"""`z, w`; `c \mid z` of a choice under a gate."""
+    own, gates = (", ".join(notation.head(name) for name in names) for names in (block.all, block.gates))
+    return rf"{own} \mid {gates}" if gates else own
 
 
 def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivation: Derivation) -> list[Block]:
@@ -218,10 +224,11 @@ def _block(one: BlockTerms, terms: NetworkTerms, block: BlockNotation, derivatio
     return blocks
 
 
-def _count(one: BlockTerms, block: BlockNotation) -> tuple[Letters, Polynomial]:
-    """How often a choice is made."""
+def _count(one: BlockTerms, block: BlockNotation, counted: Container[str] = ()) -> tuple[Letters, Polynomial]:
+    """How often a choice is made, beyond what these variables hear of."""
     (step,) = one.elimination.steps
-    terms = [placed(cofactor, references, step.rows, block.setting) for cofactor, references in one.multiplicity]
+    cofactors = one.multiplicity_beyond(counted)
+    terms = [placed(cofactor, references, step.rows, block.setting) for cofactor, references in cofactors]
     return block.letters(step.rows, {}), block.setting.merged(Polynomial(tuple(terms), step.rows))
 
 
@@ -277,7 +284,9 @@ def _partitions(one: BlockTerms, block: BlockNotation) -> Signed:
     for text, rows_of, letters in partitions(block):
         rows = [letters.of(row) for row in rows_of]
         if one.multiplicity:
-            own, count = _count(one, block)
+            own, count = _count(one, block, one.block.gates)
+            if not count.terms:
+                continue
             found.append(("+", f"{_times(count, block, own, rows)}{text}"))
             continue
         total = rf"\sum_{{{', '.join(rows)}}} " if rows else ""

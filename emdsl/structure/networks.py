@@ -24,12 +24,14 @@ class NetworkBlock:
     """Variables that are inferred together. `children`: continuous ones that are inferred given the discrete ones.
 
     `coupled`: one discrete variable that meets itself at two rows, which are independent under q and updated in turn.
+    `gates`: of a choice among the products of a sum, the discrete latents whose states say whether it is made.
     """
 
     kind: str
     variables: tuple[str, ...]
     children: tuple[Children, ...] = ()
     coupled: bool = False
+    gates: tuple[str, ...] = ()
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -54,13 +56,18 @@ class Network:
         return "_".join(name.replace(" ", "_") for name in self.variables)
 
     @property
+    def independent(self) -> tuple[NetworkBlock, ...]:
+        """The blocks that are independent under q; a choice that is made under gates has its law given these."""
+        return tuple(block for block in self.blocks if not block.gates)
+
+    @property
     def exact(self) -> bool:
-        return len(self.blocks) == 1 and not self.broken and not self.blocks[0].coupled
+        return not self.iterated and not self.broken
 
     @property
     def iterated(self) -> bool:
         """Whether its blocks are updated in turn until nothing moves."""
-        return len(self.blocks) > 1 or self.blocks[0].coupled
+        return len(self.independent) > 1 or self.independent[0].coupled
 
     def block_of(self, variable: str) -> NetworkBlock:
         return next(block for block in self.blocks if variable in block.all)
@@ -188,13 +195,14 @@ def _merged_gaussian(
 
 
 def broken_pairs(blocks: Sequence[NetworkBlock], terms: Sequence[Term]) -> tuple[tuple[str, str], ...]:
-    """Pairs of variables of different blocks that meet in a term."""
+    """Pairs of variables of different blocks that meet in a term; a choice has its law given its gates."""
     where = {name: place for place, block in enumerate(blocks) for name in block.all}
+    gated = {(name, gate) for block in blocks for name in block.variables for gate in block.gates}
     found: dict[tuple[str, str], None] = {}
     for term in terms:
         present = sorted(name for name in term.variables() if name in where)
         for place, one in enumerate(present):
             for other in present[place + 1 :]:
-                if where[one] != where[other]:
+                if where[one] != where[other] and not {(one, other), (other, one)} & gated:
                     found[one, other] = None
     return tuple(found)

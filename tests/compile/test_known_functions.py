@@ -36,6 +36,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         latent z[n] ~ Categorical(softmax(s[n])) observed y[n] ~ Normal(m[z[n]], var=v)""",
         {"s": S, "y": Y},
     ),
+    # the softmax was taken over the rows that the data had read before it
+    "softmax_that_data_read": (
+        """model M(K = 3) plate n in N, k in K given s[k] : real[3] param w : simplex[K]
+        latent z[n] ~ Categorical(w) observed y[n] ~ Categorical(softmax(s[z[n]]))
+        observed x[n] ~ Bernoulli(softmax(s[z[n]])[1])""",
+        {"s": S[:3], "y": np.array([0, 1, 2, 1, 0, 0]), "x": np.array([0, 1, 0, 1, 0, 0])},
+    ),
     "softmax_in_a_network": (
         """model M(K = 3) plate n in N, k in K, l in 2 given s[n] : real[K] param m[k, l] : real param v : positive
         param p[k] : simplex[2] latent z[n] ~ Categorical(softmax(s[n])) latent w[n, l] ~ Categorical(p[z[n]])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from emdsl.runtime.carried.chain_steps import ChainSteps
 from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
-from emdsl.runtime.carried.sweeps import single_threaded_blas
+from emdsl.runtime.carried.sweeps import at_once
 
 
 def as_slice(places: np.ndarray) -> np.ndarray | slice:
@@ -27,7 +24,7 @@ class ChainPart(ChainSteps):
 
     The messages are packed step after step, each (batch, state, lane). A lane that starts within a series, an `inner`
     one, starts from a guess `lag` rows earlier; this must then agree with the end of the lane before, or its first
-    rows are mended. Threads share the lanes.
+    rows are mended. No threads inside the loops over time: steps are too short for them.
     """
 
     def __init__(
@@ -143,22 +140,18 @@ class ChainPart(ChainSteps):
         self.even = as_slice(self.firsts)
         self.load_all()
 
-    def rows(self, step: int, lanes: slice) -> np.ndarray | slice:
-        """Rows of these lanes, all of which still run."""
+    def rows(self, step: int) -> np.ndarray | slice:
+        """Rows of the lanes that still run at a step."""
         if isinstance(self.even, slice):
             first, gap = self.even.start + step, self.even.step
-            return slice(first + gap * lanes.start, first + gap * (lanes.stop - 1) + 1, gap)
-        return self.firsts[lanes] + step
+            return slice(first, first + gap * (self.counts[step] - 1) + 1, gap)
+        return self.firsts[: self.counts[step]] + step
 
     def at(self, step: int) -> np.ndarray:
         """The packed messages of one step, at first its evidence, (batch, state, lane)."""
         width = self.batch * self.states
         flat = self.packed[self.places[step] * width : self.places[step + 1] * width]
         return flat.reshape(self.batch, self.states, -1)
-
-    def running(self, step: int, lanes: slice) -> slice:
-        """Those of the lanes that still run."""
-        return slice(lanes.start, max(min(lanes.stop, self.counts[step]), lanes.start))
 
     def potential(self, step: int, lanes: np.ndarray | slice) -> np.ndarray | None:
         """Transitions (batch or 1, previous, next, lane) into one step; for the first, lanes are places in `inner`."""
@@ -168,14 +161,14 @@ class ChainPart(ChainSteps):
         """Evidence and transitions of all rows, packed; logarithms of what was taken out, by lane."""
         self.packed, self.swept = np.empty(self.batch * self.states * self.places[-1]), False
         self.potentials = [np.empty(0)] * (self.steps if self.by_row else 0)
-        batch, (workers, _) = self.evidence.batch, self.workers(self.packed.size / 2**17)
+        batch, shares = self.evidence.batch, int(np.clip(self.packed.size / 2**18, 1, min(self.steps, 16)))
 
-        def load_steps(worker: int) -> np.ndarray:
+        def load_steps(share: int) -> np.ndarray:
             taken = np.zeros((self.batch, len(self.firsts)))
-            for step in range(self.steps * worker // workers, self.steps * (worker + 1) // workers):
+            for step in range(self.steps * share // shares, self.steps * (share + 1) // shares):
                 n, packed = self.counts[step], self.at(step)
                 if step:
-                    taken[:, :n] += self.load(self.rows(step, slice(0, n)), packed[:batch])
+                    taken[:, :n] += self.load(self.rows(step), packed[:batch])
                 else:
                     for lanes, starts in ((self.inner, None), (self.outer, self.series[self.owner[self.outer]])):
                         part = np.empty((batch, self.states, len(lanes)))
@@ -188,25 +181,10 @@ class ChainPart(ChainSteps):
                     taken[:, lanes] += top
             return taken
 
-        self.taken = sum(self.shared(load_steps, workers), np.zeros(()))
+        self.taken = sum(at_once(load_steps, range(shares)), np.zeros(()))
         if self.space == "scaled" and not self.by_row:
             self.taken += self.top * (self.lengths - 1.0)
             self.taken[:, self.inner] += self.top
-
-    def workers(self, work: float) -> tuple[int, list[slice]]:
-        """Threads that so many shares of work are worth, and the lanes of each: as many rows for all."""
-        count = min(len(os.sched_getaffinity(0)), max(int(work), 1))
-        edges = np.searchsorted(np.cumsum(self.lengths), np.arange(1, count) * self.lengths.sum() / count)
-        bounds = [0, *edges.tolist(), len(self.lengths)]
-        return count, [slice(bounds[place], bounds[place + 1]) for place in range(count)]
-
-    def shared(self, task: Callable[[Any], Any], shares: Any) -> list[Any]:
-        """The task for each share, on threads of their own, BLAS held to one each."""
-        shares = range(shares) if isinstance(shares, int) else shares
-        if len(shares) == 1:
-            return [task(shares[0])]
-        with single_threaded_blas() as held, ThreadPoolExecutor(len(shares) if held else 1) as pool:
-            return list(pool.map(task, shares))
 
     def warm_up(self) -> np.ndarray:
         """Messages before the first rows of inner lanes, from a guess `lag` rows earlier in the lane before."""
@@ -233,29 +211,19 @@ class ChainPart(ChainSteps):
         self.ends = np.empty((self.batch, self.states, len(self.firsts)))
         self.lost_lanes = np.zeros(len(self.firsts), dtype=bool)
         every = 4 if self.space == "scaled" and not self.delicate else 1
-
-        def sweep(lanes: slice) -> None:
-            message = self.ends[..., lanes]
-            for step in range(self.steps):
-                now, later = self.running(step, lanes), self.running(step + 1, lanes)
-                if now.start == now.stop:
-                    break
-                if step:
-                    predicted = self.propagate(message[..., : now.stop - now.start], self.potential(step, now))
-                else:
-                    predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
-                    inner = slice(*np.searchsorted(self.inner, (now.start, now.stop)).tolist())
-                    if inner.start < inner.stop:
-                        entering = self.propagate(before[..., inner], self.potential(0, inner))
-                        predicted[..., self.inner[inner] - now.start] = entering
-                message = self.at(step)[..., now]
-                mass, lost = self.combine(message, predicted, message, step % every == 0)
-                self.total[:, now] += mass
-                self.lost_lanes[now] |= lost
-                self.ends[..., later.stop : now.stop] = message[..., later.stop - now.start :]
-
-        _, groups = self.workers(self.ends.size / 2**12)
-        self.shared(sweep, groups)
+        message = self.ends
+        for step in range(self.steps):
+            n, later = self.counts[step], self.counts[step + 1]
+            if step:
+                predicted = self.propagate(message[..., :n], self.potential(step, slice(0, n)))
+            else:
+                predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
+                predicted[..., self.inner] = self.propagate(before, self.potential(0, slice(None)))
+            message = self.at(step)
+            mass, lost = self.combine(message, predicted, message, step % every == 0)
+            self.total[:, :n] += mass
+            self.lost_lanes[:n] |= lost
+            self.ends[..., later:n] = message[..., later:]
         self.lost[:] = False
         self.lost[self.owner[self.lost_lanes]] = True
         self.total += self.absorb(self.ends)
@@ -350,41 +318,24 @@ class ChainPart(ChainSteps):
         if not self.by_row:
             self.own[...] = 0.0
 
-        def sweep(lanes: slice) -> tuple[np.ndarray, Marginals | Expectations]:
-            share = found.share()
-            own = self.own if self.by_row else np.zeros(self.own.shape)
-            posterior = after[..., lanes.start : lanes.start]
-            for step in range(self.steps - 1, -1, -1):
-                now, later = self.running(step, lanes), self.running(step + 1, lanes)
-                if later.stop < now.stop:
-                    posterior = np.concatenate([posterior, after[..., later.stop : now.stop]], axis=2)
-                if now.start == now.stop:
-                    continue
-                if step % 64 == 63:
-                    posterior /= posterior.sum(axis=1)[:, None]
-                rows, weights = self.rows(step, now), None if self.shares is None else self.shares[:, now]
-                share.put(rows, weights, posterior)
-                if step:
-                    into = own, rows, weights
-                    posterior = self.retreat(posterior, self.at(step - 1)[..., now], self.potential(step, now), into)
-            outer = self.outer[slice(*np.searchsorted(self.outer, (lanes.start, lanes.stop)))]
-            share.start(self.series[self.owner[outer]], posterior[..., outer - lanes.start])
-            inner = slice(*np.searchsorted(self.inner, (lanes.start, lanes.stop)).tolist())
-            if inner.start < inner.stop:
-                entered = self.inner[inner]
-                into = own, self.firsts[entered], None if self.shares is None else self.shares[:, entered]
-                posterior, message = posterior[..., entered - lanes.start], self.before[..., inner]
-                self.reached[..., inner] = self.retreat(posterior, message, self.potential(0, inner), into)
-            return own, share
-
-        _, groups = self.workers(after.size / 2**12)
-        done = self.shared(sweep, groups)
-        whole = found.share()
-        for own, share in done:
-            whole.include(share)
-            if not self.by_row:
-                self.own += own
-        return whole
+        posterior, share = after[..., :0], found.share()
+        for step in range(self.steps - 1, -1, -1):
+            n, known = self.counts[step], self.counts[step + 1]
+            if known < n:
+                posterior = np.concatenate([posterior, after[..., known:n]], axis=2)
+            if step % 64 == 63:
+                posterior /= posterior.sum(axis=1)[:, None]
+            rows, weights = self.rows(step), None if self.shares is None else self.shares[:, :n]
+            share.put(rows, weights, posterior)
+            if step:
+                into = self.own, rows, weights
+                posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step, slice(0, n)), into)
+        share.start(self.series[self.owner[self.outer]], posterior[..., self.outer])
+        if self.inner.size:
+            into = self.own, self.firsts[self.inner], None if self.shares is None else self.shares[:, self.inner]
+            posterior = posterior[..., self.inner]
+            self.reached[...] = self.retreat(posterior, self.before, self.potential(0, slice(None)), into)
+        return share
 
     def mend_back(self, wrong: np.ndarray, after: np.ndarray, share: Marginals | Expectations) -> None:
         """Lanes before inner ones again, from better posteriors of their last rows, until nothing changes."""

@@ -108,5 +108,5 @@ def filtered(messages: dict[str, Any]) -> np.ndarray:
     result = np.empty(messages["shape"])
     for _, part in messages["parts"]:
         for step in range(part.steps):
-            result[:, part.rows(step, slice(0, part.counts[step]))] = part.probabilities(part.at(step)).swapaxes(1, 2)
+            result[:, part.rows(step)] = part.probabilities(part.at(step)).swapaxes(1, 2)
     return result if messages["batched"] else result[0]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 
 class DenseEvidence:
@@ -46,7 +47,6 @@ class RowEvidence:
         labels: np.ndarray | None = None,
     ) -> None:
         self.states, self.rows = states, rows
-        naturals = [np.reshape(natural, (states, -1)) for natural, _ in products]
         self.shapes = [np.shape(natural) for natural, _ in products]
         naturals = [np.reshape(natural, (states, -1)) for natural, _ in products]
         self.naturals = np.hstack([*naturals, np.broadcast_to(constant, (states,))[:, None]])
@@ -143,8 +143,9 @@ class Expectations:
             values = values * weights
         self.sums += values @ self.evidence.features_of(rows).T
         for total, (_, entries) in zip(self.tables, self.evidence.tables):
-            places = entries[rows] + total.shape[1] * np.arange(self.evidence.states)[:, None]
-            total += np.bincount(places.ravel(), values.ravel(), total.size).reshape(total.shape)
+            read = entries[rows]
+            hot = sparse.csr_array((np.ones(len(read)), read, np.arange(len(read) + 1)), (len(read), total.shape[1]))
+            total += (hot.T @ np.ascontiguousarray(values.T)).T
 
     def start(self, series: np.ndarray, posterior: np.ndarray) -> None:
         """The posterior of the first rows of some series, (1, state, series)."""

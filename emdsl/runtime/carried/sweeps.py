@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +31,15 @@ def single_threaded_blas() -> Iterator[bool]:
         put(before)
 
 
+def at_once(task: Callable[[int], Any], shares: Sequence[int]) -> list[Any]:
+    """The task for each share, on threads, BLAS held to one each."""
+    count = min(len(os.sched_getaffinity(0)), len(shares))
+    if count < 2:
+        return [task(share) for share in shares]
+    with single_threaded_blas() as held, ThreadPoolExecutor(count if held else 1) as pool:
+        return list(pool.map(task, shares))
+
+
 def in_lanes(lane: Callable[[int, int, int], Any], n_rows: int, repeats: int, height: int) -> list[Any]:
     """`lane(first, last, block)` for lanes of rows, on threads: what each gives, in order.
 
@@ -40,10 +49,7 @@ def in_lanes(lane: Callable[[int, int, int], Any], n_rows: int, repeats: int, he
     edges = [n_rows * place // n_lanes for place in range(n_lanes + 1)]
     longest = -(-n_rows // n_lanes)
     block = max(min(longest, max(min(2**15, 2**19 // height), 256) // repeats), 1)
-    if n_lanes == 1:
-        return [lane(0, n_rows, block)]
-    with single_threaded_blas() as held, ThreadPoolExecutor(len(os.sched_getaffinity(0)) if held else 1) as pool:
-        return list(pool.map(lane, edges[:-1], edges[1:], [block] * n_lanes))
+    return at_once(lambda place: lane(edges[place], edges[place + 1], block), range(n_lanes))
 
 
 def sweep(
