@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Subscript
 from emdsl.algebra.groups import Groups
-from emdsl.algebra.indices import Fixed, Index
+from emdsl.algebra.indices import Fixed, Index, Reference, substitute
 from emdsl.algebra.operations import NotPolynomial
+from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -35,6 +36,8 @@ from emdsl.algebra.terms import (
 CASES = 16
 #: Joint states of several at the most.
 JOINT_CASES = 256
+#: Places of a plate at the most whose latents are numbers one by one.
+PLACES = 8
 
 
 @dataclass
@@ -47,8 +50,41 @@ class Cases(Groups):
 
     # ---------------------------------------------------------------- latents
 
+    def gate(self, symbol: Symbol, references: tuple[Reference, ...]) -> Index:
+        """The index that stands for the state of a latent."""
+        assert symbol.categories is not None
+        key = Atom(symbol.name, HOT, references)
+        if key not in self.gates:
+            self.gates[key] = self.source.fresh(symbol.categories, "k")
+        return self.gates[key]
+
+    def opened(self, value: Polynomial) -> Polynomial:
+        """A sum of latents over a plate of known size as that of its places, each a number by itself."""
+        return Polynomial(tuple(one for term in value.terms for one in self._opened(term)), value.axes)
+
+    def _opened(self, term: Term) -> list[Term]:
+        for item in term.atoms:
+            symbol, state = self.scope.symbols.get(item.variable), item.references[-1] if item.references else None
+            if item.statistic != HOT or symbol is None or symbol.known or state not in term.bound:
+                continue
+            rows = [index for index in term.bound if index in item.indices and index != state]
+            count = self._count(rows[0]) if len(rows) == 1 else None
+            if count is None or count > PLACES:
+                return [term]
+            bound = tuple(index for index in term.bound if index not in (rows[0], state))
+            rest = replace(term, atoms=tuple(other for other in term.atoms if other is not item), bound=bound)
+            found: list[Term] = []
+            for position in range(count):
+                places = tuple(substitute(one, {rows[0]: Fixed(position)}) for one in item.references[:-1])
+                assert isinstance(state, Index)
+                names: dict[Index, Reference] = {rows[0]: Fixed(position), state: self.gate(symbol, places)}
+                found += self._opened(rest.substitute(names))
+            return found
+        return [term]
+
     def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
         """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
+        value = self.opened(value)
         gates = self._numbers_in((value,))
         if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
             function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
@@ -89,7 +125,7 @@ class Cases(Groups):
 
     def chosen(self, base: Expression, indices: tuple[Expression, ...], place: int, node: Expression) -> Polynomial:
         """`base[indices]`, of which one is computed from discrete latents."""
-        computed = self.expand(indices[place])
+        computed = self.opened(self.expand(indices[place]))
 
         def at(case: tuple[Polynomial, ...]) -> Polynomial:
             (value,) = case

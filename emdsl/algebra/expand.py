@@ -22,7 +22,6 @@ from emdsl.algebra.operations import NotPolynomial
 from emdsl.algebra.symbols import Symbol, padded_size, place_table, within_table
 from emdsl.algebra.terms import (
     DELTA,
-    HOT,
     IDENTITY,
     NUMBER,
     QUADRATIC,
@@ -103,7 +102,7 @@ class Expansion(Cases):
         if symbol.value is not None:
             return self._let(symbol, references, node)
         if symbol.is_gate:
-            return atom(STRUCTURE, NUMBER, (self._gate(symbol, self.flat(symbol, references, node)),))
+            return atom(STRUCTURE, NUMBER, (self.gate(symbol, self.flat(symbol, references, node)),))
         vector = self.group_vector(symbol, references, node)
         if vector is not None:
             return vector
@@ -133,13 +132,6 @@ class Expansion(Cases):
         value = self.expand(symbol.value)
         self.letters = outer
         return self._entry(Polynomial(value.terms, tuple(missing) + value.axes), rest)
-
-    def _gate(self, symbol: Symbol, references: tuple[Reference, ...]) -> Index:
-        assert symbol.categories is not None
-        key = Atom(symbol.name, HOT, references)
-        if key not in self.gates:
-            self.gates[key] = self.source.fresh(symbol.categories, "k")
-        return self.gates[key]
 
     def _entry(self, value: Polynomial, references: tuple[Reference, ...]) -> Polynomial:
         return resolve_deltas(value.at(references)) if references else value
@@ -186,7 +178,7 @@ class Expansion(Cases):
             return result
         references = self.flat(symbol, references, node)
         if symbol.is_gate:
-            return self._gate(symbol, references)
+            return self.gate(symbol, references)
         if symbol.known:
             return Gather(name, references)
         raise NotPolynomial(f"`{name}` is unknown and not discrete, so it cannot stand as an index", node.span)
@@ -329,6 +321,8 @@ class Expansion(Cases):
         terms = list(value.terms)
         for key, state in list(self.gates.items()):
             if index in key.indices:
+                if any(item.statistic == QUADRATIC for term in terms for item in term.atoms):
+                    raise NotPolynomial(f"a sum over squares that `{key.variable}` enters", None)
                 hot = replace(key, references=(*key.references, state))
                 terms = [
                     replace(term, atoms=(hot, *term.atoms), bound=(*term.bound, state))

@@ -49,6 +49,8 @@ def _range(variable: Variable, reader: Reader) -> Dim:
 def check_range(variable: Variable, definition: Definition, event: Value, value: Value, reader: Reader) -> None:
     """A law of counts on finitely many states draws none beyond them (E047, E052)."""
     law, span = definition.law, definition.law.span or definition.span
+    if law.family == "PointMass":
+        value = drawn(law, scope_of(variable, definition), None, reader)
     states, drawn_states = reader.sizes.resolved(event.size), reader.sizes.resolved(value.size)
     unbound = reader.names.constants.keys() - reader.sizes.numbers.keys()
     if drawn_states is None:

@@ -260,7 +260,9 @@ class Reader:
         indexing.check_summed(over.name, over.span, scope, self.names)
         value = self.read(body, scope.with_letter(over.name))
         kind = value.kind if value.kind in ("count", "cov") else "positive" if value.kind in NONNEGATIVE else "real"
-        return Value(value.shape, "count" if value.kind == "index" else kind, stacked=value.stacked)
+        count, states = self.sizes.resolved(self.names.plates[over.name].size), range_of(value)
+        size = count * (states - 1) + 1 if isinstance(count, int) and isinstance(states, int) else None
+        return Value(value.shape, "count" if value.kind == "index" else kind, size, stacked=value.stacked)
 
     def _filled(self, node: Call, scope: Scope) -> Value:
         """`eye(D)`, `ones(K)`, `zeros(D, H)`: the arguments are sizes."""

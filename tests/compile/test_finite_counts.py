@@ -108,6 +108,7 @@ def test_functions_of_many_states_are_tables() -> None:
         ("g[n] : index[3] ~ Geometric(q)", "E052"),
         ("g[n] : index[3] ~ Binomial(m[n], q)", "E052"),
         ("g[n] : index[3] ~ Binomial(3, q)", "E047"),
+        ("g[n] ~ switch(s[n], PointMass(m[n]), Binomial(2, q))", "E090"),
         ("g[n] ~ switch(s[n], Poisson(3), Binomial(2, q))", "E090"),
         ("g[n] ~ Geometric(q)", "E090"),
         ("g[n] : count ~ Binomial(m[n], q)", "E090"),
@@ -119,6 +120,13 @@ def test_counts_without_a_range_are_refused(law: str, code: str) -> None:
     with pytest.raises(ModelError) as caught:
         parse(text)().source()
     assert caught.value.code == code and "`g`" in str(caught.value)
+
+
+def test_a_point_beyond_the_range_of_other_laws_is_refused() -> None:
+    text = """model M() time t in T given x : count param q : unit param b : real latent g[0] ~ PointMass(x)
+    latent g[t] ~ Binomial(3, q) observed y[t] ~ Normal(b*g[t], var=1)"""
+    with pytest.raises(ModelError, match="the largest count that PointMass draws"):
+        parse(text)().source()
 
 
 def test_the_posterior_has_probabilities() -> None:

@@ -64,6 +64,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         f"model M() {HEAD} observed y[n] ~ Normal(mu[2*z[n]*(1 - w[n])], sd=1)",
         {"y": Y},
     ),
+    "how_many_as_an_index": (
+        """model M() plate p in P, i in 3, k in 4 given x[i] : real param q[i] : unit param mu[k] : real
+        latent d[p, i] ~ Bernoulli(q[i]) observed y[p] ~ Normal(mu[sum(d[p, i], i)], sd=1)
+        observed c[p] ~ Bernoulli(logistic(sum(x[i]*d[p, i], i)))""",
+        {"y": Y[:3], "c": BITS[:3], "x": X[:3]},
+    ),
     "spreads": (
         "model M() plate n in N param q : unit param m : real latent z[n] ~ Binomial(2, q) "
         "observed y[n] ~ Normal(m, sd=1 + z[n])",
