@@ -61,7 +61,7 @@ class Places:
         if len(references) < 2 or closed:
             return [term]
         terms = [term]
-        for reference in references:
+        for reference in sorted(references, key=lambda one: not isinstance(one, Gather)):  # these may read the others
             if not isinstance(reference, Fixed):
                 positions = range(self.sizes[letter])
                 terms = [self._at(one, reference, position, letter) for one in terms for position in positions]

@@ -66,6 +66,13 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {"y": Z, "i": np.array([0, 1, 2]), "j": np.array([1, 2, 0])},
         ("em",),
     ),
+    "pairs_told_row_by_row": (
+        """model M() plate n in N, p in 3, k in 2 given i[n, p] : index[3] param q : unit
+        param r[k] : unit param b : real latent z[n, p] ~ Bernoulli(q) latent w[n, p] ~ Bernoulli(r[z[n, i[n, p]]])
+        observed y[n, p] ~ Normal(b*w[n, p] + z[n, p], sd=1)""",
+        {"y": PAIRS, "i": np.array([[0, 1, 1], [2, 0, 1], [2, 2, 0]])},
+        ("em",),
+    ),
 }
 
 RAGGED = "model M() plate p in P, i in I[p] given x[p, i] : real param q : unit param b : real"
