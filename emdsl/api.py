@@ -153,16 +153,19 @@ class Bound:
         """
         from emdsl.data.binding import bind_data
         from emdsl.data.weights import check_weights
+        from emdsl.model.holes import inferred
         from emdsl.results.fit import Fit, merged
         from emdsl.results.progress import progress_bar
         from emdsl.results.starts import split_init
         from emdsl.runtime.diagnostics import resuming
         from emdsl.runtime.loop import run
 
-        source = self.source_of(method)
-        if strict:
-            self._refuse_approximations(method)
+        if not inferred(self.bound_model):
+            self.program(method)  # what is not compiled is told before data are read
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
+        source = self.source_of(method, bound_data)
+        if strict:
+            _refuse_approximations(source.program)
         check_weights(source.program.module, weights)
         start, latents = split_init(self.bound_model, init or {}, bound_data)
         with progress_bar(progress, 1 if init else n_init, max_iter) as report:
@@ -171,46 +174,76 @@ class Bound:
                 init=start or None, latents=latents, accelerate=accelerate, progress=report,
             )  # fmt: skip
         if method == "hard":  # the objective counts only the chosen states; the likelihood counts all of them
-            module = self.program("em").module
+            module = source.other("em").module
             soft = module.e_step(resuming(module, bound_data, outcome.memory), outcome.params)[1]
             outcome = replace(outcome, log_likelihood=float(soft))
         return Fit(source, outcome, bound_data)
 
     def program(self, method: str) -> Program:
+        """The program of a method for any data; see `_general`."""
         if method not in METHODS:
             from emdsl.data.words import did_you_mean
 
             raise DataError(f"there is no method {method!r}{did_you_mean(method, METHODS)}")
-        if method not in self._programs:
-            from emdsl.compile import compile_model
+        return self._companion(self._general(method))
 
-            self._programs[method] = compile_model(self.bound_model, method)
-        return self._programs[method]
+    def source_of(self, method: str, data: Mapping[str, Any] | None = None) -> Any:
+        """What a fit is made with: by the program for the bound data where these are told."""
+        from emdsl.data.holes import are_seen
+        from emdsl.model.holes import inferred
+        from emdsl.results.fit import SEEN, Source
 
-    def source_of(self, method: str) -> Any:
-        from emdsl.results.fit import Source
+        changed = method
+        if data is None or not inferred(self.bound_model):
+            self.program(method)
+            changed = self._general(method)
+        elif are_seen(self.bound_model, data):
+            changed = SEEN + method
+        program, seen = self._companion(changed), changed != method
+        return Source(self.bound_model, self.text, method, program, self._companion, seen)
 
-        return Source(self.bound_model, self.text, method, self.program(method), self._companion)
+    def _general(self, method: str) -> str:
+        """The method; "seen …" where missing entries are not inferred that only later ones of a series would read.
 
-    def _companion(self, method: str) -> Program:
-        """The program of another method; "open …" is that of a method with all that is observed over time missing."""
-        if not method.startswith("open "):
-            return self.program(method)
-        if method not in self._programs:
-            from emdsl.compile import compile_model
-            from emdsl.results.series import opened
-
-            self._programs[method] = compile_model(opened(self.bound_model), method.removeprefix("open "))
-        return self._programs[method]
-
-    def _refuse_approximations(self, method: str) -> None:
+        Then no more than ends of series may be missing.
+        """
         from emdsl.errors import ModelError
+        from emdsl.model.holes import inferred, may_end
+        from emdsl.results.fit import SEEN
 
-        for row in self.program(method).plan.rows:
-            if not (row.exact and row.closed_form):
-                what = "exact" if not row.exact else "in closed form"
-                raise ModelError(
-                    "E090",
-                    f"the update of `{row.block}` is not {what}: {row.why}",
-                    cure="leave strict=True out to allow it",
-                )
+        try:
+            self._companion(method)
+        except ModelError:
+            found = inferred(self.bound_model)
+            if not found or not all(may_end(name, self.bound_model) for name in found):
+                raise
+            return SEEN + method
+        return method
+
+    def _companion(self, changed: str) -> Program:
+        """The program of a method after changes to the model: "em", "open em", "seen vb", "open seen em".
+
+        open: what is observed over time may be missing. seen: no entry is missing that an entry which is there reads.
+        """
+        from emdsl.compile import compile_model
+        from emdsl.model.holes import seen
+        from emdsl.results.series import opened
+
+        if changed not in self._programs:
+            *changes, method = changed.split()
+            bound = seen(self.bound_model) if "seen" in changes else self.bound_model
+            self._programs[changed] = compile_model(opened(bound) if "open" in changes else bound, method)
+        return self._programs[changed]
+
+
+def _refuse_approximations(program: Program) -> None:
+    from emdsl.errors import ModelError
+
+    for row in program.plan.rows:
+        if not (row.exact and row.closed_form):
+            what = "exact" if not row.exact else "in closed form"
+            raise ModelError(
+                "E090",
+                f"the update of `{row.block}` is not {what}: {row.why}",
+                cure="leave strict=True out to allow it",
+            )

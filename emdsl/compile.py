@@ -14,6 +14,7 @@ from emdsl.explain.document import Document
 from emdsl.explain.plan import Plan, plan
 from emdsl.explain.steps import document
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import inferred, may_end
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,18 @@ def compile_model(bound: BoundModel, method: str = "em") -> Program:
     try:
         derived = derive(bound, method, helper_names())
     except ModelError as error:
-        raise error.located(bound.checked.model.source) from None
+        raise _with_cure(error, bound).located(bound.checked.model.source) from None
     source = module_text(derived.module, derived.setting.size_text)
     return Program(bound, method, source, derived)
+
+
+def _with_cure(error: ModelError, bound: BoundModel) -> ModelError:
+    """What makes observed variables unknown is told where nothing else is."""
+    found = sorted(inferred(bound))
+    if error.cure is not None or not found:
+        return error
+    listed = " and ".join(f"`{name}`" for name in found)
+    cure = f"missing entries of {listed} are unknowns that laws read: leave `missing` out where nothing is missing"
+    if all(may_end(name, bound) for name in found):
+        cure = f"of {listed} only the ends of series may be missing"
+    return ModelError(error.code, error.message, cure=cure, span=error.span)

@@ -13,6 +13,7 @@ import numpy as np
 from tests.zoo import Example
 from tests.zoo_choices import CHOICES
 from tests.zoo_data import factors, with_given
+from tests.zoo_holes import HOLES
 from tests.zoo_lags import LAGS
 from tests.zoo_networks_data import (
     autoregression,
@@ -624,7 +625,7 @@ NETWORKS: tuple[Network, ...] = (
         model SharedDose()  plate n in N  param a : positive  param b : positive  param q : unit
         latent z[n] ~ Bernoulli(q)  latent h[n] ~ Gamma(2, rate=1)  observed y[n] ~ Poisson(a * h[n] + b * z[n])
     """),
-    *(Network(*one) for one in (*LAGS, *CHOICES)),
+    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES)),
 )
 # fmt: on
 

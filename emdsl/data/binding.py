@@ -11,25 +11,33 @@ name, or told only by the largest index stand under their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Expression, names
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
-from emdsl.data.ragged import concatenate, group_lengths, merged_letters, outer_tables, ragged_plates, tables
+from emdsl.data.ragged import (
+    concatenate,
+    entry_in_lists,
+    group_lengths,
+    merged_letters,
+    outer_tables,
+    ragged_plates,
+    tables,
+)
 from emdsl.data.sizes import Sizes, ragged_sizes, ranged_plate, signature, size_name, size_names, unknown_sizes
-from emdsl.data.sources import Array, columns, is_frame, to_array
+from emdsl.data.sources import Array, Nested, columns, is_frame, to_array
 from emdsl.data.support import check_finite, check_group_range, check_range, check_support
 from emdsl.data.weights import bind_weights
 from emdsl.data.words import did_you_mean
 from emdsl.errors import DataError
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Law, Plate, Role, Type, Variable
+from emdsl.model.statements import Plate, Role, Type, Variable
 
 _DATA_ROLES = (Role.GIVEN, Role.OBSERVED, Role.LATENT)
 
@@ -107,8 +115,7 @@ class _Binding:
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
-                self._check_lagged(variable, result)
-                check_laws(self.bound, variable, result)
+                check_laws(self.bound, replace(variable, name=self._subject(variable)), result)
         if weights is not None:
             totals = {letter: sum(lengths) for letter, (lengths, _) in self.lengths.items()}
             result |= bind_weights(self.bound, weights, self.sizes, totals)
@@ -245,13 +252,25 @@ class _Binding:
 
     # values
 
+    def _subject(self, variable: Variable) -> str:
+        """The name of a variable, with which messages name its entries as the user has them."""
+        plates = self._plates(variable)
+        if not ragged_plates(plates):
+            return variable.name
+        lengths = {letter: found for letter, (found, _) in self.lengths.items()}
+        return Nested.of(variable.name, partial(entry_in_lists, variable.name, plates, lengths))
+
     def _check_values(self, variable: Variable, array: Array, *, infinite: bool) -> None:
-        name, kind = variable.name, self.types[variable.name]
+        name, kind = self._subject(variable), self.types[variable.name]
         slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
         cures = {
             Role.OBSERVED: f"write `observed {name}{slots} missing ~ …` to integrate missing entries out",
             Role.GIVEN: "given data must be complete: fill it in, or leave those rows out",
         }
+        if variable.role is Role.LATENT and kind.kind not in ("real", "index") and not np.isnan(array).all():
+            raise DataError(
+                f"`{name}` is of type `{kind.kind}`: only entries of real and discrete latents can be given"
+            )
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
         # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
@@ -269,22 +288,6 @@ class _Binding:
             }:
                 check_support(name, array, Type(support), laws)
 
-    def _check_lagged(self, variable: Variable, result: Mapping[str, Any]) -> None:
-        """A value that a later one of the series is read beside must not be missing."""
-        reads_itself = any(variable.name in names_of_law(definition.law) for definition in variable.definitions)
-        time = next((plate for plate in self._plates(variable) if plate.ordered), None)
-        if not variable.missing or not reads_itself or time is None:
-            return
-        array = self.arrays[variable.name]
-        axis = merged_letters(self._plates(variable)).index(time.letter)
-        holes = np.isnan(np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1))
-        edges = result[f"offsets.{time.letter}"] if time.parents else np.array([0, len(holes)])
-        for first, last in pairwise(edges):
-            series = holes[first:last]
-            if (series & (np.cumsum(~series[::-1], axis=0)[::-1] > 0)).any():
-                cure = "only the ends of series may be missing"
-                raise DataError(f"`{variable.name}` is missing before values whose law reads it; {cure}")
-
     def _check_indices(self) -> None:
         ragged = ragged_sizes(self.bound)
         indices = [
@@ -298,8 +301,10 @@ class _Binding:
                 largest[size] = max(largest.get(size, (0, "")), (top, name))
         for size, (top, name) in largest.items():
             self.sizes.known[size] = (top, f"is the largest `{name}` + 1")
-        for name in indices:
-            check_range(name, self.arrays[name], self.types[name], self.sizes)
+        for variable in self.model.variables:
+            name = self._subject(variable)
+            if name in indices:
+                check_range(name, self.arrays[name], self.types[name], self.sizes)
 
     def _check_group_indices(self, result: Mapping[str, Any]) -> None:
         """Indices over a ragged size against the length of their own group."""
@@ -315,8 +320,8 @@ class _Binding:
 
     def _dtyped(self, name: str, array: Array) -> Array:
         variable = self.model.variable(name)
-        whole = self.types[name].kind in ("count", "index") and variable is not None
-        if whole and variable and not variable.missing and variable.role is not Role.LATENT:
+        whole = self.types[name].kind in ("count", "index") and not np.isnan(array).any()
+        if whole and variable is not None and variable.role is not Role.LATENT:
             return array.astype(np.int64)
         return array
 
@@ -331,11 +336,3 @@ def _reshape_hint(name: str, array: Array, expected: int) -> str:
     if array.ndim == expected - 1:
         return f"; for a last axis of length 1, give {name}[..., None]"
     return ""
-
-
-def names_of_law(law: Law) -> frozenset[str]:
-    """Names in the arguments of a law."""
-    found: set[str] = set()
-    for _, argument in law.arguments:
-        found |= names(argument) if isinstance(argument, Expression) else names_of_law(argument)
-    return frozenset(found)

@@ -68,6 +68,30 @@ def _concatenate(
     return _join(name, arrays, axis, first), lengths
 
 
+def entry_in_lists(
+    name: str, plates: Sequence[Plate], lengths: Mapping[str, list[int]], position: tuple[int, ...]
+) -> str:
+    """`y[1][0]`: an entry of concatenated values as the user's lists have it.
+
+    By its place in these where a ragged plate has several parents that stand by themselves.
+    """
+    letters = merged_letters(plates)
+    at = dict(zip(letters, position, strict=False))
+    for plate in reversed(ragged_plates(plates)):
+        outer = merged_letters([other for other in plates if other.letter in plate.parents])
+        if len(outer) > 1:
+            return f"{name}[{', '.join(map(str, position))}]"
+        starts = offsets(lengths[plate.letter])
+        group = int(np.searchsorted(starts, at[plate.letter], side="right")) - 1
+        at |= {plate.letter: at[plate.letter] - int(starts[group]), outer[0]: group}
+    lists = max(i for i, plate in enumerate(plates) if any(plate.letter in other.parents for other in plates)) + 1
+    found = [at[plate.letter] for plate in plates]
+    inner = [*found[lists:], *position[len(letters) :]]
+    return (
+        name + "".join(f"[{index}]" for index in found[:lists]) + (f"[{', '.join(map(str, inner))}]" if inner else "")
+    )
+
+
 def offsets(lengths: Sequence[int]) -> Array:
     """0, T[0], T[0] + T[1], …"""
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]).astype(np.int64)

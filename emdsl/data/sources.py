@@ -8,7 +8,7 @@ Ragged data (lists of arrays of different lengths) are left to `emdsl.data.ragge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,20 @@ def _encode_hint(kind: str) -> str:
     return "; number the categories 0, 1, … (numpy.unique(…, return_inverse=True) does)" if kind == "text" else ""
 
 
+class Nested(str):
+    """The name of a variable whose entries stand in lists: `spelled` names one by its place in the joined array."""
+
+    spelled: Callable[[tuple[int, ...]], str]
+
+    @classmethod
+    def of(cls, name: str, spelled: Callable[[tuple[int, ...]], str]) -> Nested:
+        result = cls(name)
+        result.spelled = spelled
+        return result
+
+
 def place(name: str, position: tuple[int, ...]) -> str:
-    """`x[3, 0]`: an entry as the user would index it."""
+    """`x[3, 0]`, or in lists `x[3][0]`: an entry as the user would index it."""
+    if isinstance(name, Nested):
+        return name.spelled(position)
     return f"{name}[{', '.join(map(str, position))}]" if position else name

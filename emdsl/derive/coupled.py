@@ -49,6 +49,12 @@ class Monomial:
     def all_axes(self) -> tuple[Index, ...]:
         return self.rows + self.axes
 
+    def stands_everywhere(self, name: str) -> bool:
+        """Whether a variable stands in it once, at all its rows."""
+        own = [item for item in self.atoms if item.variable == name]
+        lagged = any(isinstance(reference, Shift) for item in self.atoms for reference in item.references)
+        return len(own) == 1 and not lagged and own[0].references[: len(self.rows)] == self.rows
+
 
 @dataclass(frozen=True)
 class Occurrence:

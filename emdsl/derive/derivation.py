@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expressions import names
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
@@ -28,9 +27,10 @@ from emdsl.derive.functions import (
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
+from emdsl.derive.holes import check_exact, check_kinds, check_states
 from emdsl.derive.inference import RESUMED, inference_code
 from emdsl.derive.loadings import loadings
-from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled, uses
+from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
 from emdsl.derive.network_terms import NetworkCollector, NetworkTerms, is_row_local
@@ -40,23 +40,11 @@ from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
 from emdsl.derive.weights import checking_weights, data_plates, refused_weights
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Factorise, Role
 from emdsl.structure.blocks import latents, parameters
 from emdsl.structure.locals import LocalBlock, local_blocks
 from emdsl.structure.networks import components
-
-
-def _check_missing(bound: BoundModel) -> None:
-    """What may be missing must be read by nothing else: otherwise its law and its readers would have to be inferred."""
-    variables = bound.checked.model.variables
-    for variable in variables:
-        if not variable.missing:
-            continue
-        for other in variables:
-            value = names(other.value) if other.value is not None else frozenset()
-            if other.name != variable.name and variable.name in uses(other) | value:
-                raise not_compiled(f"`{variable.name}` may be missing and `{other.name}` depends on it", other.span)
-
 
 Factors = tuple[tuple[Factor, tuple[Term, ...]], ...]
 
@@ -147,8 +135,10 @@ class Derivation:
 
 def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset()) -> Derivation:
     """Derive every function of the module for `method`: em, hard or vb; `reserved` names belong to its helpers."""
+    holed = inferred(bound)
+    bound = with_latents(bound)
     model, types = bound.checked.model, bound.checked.types
-    _check_missing(bound)
+    check_kinds(bound, holed)
     joint = log_joint(bound)
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
     unknown = parameters(bound)
@@ -158,6 +148,11 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     local = _latents(bound, centred, method)
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
+    if method != "vb":
+        check_exact([one.network for one in networks], holed, model)
+    if method == "hard":
+        finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
+        check_states([*(block.discrete for block in blocks), *finite], holed, model)
     collapsed = Collapser(centred.joint, blocks, partly, elsewhere).collapse(local.rows)
     coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))
     collapsed = replace(collapsed, terms=collapsed.terms + coupled)
@@ -202,6 +197,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         networks=networks,
         copies=local.copies,
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
+        holed=holed,
         given_latents=frozenset(v.name for v in latents(bound)),
         starts=joint.starts,
         spans=spans,

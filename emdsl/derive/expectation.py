@@ -34,12 +34,12 @@ def expectation(sweep: Sweep, plan: Layout, setting: Setting) -> list[ProgrammeS
         before, after = " * ".join(states[:place]) or "1", " * ".join(states[place + 1 :]) or "1"
         table = "logits" if not block.gaussian else f"natural[:{logits.stop}]" if logits else "natural"
         shape = f"({before}, {states[place]}, {after}, -1)"
-        call = f'labelled({table}.reshape({shape}), data["{name}"][rows].reshape(-1))'
+        call = f"labelled({table}.reshape({shape}), {_of_rows(name, sweep)}.reshape(-1))"
         body.append(Nested(f'if "{name}" in data:', (Lines((call,)),)))
     if not block.gaussian:
-        body.append(Lines((f"return {'hardmax' if setting.hard else 'softmax'}(logits)",)))
+        body.append(Lines((f"return {'hardmax' if setting.chooses_states(block.discrete) else 'softmax'}(logits)",)))
         return [Nested("def expect(logits, rows):", tuple(body))]
-    header = f"def expect(natural, rows, hard={setting.hard}):"
+    header = f"def expect(natural, rows, hard={setting.chooses_states(block.discrete)}):"
     return [Nested(header, (*body, *_gaussian(sweep, plan, states, setting)))]
 
 
@@ -57,7 +57,8 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
             statements += _centred_values(name, entries, states[0] if own else None, sweep, setting)
         else:
             own_statements, origin = origin_statements(name, sweep.plates, setting)
-            given = f'(data["{name}"][rows] - {origin})' if origin else f'data["{name}"][rows]'
+            values = _of_rows(name, sweep)
+            given = f"({values} - {origin})" if origin else values
             fill = Assign(f"values[:, :, {entries}]", f"{given}.reshape(natural.shape[1], -1)")
             statements.append(Nested(f'if "{name}" in data:', (*own_statements, fill)))
     count = " * ".join(states) or "1"
@@ -65,6 +66,11 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
     arguments = f"natural, {count}, {has_logits}, {singles}, {pairs}, values, {one_precision(sweep)}, hard"
     statements.append(Lines((f"return gaussian_rows({arguments})",)))
     return statements
+
+
+def _of_rows(name: str, sweep: Sweep) -> str:
+    """The given values of a latent at the rows of a block; without plates there is one row, which is not an axis."""
+    return f'data["{name}"][rows]' if sweep.plates else f'np.asarray(data["{name}"])'
 
 
 def one_precision(sweep: Sweep) -> bool:

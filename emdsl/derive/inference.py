@@ -26,6 +26,7 @@ from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.joint_children import JointChildren
+from emdsl.derive.labels import labelled, telling
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
@@ -214,12 +215,13 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """The sweeps over the discrete variables of a block, which have their tables and children."""
         discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
+        told = telling(discrete, self.setting.given_latents, self.setting.spans)
         for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
             formed = self.formed.get(natural.name)
-            natural = natural if formed else self._labelled(monomial, natural)
+            natural = natural if formed else labelled(monomial, natural, told.get(id(monomial), ()), self.moments)
             tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
         children = [
             LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting.spans)
@@ -239,17 +241,6 @@ class _Writer(StatisticWriter, PosteriorWriter):
         return self.body.define(
             self.body.unused(f"count of {one.block.variables[0]}"), self.moments.covered(value, axes), axes
         )
-
-    def _labelled(self, monomial: Monomial, natural: Named) -> Named:
-        """Given labels rule out the other states."""
-        if len(monomial.atoms) != 1 or monomial.variables[0] not in self.setting.given_latents:
-            return natural
-        (name,) = monomial.variables
-        axes = monomial.all_axes
-        value = self.moments.covered(Contraction(1.0, (Operand(natural, natural.axes),), axes), axes)
-        whole = self.body.define(self.body.unused(f"natural {name} of every row"), value, axes)
-        label = self.body.unused(f"labelled {name}")
-        return self.body.define(label, f'ruled_out({whole.name}, data.get("{name}"))', axes, "where the state is given")
 
     def _entropy(self, one: BlockTerms, monomials: Sequence[Monomial], naturals: dict[int, Named | None]) -> None:
         """− Σ natural · expectation, with which the log partition is the entropy."""

@@ -36,7 +36,7 @@ from emdsl.algebra.terms import (
 from emdsl.derive.refusal import not_compiled as not_compiled
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
 from emdsl.derive.scope import scope_of, size_of
-from emdsl.derive.slots import letters_of, names_of, started, times_of
+from emdsl.derive.slots import letters_of, started, times_of
 from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -328,8 +328,3 @@ def _plain(arguments: Mapping[str, Expression | Law], law: Law) -> dict[str, Exp
         if isinstance(value, Law):
             raise not_compiled(f"`{law.family}` of laws", law.span)
     return {name: value for name, value in arguments.items() if isinstance(value, Expression)}
-
-
-def uses(variable: Variable) -> frozenset[str]:
-    """Names in the arguments of a variable's definitions."""
-    return frozenset().union(*(names_of(definition) for definition in variable.definitions))

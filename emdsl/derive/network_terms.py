@@ -264,7 +264,17 @@ class NetworkCollector:
             chosen = set(self._gates_of(term)) & set(block.all)
             for one in [term] if chosen else self.divided(term):
                 monomials.add(one)
+        for name in block.variables if block.kind == "finite" and not block.coupled else ():
+            if not any(monomial.stands_everywhere(name) for monomial, _ in monomials.listed()):
+                monomials.add(self._everywhere(name))
         return monomials
+
+    def _everywhere(self, name: str) -> Term:
+        """Nothing, at all rows of a discrete latent: where its states may be given."""
+        symbol = self.scope.symbols[name]
+        rows = tuple(self.source.fresh(size, letter) for size, letter in symbol.plates)
+        state = self.source.fresh(symbol.categories or 0, "k")
+        return Term(0.0, (Atom(name, HOT, (*rows, state)),), (*rows, state))
 
     def _block(self, block: NetworkBlock, terms: Sequence[Term]) -> BlockTerms:
         if block.kind == "finite" and block.variables[0].startswith("split "):

@@ -104,6 +104,7 @@ class RowMoments:
         taken: dict[int, tuple[str, tuple[Index, ...]]] = {}
         numbers: list[int] = []
         left: dict[int, Index] = {}
+        inside = {index for r in references if isinstance(r, Gather) for index in indices_in(r)}
         for place, reference in enumerate(references):
             if isinstance(reference, Shift):
                 identifier, reference = f"lagged({identifier}, {reference.lag}, {place})", reference.index
@@ -116,6 +117,10 @@ class RowMoments:
                 case Fixed(position):
                     places.append(str(position))
                     numbers.append(place)
+                case Index() if reference in inside:  # C[n, y[n]]: one entry for each n
+                    rows = "rows.start, rows.stop" if reference.letter == lead else self.length(reference.size)
+                    taken[place] = (f"np.arange({rows})", (reference,))
+                    places.append("")
                 case Index():
                     places.append("rows" if reference.letter == lead else ":")
                     left[place] = reference

@@ -34,9 +34,9 @@ class Setting:
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes. `origins`: what
     real latents are inferred about.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
-    `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables.
-    `given_latents`: latents whose values may be given. `starts`: values at which real latents over time start.
-    `spans`: where each variable is defined.
+    `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables,
+    but for the `holed` ones, whose missing entries are inferred. `given_latents`: latents whose values may be given,
+    and these. `starts`: values at which real latents over time start. `spans`: where each variable is defined.
     """
 
     names: Names
@@ -56,6 +56,7 @@ class Setting:
     networks: tuple[NetworkTerms, ...]
     copies: Copies
     observed: frozenset[str]
+    holed: frozenset[str]
     given_latents: frozenset[str]
     starts: Mapping[str, Polynomial]
     spans: Mapping[str, Span | None]
@@ -141,8 +142,12 @@ class Setting:
         return replace(occurrence.rest, atoms=tuple(item for item in occurrence.rest.atoms if item not in own))
 
     def chooses(self, block: NetworkBlock) -> bool:
-        """Whether the best states of a block count alone: hard EM, of latents of the user; choices are summed out."""
-        return self.hard and block.kind == "finite" and not block.variables[0].startswith("split ")
+        """Whether the best states of a block count alone: hard EM."""
+        return block.kind == "finite" and self.chooses_states(block.variables)
+
+    def chooses_states(self, discrete: Sequence[str]) -> bool:
+        """The same of discrete variables: choices that the compiler adds and missing observations are summed out."""
+        return self.hard and not any(name.startswith("split ") or name in self.holed for name in discrete)
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""
@@ -271,7 +276,7 @@ class Setting:
         """Whether the name is a variable that the user's data hold."""
         symbol = self.scope.symbols[name]
         partly = any(item.base == name for item in self.centred.values())
-        return (symbol.known or partly) and symbol.value is None and name not in self.centred
+        return (symbol.known or partly or name in self.holed) and symbol.value is None and name not in self.centred
 
     def _sizes(self, params: bool, data: bool) -> list[tuple[str, str]]:
         found: dict[str, str] = {}

@@ -6,6 +6,7 @@ latents of rows (E-step) → parameters, block by block (M-step)
 from __future__ import annotations
 
 from ast import literal_eval
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import Literal
@@ -141,10 +142,13 @@ def _latent(block: LocalBlock, derivation: Derivation) -> PlanRow:
     inference: Inference = INFERENCE[derivation.method]
     kernel = KERNELS[bool(block.discrete), bool(block.gaussian)]
     why = _structure(block, derivation)
-    if derivation.method == "hard":
+    if derivation.method == "hard" and derivation.setting.chooses_states(block.discrete):
         why += ", of which the most probable is taken"
+    elif derivation.method == "hard":
+        inference = "exact"
     if derivation.method == "vb":
         why += ", given expectations over the parameters"
+    why += _given_beside(block.variables, derivation)
     variables = tuple(unknown_name(name) for name in block.variables)
     return PlanRow(" and ".join(variables), variables, "latent", kernel, inference, True, True, why)
 
@@ -157,15 +161,22 @@ def _block(block: BlockTerms, network: NetworkTerms, derivation: Derivation, mod
         inference = "coordinate ascent"
     clause = why(block, network, derivation, model)
     if derivation.method == "hard" and block.block.kind == "finite" and not derivation.setting.chooses(block.block):
-        inference = "exact" if exact else "coordinate ascent"  # a choice among products is no latent of the user
+        inference = "exact" if exact else "coordinate ascent"  # nothing is a latent of the user
     if derivation.setting.chooses(block.block):
         clause += ", of which the most probable are taken"
     if derivation.method == "vb":
         clause += ", given expectations over the parameters"
+    clause += _given_beside(block.block.all, derivation)
     variables = names_of(block, derivation)
     return PlanRow(
         " and ".join(variables), variables, "latent", kernel(block, network, derivation), inference, exact, True, clause
     )
+
+
+def _given_beside(variables: Sequence[str], derivation: Derivation) -> str:
+    """What is said of observed variables whose missing entries are inferred."""
+    holed = tuple(name for name in variables if name in derivation.setting.holed)
+    return f"; of {_listed(holed)} only missing entries are unknown" if holed else ""
 
 
 def unknown_name(name: str) -> str:

@@ -239,14 +239,16 @@ def _block_step(sweep: Sweep, derivation: Derivation, notation: Notation) -> lis
     assert block is not None
     found = exponent(sweep, derivation.setting)
     probability = responsibility(block, derivation.collapsed, derivation.setting.scope.symbols)
-    posterior = posterior_lines(found, sweep, probability, notation, derivation.method == "hard")
+    chosen = derivation.setting.chooses_states(block.discrete)
+    posterior = posterior_lines(found, sweep, probability, notation, chosen)
     text = (
         f"What multiplies the statistics of {_latents(block)} in $Q$, times the features of one row, is the exponent "
         "of their posterior:"
     )
     result: list[Block] = [Prose(text), Display(exponent_lines(found, notation))]
     missing = [unknown_name(name) for name in block.gaussian if "~" in name]
-    kept = "The most probable state counts alone" if derivation.method == "hard" else "So the posterior is"
+    missing += [name for name in block.variables if name in derivation.setting.holed]
+    kept = "The most probable state counts alone" if chosen else "So the posterior is"
     if missing:
         listed = _names(missing)
         kept += f" (observed entries of {listed} keep their values; the Gaussian is that of the others given them)"

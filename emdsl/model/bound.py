@@ -59,8 +59,10 @@ def _expressions(variable: Variable) -> Iterator[Expression]:
 class BoundModel:
     """A checked model with a number for each constant, and for the sizes that were given.
 
-    `constants` holds constants and bound sizes alike (sizes whose value only the data tell are absent).
+    `constants` holds constants and bound sizes alike (sizes whose value only the data tell are absent). `settled`:
+    observed variables of which only the ends of series may be missing, which no entry that is there reads.
     """
 
     checked: CheckedModel
     constants: Mapping[str, float | int]
+    settled: frozenset[str] = frozenset()

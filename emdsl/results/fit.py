@@ -11,9 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from emdsl.data.binding import bind_data
+from emdsl.data.holes import are_seen
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
@@ -31,6 +33,8 @@ from emdsl.runtime.loop import Outcome
 Array = np.ndarray[Any, Any]
 
 VARIATIONAL = "evidence lower bound"
+#: The companions for data that miss no entry which one that is there reads.
+SEEN = "seen "
 
 
 class Program(Protocol):
@@ -50,6 +54,28 @@ class Source:
     program: Program
     companion: Callable[[str], Program]
     """The same model compiled by another method; "open em", say, lets what is observed over time be missing."""
+    seen: bool = False
+    """Whether the program is for data that miss no entry which one that is there reads."""
+
+    @property
+    def module(self) -> Any:
+        return self.program.module
+
+    @property
+    def inferring(self) -> BoundModel:
+        """The model with all that the program infers as latents."""
+        return self.bound if self.seen else with_latents(self.bound)
+
+    def other(self, method: str) -> Program:
+        """A companion for the same data."""
+        return self.companion(SEEN + method if self.seen else method)
+
+    def for_data(self, data: Mapping[str, Any]) -> Source:
+        """The source by whose program these data can be taken."""
+        seen = bool(inferred(self.bound)) and are_seen(self.bound, data)
+        if seen == self.seen:
+            return self
+        return replace(self, program=self.companion(SEEN + self.method if seen else self.method), seen=seen)
 
 
 class Fit:
@@ -163,7 +189,7 @@ class Fit:
     def impute(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
         posterior, bound = self._known(data, arrays)
-        result = {}
+        source, result = self.source.for_data(bound), {}
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -175,7 +201,7 @@ class Fit:
                 known = posterior[variable.name]
                 filled = known.most_probable if known.discrete else np.asarray(known)
             else:
-                filled = imputed(self.source.bound, bound, variable, self._module, self._outcome.params, self.params)
+                filled = imputed(source.inferring, bound, variable, source.module, self._outcome.params, self.params)
             result[variable.name] = nest(np.where(np.isnan(observed), filled, observed))
         if not result:
             raise DataError("the model has no `missing` variable; write `observed x[n] missing ~ …`")
@@ -186,7 +212,8 @@ class Fit:
         if data is None and not arrays and weights is None:
             own = self._resuming(self._own_data("new data"))
             return float(self._module.e_step(own, self._unlabelled)[1])
-        return float(self._module.e_step(self._bind(data, arrays, weights), self._outcome.params)[1])
+        bound = self._bind(data, arrays, weights)
+        return float(self.source.for_data(bound).module.e_step(bound, self._outcome.params)[1])
 
     def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
         """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
@@ -194,18 +221,22 @@ class Fit:
         Where latents are inferred by coordinate ascent, a bound for each, inferred anew.
         """
         bound = self._bind(data, arrays)
-        return log_likelihoods(self.source.bound, self._module, self._outcome.params, bound, letter)
+        return log_likelihoods(
+            self.source.bound, self.source.for_data(bound).module, self._outcome.params, bound, letter
+        )
 
     def filtered(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
         """Of each latent over time, what is known at each step from the data up to that step."""
-        return self._over_time().filtered(self._bind(data, arrays))
+        bound = self._bind(data, arrays)
+        return self._over_time(bound).filtered(bound)
 
     def predictive(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
         """Of each latent and observed variable over time, what is known of each step from the data before it.
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain.
         """
-        return self._over_time().predictive(self._bind(data, arrays))
+        bound = self._bind(data, arrays)
+        return self._over_time(bound).predictive(bound)
 
     def forecast(
         self, steps: int, data: object = None, *, draws: int = 1000, random_state: Any = 0, **given: Any
@@ -217,8 +248,8 @@ class Fit:
         fit. Exact where the E-step is, but for series that depend on their own past beyond the next step: these are
         drawn `draws` times.
         """
-        rng = np.random.default_rng(random_state)
-        return self._over_time().forecast(self._bind(data, {}), steps, given, draws, rng)
+        rng, bound = np.random.default_rng(random_state), self._bind(data, {})
+        return self._over_time(bound).forecast(bound, steps, given, draws, rng)
 
     def sample(self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any) -> dict[str, Any]:
         """A draw of all latent and observed variables at the estimates.
@@ -315,7 +346,7 @@ class Fit:
 
     @property
     def _module(self) -> Any:
-        return self.source.program.module
+        return self.source.module
 
     @property
     def _model(self) -> Any:
@@ -343,31 +374,41 @@ class Fit:
         bound = self._bind(data, arrays)
         if bound is self._data:
             return self.posterior, bound
-        return self._posteriors(self._module.posterior(bound, self._outcome.params), bound), bound
+        found = self.source.for_data(bound).module.posterior(bound, self._outcome.params)
+        return self._posteriors(found, bound), bound
 
     def _latents(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
-        latent = {variable.name for variable in self._model.variables if variable.role is Role.LATENT}
         posterior, bound = self._known(data, arrays)
-        return {name: value for name, value in posterior.items() if name in latent}, bound
+        return {name: value for name, value in posterior.items() if name in self._latent_names}, bound
 
-    def _over_time(self) -> OverTime:
-        method = "vb" if self.method == "vb" else "em"
-        module = self._module if self.method == method else self.source.companion(method).module
+    @property
+    def _latent_names(self) -> frozenset[str]:
+        return frozenset(variable.name for variable in self._model.variables if variable.role is Role.LATENT)
+
+    def _over_time(self, data: Mapping[str, Any]) -> OverTime:
+        method, source = "vb" if self.method == "vb" else "em", self.source.for_data(data)
+        module = source.module if self.method == method else source.other(method).module
 
         def opened() -> Any:
-            return self.source.companion(f"open {method}").module
+            return source.other(f"open {method}").module
 
-        return OverTime(self.source.bound, self.params, self._outcome.params, module, opened)
+        return OverTime(source.inferring, self.params, self._outcome.params, module, opened)
 
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""
-        module = self._module
-        chained = chained_states(self.source.bound, getattr(module, "SHARED", ()))
-        if not chained or getattr(module, "RESUMED", None):
+        source = self.source.for_data(data)
+        chained = chained_states(source.bound, getattr(source.module, "SHARED", ()))
+        own = [name for name in chained if name in self._latent_names]
+        if not own or getattr(source.module, "RESUMED", None):
             return {}
-        hard = self.source.companion("hard").module
+        if gone := [name for name in chained if name not in own and self._model.variable(name)]:
+            raise DataError(
+                f"the most probable path of `{own[0]}` beside missing entries of `{gone[0]}` is not compiled; "
+                "fit.predict_proba has the probabilities of each state"
+            )
+        hard = source.other("hard").module
         found = hard.posterior(data, hard.from_estimates(self.params, self._outcome.params))
-        return {name: np.argmax(found[name]["probabilities"], axis=-1) for name in chained}
+        return {name: np.argmax(found[name]["probabilities"], axis=-1) for name in own}
 
     def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:
         """New data, bound with the sizes that the estimates have; the data of the fit when none are given."""

@@ -18,6 +18,7 @@ from emdsl.data.ragged import group_lengths, merged_letters, outer_tables, split
 from emdsl.data.sizes import ranged_plate
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import may_end
 from emdsl.model.statements import Law, Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of
 from emdsl.results.lets import without_lets
@@ -219,13 +220,9 @@ def row_count(bound: BoundModel, data: Mapping[str, Any]) -> float:
 
 def time_plate(bound: BoundModel) -> Plate:
     """The one ordered plate of what is observed. Raises DataError where there is none, or more than one."""
-    letters = dict.fromkeys(
-        plate.letter
-        for variable in bound.checked.model.variables
-        if variable.role is Role.OBSERVED
-        for plate in plates_of(bound, variable)
-        if plate.ordered
-    )
+    variables = bound.checked.model.variables
+    observed = [v for v in variables if v.role is Role.OBSERVED] or [v for v in variables if v.role is Role.LATENT]
+    letters = dict.fromkeys(plate.letter for v in observed for plate in plates_of(bound, v) if plate.ordered)
     if len(letters) != 1:
         raise DataError("the model observes nothing over time" if not letters else "the model has several times")
     plate = plate_of(bound, next(iter(letters)))
@@ -237,10 +234,10 @@ def time_plate(bound: BoundModel) -> Plate:
 def opened(bound: BoundModel) -> BoundModel:
     """The model with all that is observed over time allowed to be missing."""
     model, letter = bound.checked.model, time_plate(bound).letter
-    variables = tuple(
-        replace(v, missing=v.missing or (v.role is Role.OBSERVED and letter in v.plates)) for v in model.variables
-    )
-    return replace(bound, checked=replace(bound.checked, model=replace(model, variables=variables)))
+    anew = {v.name for v in model.variables if v.role is Role.OBSERVED and letter in v.plates and not v.missing}
+    variables = tuple(replace(v, missing=v.missing or v.name in anew) for v in model.variables)
+    checked = replace(bound.checked, model=replace(model, variables=variables))
+    return replace(bound, checked=checked, settled=bound.settled | {name for name in anew if may_end(name, bound)})
 
 
 @dataclass(frozen=True)

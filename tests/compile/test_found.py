@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import emdsl as em
-from emdsl.errors import ModelError
 from tests.oracles import checks
 
 Data = Mapping[str, Any]
@@ -198,18 +197,6 @@ def test_it_is_right_now(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "doc" in data:  # rows are not a plate of the data there, so that there are no blocks of them
         monkeypatch.setattr(checks, "check_additivity", lambda *arguments: None)
     checks.check_model(text, {}, dict(data), methods, fit="latent b" not in text and "latent f" not in text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "observed x[n] missing ~ Normal(m, var=1) observed y[n] ~ Normal(x[n], var=1)",
-        "observed c[n] missing ~ Bernoulli(0.5) observed y[n] ~ Normal(m + c[n], var=1)",
-    ],
-)
-def test_what_may_be_missing_is_read_by_nothing_else(text: str) -> None:
-    with pytest.raises(ModelError, match="may be missing and `y` depends on it"):
-        em.parse(f"model M() plate n in N param m : real {text}")().source()
 
 
 def test_a_prior_on_the_boundary_is_no_optimum() -> None:

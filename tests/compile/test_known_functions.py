@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from emdsl.api import parse
 from tests.oracles.networks import check_network
@@ -95,3 +97,17 @@ def test_scores_far_apart_do_not_underflow() -> None:
     fit = parse(text)().fit({"s": scores, "y": np.zeros(2), "c": np.array([1, 1])})
     expected = -2000.0 + 3.0 - np.log1p(np.exp(3.0)) - np.log(2 * np.pi)
     np.testing.assert_allclose(fit.log_likelihood, expected, rtol=1e-12)
+
+
+def test_a_table_is_read_at_one_entry_for_each_row() -> None:
+    """No array over pairs of rows: 3000 of them would need 72 MB."""
+    n = 3000
+    table, y = RNG.dirichlet(np.ones(3), n), RNG.integers(0, 3, n)
+    model = parse("model M() plate n in N given c[n] : simplex[3] observed y[n] ~ Categorical(c[n])")()
+    model.program("em")
+    tracemalloc.start()
+    fit = model.fit(c=table, y=y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_allclose(fit.log_likelihood, np.log(table[np.arange(n), y]).sum(), rtol=1e-12)
+    assert peak < 8 * n * n / 4

@@ -13,6 +13,7 @@ import emdsl as em
 from emdsl.algebra.expressions import Name, Number, Unary
 from emdsl.api import parse
 from emdsl.data.binding import bind_data
+from emdsl.data.holes import are_seen
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Limits, Plate
@@ -337,17 +338,49 @@ def test_ragged_refusals() -> None:
     assert "`y` needs a list over plate `s`" in refusal(RAGGED, {"u": [1, 2], "y": 3.0})
 
 
-def test_what_a_later_value_is_read_beside_is_not_missing() -> None:
+@pytest.mark.parametrize(
+    ("plates", "values", "place"),
+    [
+        ("s, t", [[1, 2], [np.nan, 3]], "y[1][0]"),
+        ("s, t, d", [np.ones((2, 3)), [[1, 1, 1], [1, np.nan, 1]]], "y[1][1, 1]"),
+        ("d, s, t", [[[1, 2], [3]], [[1, 2], [np.nan]]], "y[1][1][0]"),
+        ("s, i, j", [[[1, 2], [3]], [[1], [2, 3, np.nan]]], "y[1][1][2]"),
+    ],
+)
+def test_entries_are_named_as_the_lists_of_the_user_have_them(plates: str, values: object, place: str) -> None:
+    model = em.parse(
+        f"""model M() plate s in S, i in I[s], j in J[s, i], d in D time t in T[s] param r : positive
+        observed y[{plates}] ~ Poisson(r)"""
+    )()
+    assert refusal(model.bound_model, {"y": values}).startswith(f"`{place}` is NaN")
+
+
+@pytest.mark.parametrize(("place", "seen"), [(0, False), (1, False), (2, True), (4, False), (5, True)])
+def test_ends_of_series_are_read_by_nothing(place: int, seen: bool) -> None:
     model = em.parse(
         """model M() plate s in S time t in T param m : real observed x[s, 0] missing ~ Normal(m, var=1)
         observed x[s, t] missing ~ Normal(m * x[s, t-1], var=1)"""
     )()
-    values = np.arange(6.0).reshape(2, 3)
-    ends = np.where(np.arange(6).reshape(2, 3) == 2, np.nan, values)
-    assert np.isnan(bind_data(model.bound_model, {"x": ends})["x"]).sum() == 1
-    inside = np.where(np.arange(6).reshape(2, 3) == 1, np.nan, values)
-    with pytest.raises(DataError, match="only the ends of series may be missing"):
-        bind_data(model.bound_model, {"x": inside})
+    values = np.where(np.arange(6).reshape(2, 3) == place, np.nan, 1.0)
+    assert are_seen(model.bound_model, bind_data(model.bound_model, {"x": values})) is seen
+
+
+def test_what_other_series_read_may_not_end() -> None:
+    model = em.parse(
+        """model M() plate s in S time t in T given g[s] : index[S] param m : real
+        observed x[s, 0] ~ Normal(m, var=1) observed x[s, t] missing ~ Normal(m * x[g[s], t-1], var=1)"""
+    )()
+    values = np.where(np.arange(6).reshape(2, 3) == 2, np.nan, 1.0)
+    assert not are_seen(model.bound_model, bind_data(model.bound_model, {"x": values, "g": [0, 0]}))
+
+
+def test_entries_of_a_positive_latent_are_not_given() -> None:
+    model = em.parse(
+        "model M() plate n in N latent u[n] ~ Gamma(2, rate=1) param a : positive observed v[n] ~ Poisson(a * u[n])"
+    )()
+    assert "only entries of real and discrete latents can be given" in refusal(
+        model.bound_model, {"u": [1, np.nan], "v": [1, 2]}
+    )
 
 
 def test_an_empty_series_is_refused() -> None:

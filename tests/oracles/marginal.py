@@ -43,7 +43,7 @@ class Piece:
 
 
 class Exact:
-    """The exact posterior of what is unknown, `log_likelihood`, and `best_log_joint` at the most probable states.
+    """The exact posterior of what is unknown, `log_likelihood`, and `best_log_joint` at the best states of latents.
 
     `integrate_over` names parameters with priors that count as unknown too. Missing observed values that nothing else
     reads are marginalised by leaving them out; with `keep_leaves` they stay among the unknowns, for expectations.
@@ -139,7 +139,8 @@ class Exact:
             for piece in inner
             if log_p > log_z - 60
         ]
-        return log_z, max(log_p for log_p, _, _ in found), pieces
+        observed = all(self.scene.variables[name].role is Role.OBSERVED for name, _ in discrete)
+        return log_z, log_z if observed else max((log_p for log_p, _, _ in found), default=-np.inf), pieces
 
     def _enumerate(
         self,

@@ -129,12 +129,17 @@ def best(values: np.ndarray) -> np.ndarray:
     return np.equal(np.arange(values.shape[-1]), values.argmax(axis=-1)[..., None]).astype(float)
 
 
-def ruled_out(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Logits (…, state) without what a given label (…) excludes; labels are NaN where unknown."""
+def ruled_out(logits: np.ndarray, labels: np.ndarray | None, place: int = 0) -> np.ndarray:
+    """Logits (…, state, …) without what a given label (…) excludes; labels are NaN where unknown.
+
+    `place`: that of the state among the axes behind those of the rows.
+    """
     if labels is None:
         return logits
-    excluded = ~np.isnan(labels)[..., None] & (np.arange(logits.shape[-1]) != np.asarray(labels)[..., None])
-    return np.where(excluded, -1e300, logits)
+    rows = np.ndim(labels)
+    labels = np.reshape(labels, (*np.shape(labels), *[1] * (logits.ndim - rows)))
+    states = np.arange(logits.shape[rows + place]).reshape(-1, *[1] * (logits.ndim - rows - place - 1))
+    return np.where(~np.isnan(labels) & (states != labels), -1e300, logits)
 
 
 def precision_of(quadratic: np.ndarray) -> np.ndarray:

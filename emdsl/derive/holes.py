@@ -1,0 +1,64 @@
+"""What is asked of observed variables whose missing entries are inferred: they are integrated out, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from emdsl.derive.refusal import not_compiled
+from emdsl.errors import ModelError
+from emdsl.model.bound import BoundModel
+from emdsl.model.holes import may_end
+from emdsl.model.statements import Model, Variable
+from emdsl.structure.networks import Network
+
+#: Kinds of values of which some entries may be given and others inferred beside them.
+KINDS = ("real", "index")
+
+
+def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
+    """Refuses values that are not inferred beside given ones, and starts over time that are values."""
+    for variable in bound.checked.model.variables:
+        if variable.name not in holed:
+            continue
+        kind = bound.checked.types[variable.name].kind
+        if kind not in KINDS:
+            raise _refused(variable, f"they are read, and are of type `{kind}`", _without(variable, bound))
+        if kind == "real" and any(one.law.family == "PointMass" for one in variable.definitions):
+            raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))
+
+
+def check_exact(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
+    """Refuses missing entries that could be inferred by coordinate ascent only."""
+    for network in networks:
+        coupled = {name for block in network.blocks if block.coupled for name in block.all}
+        apart = {name: other for pair in network.broken for name, other in (pair, pair[::-1])}
+        for variable in model.variables:
+            name = variable.name
+            if name not in holed or name not in coupled | set(apart):
+                continue
+            beside = "where they meet each other"
+            if name in apart:
+                beside = "in a sum of products" if apart[name].startswith("split ") else f"beside `{apart[name]}`"
+            cure = f"declare `{name}` a latent and give what is known of it: then a bound is maximised"
+            raise _refused(variable, f"they have no exact posterior {beside}", cure)
+
+
+def check_states(groups: Sequence[Sequence[str]], holed: Set[str], model: Model) -> None:
+    """Refuses, under hard EM, states to choose beside missing ones, which are summed out."""
+    for group in groups:
+        gone = [name for name in group if name in holed]
+        chosen = [name for name in group if name not in holed]
+        if gone and chosen:
+            variable = model.variable(gone[0])
+            assert variable is not None
+            raise _refused(variable, f"hard EM would sum them out and choose the states of `{chosen[0]}`", "use em")
+
+
+def _without(variable: Variable, bound: BoundModel) -> str:
+    if may_end(variable.name, bound):
+        return "only the ends of series may be missing"
+    return "leave `missing` out where nothing is missing"
+
+
+def _refused(variable: Variable, why: str, cure: str) -> ModelError:
+    return not_compiled(f"missing entries of `{variable.name}`: {why}", variable.span, cure)

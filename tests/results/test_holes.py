@@ -1,0 +1,184 @@
+"""Fits of models in which missing entries are read: estimates, forecasts, and complete data as without `missing`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+
+import emdsl as em
+from tests.oracles import charts
+from tests.oracles.marginal import log_likelihood
+from tests.oracles.networks import instance
+
+Array = np.ndarray[Any, Any]
+
+AUTOREGRESSION = """model M() time t in T param a : real param c : real param s : positive
+observed y[0] ~ Normal(0, sd=1) observed y[t] missing ~ Normal(a * y[t-1] + c, sd=s)"""
+CHAIN = """model M(K = 2) time t in T plate k in K param p : simplex[K] param A[k] : simplex[K]
+observed z[0] ~ Categorical(p) observed z[t] missing ~ Categorical(A[z[t-1]])"""
+LABELS = """model M(K = 2) plate n in N, k in K param w : simplex[K] param m[k] : real param s : positive
+observed z[n] missing ~ Categorical(w) observed x[n] ~ Normal(m[z[n]], sd=s)"""
+COVARIATES = """model M() plate n in N param m : real param a : positive param b : real param c : real
+param s : positive observed u[n] missing ~ Normal(m, sd=a) observed v[n] ~ Normal(b * u[n] + c, sd=s)"""
+VECTORS = """model M(D = 2) time t in T param B : real[D, D] param Q : cov[D]
+observed y[0] ~ MvNormal(0, cov=eye(D)) observed y[t] missing ~ MvNormal(B @ y[t-1], cov=Q)"""
+SWITCHING = """model M(K = 2) time t in T plate k in K param A[k] : simplex[K] param a[k] : real param s : positive
+latent z[0] ~ Categorical([0.5, 0.5]) latent z[t] ~ Categorical(A[z[t-1]])
+observed y[0] ~ Normal(0, sd=s) observed y[t] missing ~ Normal(a[z[t]] * y[t-1], sd=s)"""
+COUNTS = """model M() time t in T param a : positive param b : positive
+observed y[0] ~ Poisson(a) observed y[t] missing ~ Poisson(a + b * y[t-1])"""
+EXPOSED = """model M() plate n in N param r : positive param b : positive
+observed u[n] missing ~ Gamma(2, rate=r) observed y[n] ~ Poisson(b * u[n])"""
+
+
+def walk(steps: int = 40, seed: int = 3) -> Array:
+    rng, y = np.random.default_rng(seed), np.zeros(steps)
+    for t in range(1, steps):
+        y[t] = 0.7 * y[t - 1] + 0.5 + 0.6 * rng.normal()
+    return y
+
+
+def holed(values: Array, *places: int) -> Array:
+    result = np.array(values, dtype=float)
+    result[list(places)] = np.nan
+    return result
+
+
+def filtered(y: Array, a: float, c: float, s: float) -> tuple[float, list[tuple[float, float]], tuple[float, float]]:
+    """The log likelihood, mean and variance of each step given those before it, and of the last given all."""
+    value, ahead, mean, var = 0.0, [], 0.0, 1.0
+    for t, datum in enumerate(y):
+        if t:
+            mean, var = a * mean + c, a**2 * var + s**2
+        ahead.append((mean, var))
+        if not np.isnan(datum):
+            value -= 0.5 * (np.log(2 * np.pi * var) + (datum - mean) ** 2 / var)
+            mean, var = float(datum), 0.0
+    return value, ahead, (mean, var)
+
+
+Y = holed(walk(), 3, 7, 8, 9, 20, 21, 30)
+
+
+def test_autoregression_with_gaps() -> None:
+    """Estimates are the maximum of the likelihood by Kalman's recursion; so are predictions and forecasts."""
+    fit = em.parse(AUTOREGRESSION)().fit(y=Y, tol=1e-13)
+    best = minimize(lambda p: -filtered(Y, p[0], p[1], np.exp(p[2]))[0], [0.5, 0.0, 0.0], options={"gtol": 1e-8})
+    assert_allclose([fit.params["a"], fit.params["c"], np.log(fit.params["s"])], best.x, atol=1e-5)
+    assert_allclose(fit.log_likelihood, -best.fun, rtol=1e-9)
+    a, c, s = (float(fit.params[name]) for name in "acs")
+    _, ahead, (mean, var) = filtered(np.append(Y, [np.nan, np.nan]), a, c, s)
+    found = fit.predictive()["y"]
+    assert_allclose(found.mean, [m for m, _ in ahead[:-2]], rtol=1e-8, atol=1e-10)
+    assert_allclose(found.var, [v for _, v in ahead[:-2]], rtol=1e-8)
+    found = fit.forecast(2)["y"]
+    assert_allclose(np.c_[found.mean, found.var], ahead[-2:], rtol=1e-8)
+    assert_allclose([found.mean[-1], found.var[-1]], [mean, var], rtol=1e-8)
+    filled = fit.impute()["y"]
+    assert_allclose(filled, fit.posterior["y"].mean)
+    assert_allclose(filled[~np.isnan(Y)], Y[~np.isnan(Y)])
+    assert_allclose(filled[3], (a * (Y[4] - c) + a * Y[2] + c) / (1 + a**2), rtol=1e-8)
+    assert fit.predict() == {}
+    assert set(fit.sample()) == {"y"}
+
+
+COMPLETE = {
+    "autoregression": (AUTOREGRESSION, {"y": walk()}),
+    "chain": (CHAIN, {"z": (walk() > 1.6).astype(int)}),
+    "labels": (LABELS, {"z": (walk() > 1.6).astype(int), "x": walk(seed=4)}),
+    "covariates": (COVARIATES, {"u": walk(), "v": 0.5 * walk() + walk(seed=4)}),
+    "vectors": (VECTORS, {"y": np.stack([walk(), walk(seed=4)], axis=-1)}),
+    "switching": (SWITCHING, {"y": walk()}),
+    "counts": (COUNTS, {"y": np.arange(40) % 3}),
+    "exposed": (EXPOSED, {"u": np.abs(walk()) + 0.1, "y": np.arange(40) % 3}),
+}
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_complete_data_are_as_without_missing(name: str) -> None:
+    text, data = COMPLETE[name]
+    fit = em.parse(text)().fit(data, n_init=1, max_iter=30)
+    plain = em.parse(text.replace(" missing", ""))().fit(data, n_init=1, max_iter=30)
+    assert_allclose(fit.history, plain.history, rtol=1e-12)
+    for key, value in plain.params.items():
+        assert_allclose(fit.params[key], value, rtol=1e-9, err_msg=key)
+    assert set(fit.posterior) == set(plain.posterior)
+
+
+@pytest.mark.parametrize(("name", "hole"), [("autoregression", "y"), ("chain", "z"), ("labels", "z"), ("vectors", "y")])
+def test_new_data_may_have_holes_where_those_of_the_fit_had_none(name: str, hole: str) -> None:
+    text, data = COMPLETE[name]
+    fit = em.parse(text)().fit(data, n_init=2)
+    new = {key: value[4:10] for key, value in data.items()} | {hole: holed(data[hole][4:10], 1, 2)}
+    case = instance(text, {}, new)
+    expected = log_likelihood(case.model, case.constants, case.data, fit.params)
+    assert_allclose(fit.score(new), expected, rtol=1e-9)
+    filled = fit.impute(new)[hole]
+    assert np.isfinite(filled).all()
+    assert_allclose(filled[3:], data[hole][7:10])
+
+
+@pytest.mark.parametrize(
+    ("name", "hole", "message"),
+    [
+        ("switching", "y", "missing entries of `y`: they have no exact posterior beside `z`"),
+        ("counts", "y", "only the ends of series may be missing"),
+        ("exposed", "u", "missing entries of `u`: they are read, and are of type `positive`"),
+    ],
+)
+def test_holes_that_cannot_be_integrated_out_are_refused(name: str, hole: str, message: str) -> None:
+    text, data = COMPLETE[name]
+    with pytest.raises(em.ModelError, match=message):
+        em.parse(text)().fit(data | {hole: holed(data[hole], 4)})
+
+
+def test_ends_of_series_are_left_out() -> None:
+    text, data = COMPLETE["switching"]
+    ended = em.parse(text)().fit(y=holed(data["y"], 38, 39), n_init=1, max_iter=20)
+    assert_allclose(ended.score(y=data["y"][:38]), ended.log_likelihood, rtol=1e-9)
+
+
+def test_saved_fits_take_data_with_and_without_holes(tmp_path: Any) -> None:
+    fit = em.parse(AUTOREGRESSION)().fit(y=walk())
+    fit.save(tmp_path / "fit.json")
+    again = em.load(tmp_path / "fit.json")
+    assert_allclose(again.score(y=walk()), fit.log_likelihood, rtol=1e-9)
+    assert_allclose(again.score(y=Y), fit.score(y=Y), rtol=1e-9)
+
+
+def test_forecasts_of_chains_with_gaps() -> None:
+    """The states after a gap at the end follow from the powers of the transition matrix."""
+    z = holed((walk() > 1.6).astype(int), 5, 6, 38, 39)
+    fit = em.parse(CHAIN)().fit(z=z)
+    a = fit.params["A"]
+    expected = [np.linalg.matrix_power(a, power)[int(z[37])] for power in (3, 4)]
+    assert_allclose(fit.forecast(2)["z"].probabilities, expected, rtol=1e-8)
+
+
+def test_states_are_chosen_beside_no_missing_ones() -> None:
+    text = LABELS.replace("observed x", "param q[k] : simplex[2] latent h[n] ~ Categorical(q[z[n]]) observed x")
+    text = text.replace("m[z[n]]", "m[h[n]]")
+    data = {"x": walk(), "z": holed((walk() > 1.6).astype(int), 3, 4)}
+    assert em.parse(text)().fit(data, n_init=2).converged
+    with pytest.raises(em.ModelError, match="hard EM would sum them out and choose the states of `h`"):
+        em.parse(text)().fit(data, method="hard")
+    case = instance(LABELS, {}, data)
+    fit = em.parse(LABELS)().fit(data, method="hard", n_init=2)
+    params = charts.random_params(case.model, case.constants, case.data, np.random.default_rng(0)) | fit.params
+    assert_allclose(fit.objective, log_likelihood(case.model, case.constants, case.data, params), rtol=1e-9)
+
+
+def test_best_paths_are_those_of_complete_data() -> None:
+    text = CHAIN.replace("observed z[0]", "latent z[0]").replace("observed z[t] missing", "latent z[t]")
+    text += " param q[k] : simplex[2] observed w[t] missing ~ Categorical(q[z[t]]) param m[k] : real"
+    text += " observed y[t] ~ Normal(m[w[t]], var=1)"
+    data = {"w": (walk() > 1.6).astype(int), "y": walk(seed=4)}
+    fit = em.parse(text)().fit(data | {"w": holed(data["w"], 3, 4)}, n_init=2)
+    with pytest.raises(em.DataError, match="the most probable path of `z` beside missing entries of `w`"):
+        fit.predict()
+    assert fit.predict_proba()["z"].shape == (40, 2)
+    assert fit.predict(data)["z"].shape == (40,)
