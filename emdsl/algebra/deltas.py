@@ -1,13 +1,16 @@
-"""Kronecker deltas: [i = j] removed where one of its indices is summed over, or where both are numbers."""
+"""Kronecker deltas: [i = j] removed where one of its indices is summed over, or where both are numbers.
+
+An index as a number is that number where it is fixed.
+"""
 
 from __future__ import annotations
 
 from emdsl.algebra.indices import Fixed, Index
-from emdsl.algebra.terms import DELTA, Polynomial, Term
+from emdsl.algebra.terms import DELTA, NUMBER, Polynomial, Term
 
 
 def resolve_deltas(value: Polynomial) -> Polynomial:
-    """Delta atoms removed where an index of theirs is bound, or both sides are numbers."""
+    """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in."""
     terms = []
     for term in value.terms:
         resolved: Term | None = term
@@ -20,10 +23,13 @@ def resolve_deltas(value: Polynomial) -> Polynomial:
 
 def _resolve_one(term: Term) -> Term | None:
     for item in term.atoms:
+        rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
+        if item.statistic == NUMBER and isinstance(item.references[0], Fixed):
+            coefficient = term.coefficient * item.references[0].position
+            return Term(coefficient, rest.atoms, term.bound) if coefficient else None
         if item.statistic != DELTA:
             continue
         left, right = item.references
-        rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
         if left == right:
             return rest
         if isinstance(left, Fixed) and isinstance(right, Fixed):

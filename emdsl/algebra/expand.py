@@ -14,15 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from emdsl.algebra.cases import Cases
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
-from emdsl.algebra.groups import Groups
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.operations import NotPolynomial
 from emdsl.algebra.symbols import Symbol, padded_size, place_table, within_table
 from emdsl.algebra.terms import (
     DELTA,
-    HOT,
     IDENTITY,
     NUMBER,
     QUADRATIC,
@@ -33,7 +32,6 @@ from emdsl.algebra.terms import (
     add,
     atom,
     contract,
-    like_terms,
     multiply,
     number,
     sum_over,
@@ -46,10 +44,6 @@ ELEMENTWISE = (
 )  # fmt: skip
 
 
-#: States of a discrete latent at the most whose cases are written out.
-CASES = 16
-
-
 @dataclass(frozen=True)
 class Quadratic:
     """`residual**2`, or `residual @ precision @ residual`, kept whole so that it can be evaluated as a residual."""
@@ -59,7 +53,7 @@ class Quadratic:
 
 
 @dataclass
-class Expansion(Groups):
+class Expansion(Cases):
     """Expands the expressions of one law; collects its gates and quadratics on the way."""
 
     arguments: Mapping[str, Expression] = field(default_factory=dict)
@@ -75,6 +69,8 @@ class Expansion(Groups):
                 return number(value)
             case Name(name):
                 return self._name(name, (), node)
+            case Subscript(base, indices) if (place := self._computed_place(indices)) is not None:
+                return self.chosen(base, indices, place, node)
             case Subscript(Name(name), indices):
                 return self._name(name, tuple(self.reference(item) for item in indices), node)
             case Subscript(base, indices):
@@ -89,6 +85,10 @@ class Expansion(Groups):
                 return self._call(function, arguments, node)
         raise NotPolynomial("this has no meaning as a number", node.span)
 
+    def _computed_place(self, indices: tuple[Expression, ...]) -> int | None:
+        """The first place where an index is computed."""
+        return next((place for place, index in enumerate(indices) if self.is_computed(index)), None)
+
     def _name(self, name: str, references: tuple[Reference, ...], node: Expression) -> Polynomial:
         if name in self.arguments:
             return self._entry(self._widened(self.expand(self.arguments[name]), self.shapes.get(name, ())), references)
@@ -100,9 +100,9 @@ class Expansion(Groups):
         if symbol is None:
             return atom(name, IDENTITY, ())  # a size that only the data tell: a known number
         if symbol.value is not None:
-            return self._let(symbol, references)
+            return self._let(symbol, references, node)
         if symbol.is_gate:
-            return atom(STRUCTURE, NUMBER, (self._gate(symbol, self.flat(symbol, references, node)),))
+            return atom(STRUCTURE, NUMBER, (self.gate(symbol, self.flat(symbol, references, node)),))
         vector = self.group_vector(symbol, references, node)
         if vector is not None:
             return vector
@@ -120,23 +120,18 @@ class Expansion(Groups):
         diagonal = Atom(STRUCTURE, DELTA, axes)
         return Polynomial(tuple(Term(t.coefficient, (*t.atoms, diagonal), t.bound) for t in value.terms), axes)
 
-    def _let(self, symbol: Symbol, references: tuple[Reference, ...]) -> Polynomial:
+    def _let(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> Polynomial:
         assert symbol.value is not None
-        plates, rest = references[: len(symbol.plates)], references[len(symbol.plates) :]
-        letters = {letter: reference for (_, letter), reference in zip(symbol.plates, plates, strict=False)}
-        missing = [self.source.fresh(size, letter) for size, letter in symbol.plates[len(plates) :]]
+        plates, rest = references[: len(symbol.letters)], references[len(symbol.letters) :]
+        if len(plates) < len(symbol.letters) and set(symbol.letters) & self.scope.ragged.keys():
+            raise NotPolynomial(f"`{symbol.name}` runs over a ragged plate and needs all its indices", node.span)
+        letters = dict(zip(symbol.letters, plates, strict=False))
+        missing = [self.source.fresh(size, letter) for size, letter in symbol.plates if letter not in letters]
         letters |= {axis.letter: axis for axis in missing}
         outer, self.letters = self.letters, {**self.letters, **letters}
         value = self.expand(symbol.value)
         self.letters = outer
         return self._entry(Polynomial(value.terms, tuple(missing) + value.axes), rest)
-
-    def _gate(self, symbol: Symbol, references: tuple[Reference, ...]) -> Index:
-        assert symbol.categories is not None
-        key = Atom(symbol.name, HOT, references)
-        if key not in self.gates:
-            self.gates[key] = self.source.fresh(symbol.categories, "k")
-        return self.gates[key]
 
     def _entry(self, value: Polynomial, references: tuple[Reference, ...]) -> Polynomial:
         return resolve_deltas(value.at(references)) if references else value
@@ -157,10 +152,8 @@ class Expansion(Groups):
         match node:
             case Number(value):
                 return Fixed(int(value))
-            case Binary("-" | "+" as sign, Name(letter), Number(lag)) if isinstance(self.letters.get(letter), Index):
-                index = self.letters[letter]
-                assert isinstance(index, Index)
-                return Shift(index, int(lag) if sign == "-" else -int(lag))
+            case Binary("-", Name(letter), Number(lag)) if isinstance(self.letters.get(letter), Index | Shift | Fixed):
+                return _earlier(self.letters[letter], int(lag), node)
             case Name(name) if name in self.arguments:
                 return self.reference(self.arguments[name])
             case Name(name) if name in self.letters:
@@ -178,14 +171,14 @@ class Expansion(Groups):
     def _discrete(self, name: str, references: tuple[Reference, ...], node: Expression) -> Reference:
         symbol = self.scope.symbols[name]
         if symbol.value is not None:
-            letters = {letter: item for (_, letter), item in zip(symbol.plates, references, strict=False)}
+            letters = dict(zip(symbol.letters, references, strict=False))
             outer, self.letters = self.letters, {**self.letters, **letters}
             result = self.reference(symbol.value)
             self.letters = outer
             return result
         references = self.flat(symbol, references, node)
         if symbol.is_gate:
-            return self._gate(symbol, references)
+            return self.gate(symbol, references)
         if symbol.known:
             return Gather(name, references)
         raise NotPolynomial(f"`{name}` is unknown and not discrete, so it cannot stand as an index", node.span)
@@ -283,57 +276,10 @@ class Expansion(Groups):
                 return named[function](self.expand(value), node)
         values = tuple(self.expand(argument) for argument in arguments)
         if all(self.known(item) for item in values):
+            if function in ("max", "min"):
+                return self.extreme(function, values, node)
             return self.derive(function, values, node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
-
-    def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
-        """f(value); where discrete latents are numbers in it or choose entries, Σ_k [z = k] f(value at k)."""
-        gates = [index for index in self.gates.values() if _by_state(index, value)]
-        if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
-            function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
-        if not gates:
-            table = self._known_discrete(value)
-            return (
-                self._by_known_cases(function, table, value, node) if table else self.elementwise(function, value, node)
-            )
-        gate = gates[0]
-        count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
-        if count is None or count > CASES:
-            raise NotPolynomial(
-                f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span
-            )
-        result = Polynomial((), value.axes)
-        for state in range(int(count)):
-            case = self.by_cases(function, at_state(value, gate, state), node)
-            chosen = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (gate, Fixed(state))),)),))
-            result = add(result, multiply(Polynomial(case.terms, value.axes), chosen, self.source))
-        return result
-
-    def _known_discrete(self, value: Polynomial) -> Atom | None:
-        """A known discrete variable that stands as a number beside something unknown."""
-        if self.known(value):
-            return None
-        for term in value.terms:
-            for item in term.atoms:
-                symbol = self.scope.symbols.get(item.variable)
-                if symbol is not None and symbol.known and symbol.categories is not None and item.statistic == IDENTITY:
-                    return item
-        return None
-
-    def _by_known_cases(self, function: str, table: Atom, value: Polynomial, node: Expression) -> Polynomial:
-        """Σ_k [a_n = k] f(value at k)."""
-        size = self.scope.symbols[table.variable].categories
-        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
-        if count is None or count > CASES:
-            raise NotPolynomial(
-                f"`{function}` of `{table.variable}` as a number, which has more than {CASES} values", node.span
-            )
-        result = Polynomial((), value.axes)
-        for state in range(int(count)):
-            case = self.by_cases(function, at_value(value, table, state), node)
-            chosen = Polynomial((Term(1.0, (Atom(table.variable, HOT, (*table.references, Fixed(state))),)),))
-            result = add(result, multiply(Polynomial(case.terms, value.axes), chosen, self.source))
-        return result
 
     def _literal(self, node: Expression) -> Expression:
         """The expression with argument names and unplated lets looked through, to find array literals."""
@@ -368,7 +314,24 @@ class Expansion(Groups):
         outer, self.letters = self.letters, {**self.letters, letter: index}
         expanded = self.expand(value)
         self.letters = outer
-        return sum_over(expanded, (index,))
+        return sum_over(self._closed(expanded, index), (index,))
+
+    def _closed(self, value: Polynomial, index: Index) -> Polynomial:
+        """Discrete latents at each row of a sum: Σ_k [z_i = k] f(k) has its own k at each i."""
+        terms = list(value.terms)
+        for key, state in list(self.gates.items()):
+            if index in key.indices:
+                if any(item.statistic == QUADRATIC for term in terms for item in term.atoms):
+                    raise NotPolynomial(f"a sum over squares that `{key.variable}` enters", None)
+                hot = replace(key, references=(*key.references, state))
+                terms = [
+                    replace(term, atoms=(hot, *term.atoms), bound=(*term.bound, state))
+                    if state in term.indices
+                    else term
+                    for term in terms
+                ]
+                del self.gates[key]
+        return Polynomial(tuple(terms), value.axes)
 
     def _sum_over_group(self, value: Expression, letter: str) -> Polynomial:
         """Σ over the positions k of a group of what stands at its row k; of known values it is known."""
@@ -378,7 +341,7 @@ class Expansion(Groups):
         within = Atom(within_table(str(index.size).removeprefix(padded_size(""))), IDENTITY, (*groups, index))
         row = Gather(place.name, (*groups, index))
         outer, self.letters = self.letters, {**self.letters, letter: row}
-        expanded = self.expand(value)
+        expanded = self._closed(self.expand(value), index)
         self.letters = outer
         members = tuple(replace(term, atoms=(*term.atoms, within)) for term in expanded.terms)
         found = sum_over(Polynomial(members, expanded.axes), (index,))
@@ -393,27 +356,13 @@ class Expansion(Groups):
         raise NotPolynomial("a size must be a name or a number", node.span)
 
 
-def _by_state(gate: Index, value: Polynomial) -> bool:
-    """Whether a gate's state stands as a number in a polynomial, or chooses among entries that are written out."""
-    atoms = [item for term in value.terms for item in term.atoms if gate in item.references]
-    return any(item.statistic in (NUMBER, DELTA) for item in atoms)
-
-
-def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
-    """The polynomial where the latent of a gate has one of its states."""
-    terms = []
-    for term in value.terms:
-        atoms = tuple(item for item in term.atoms if not (item.statistic == NUMBER and item.references == (gate,)))
-        power = len(term.atoms) - len(atoms)
-        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound).substitute({gate: Fixed(state)}))
-    return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms), value.axes)).terms), value.axes)
-
-
-def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:
-    """The polynomial where a known discrete variable has one of its values."""
-    terms = []
-    for term in value.terms:
-        atoms = tuple(item for item in term.atoms if item != table)
-        power = len(term.atoms) - len(atoms)
-        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound))
-    return Polynomial(like_terms(terms), value.axes)
+def _earlier(reference: Reference, lag: int, node: Expression) -> Reference:
+    """The row some steps before a row; where a `let` stands at an earlier row, so does what it reads."""
+    match reference:
+        case Index():
+            return Shift(reference, lag)
+        case Shift(index, before):
+            return Shift(index, before + lag)
+        case Fixed(position) if position >= lag:
+            return Fixed(position - lag)
+    raise NotPolynomial("this reads a row before the first one", node.span)

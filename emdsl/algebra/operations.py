@@ -97,11 +97,22 @@ class Operations:
             return self.power(value, 0.5, node)
         if function in ("lgamma", "log_gamma") and uniform is not None:
             return Polynomial(number(math.lgamma(uniform) if uniform > 0 else IMPOSSIBLE).terms, value.axes)
-        if function == "exp" and uniform is not None:
-            return Polynomial(number(math.exp(uniform)).terms, value.axes)
+        if function in ("exp", "abs") and uniform is not None:
+            return Polynomial(number(math.exp(uniform) if function == "exp" else abs(uniform)).terms, value.axes)
         if self.known(value):
             return self.derive(function, (value,), node)
+        if function == "abs":
+            for side in (value, value.scaled(-1.0)):
+                if self._is_nonnegative(side):
+                    return side
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def _is_nonnegative(self, value: Polynomial) -> bool:
+        """Whether a polynomial is a sum of positive products of probabilities, their complements and other numbers."""
+        return all(
+            term.coefficient > 0 and all(self._is_positive(item) for item in term.atoms)
+            for term in positive_form(value.terms, self.scope)
+        )
 
     def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
         constant = self._uniform(value)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource, indices_in
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
+from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
 from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
 from emdsl.derive.origins import Origin, about_origins, origins
 
@@ -115,9 +115,7 @@ def _linear(joint: LogJoint, unknowns: frozenset[str]) -> frozenset[str]:
             for term in part.quadratic.residual.terms:
                 if any(is_known(item, joint.scope, joint) and item.indices & gates for item in term.atoms):
                     candidates -= {item.variable for item in term.atoms}
-                unknown = [
-                    item for item in term.atoms if not is_known(item, joint.scope, joint) and item.statistic != HOT
-                ]
+                unknown = [item for item in term.atoms if not is_known(item, joint.scope, joint)]
                 linear = len(unknown) == 1 and unknown[0].statistic == IDENTITY
                 if not linear:
                     candidates -= {item.variable for item in unknown}

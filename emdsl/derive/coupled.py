@@ -26,7 +26,8 @@ from emdsl.algebra.indices import (
 from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
-from emdsl.errors import CompilerBug
+from emdsl.derive.refusal import not_compiled
+from emdsl.errors import CompilerBug, Span
 from emdsl.structure.children import by_row
 from emdsl.structure.networks import Network, NetworkBlock
 
@@ -47,6 +48,12 @@ class Monomial:
     @property
     def all_axes(self) -> tuple[Index, ...]:
         return self.rows + self.axes
+
+    def stands_everywhere(self, name: str) -> bool:
+        """Whether a variable stands in it once, at all its rows."""
+        own = [item for item in self.atoms if item.variable == name]
+        lagged = any(isinstance(reference, Shift) for item in self.atoms for reference in item.references)
+        return len(own) == 1 and not lagged and own[0].references[: len(self.rows)] == self.rows
 
 
 @dataclass(frozen=True)
@@ -245,12 +252,16 @@ def _key(monomial: Monomial) -> tuple[object, ...]:
     )
 
 
-def apart_or_same(term: Term, names: frozenset[str], symbols: Mapping[str, Symbol]) -> list[Term]:
+def apart_or_same(
+    term: Term, names: frozenset[str], symbols: Mapping[str, Symbol], spans: Mapping[str, Span | None]
+) -> list[Term]:
     """[z_a = k][z_b = l] is a product of independent factors where a ≠ b, and [k = l][z_a = k] where a = b."""
     for name in names:
         own = [item for item in term.atoms if item.variable == name]
         if len(own) < 2:
             continue
+        if len(own) > 2:
+            raise not_compiled(f"`{name}` at more than two rows in one law", spans.get(name))
         one, two = own
         count = len(symbols[name].plates)
         pairs = list(zip(one.references[:count], two.references[:count], strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from emdsl.algebra.indices import Shift
 from emdsl.arrays.expressions import Contraction, Named, Operand
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments
@@ -20,7 +19,7 @@ def telling(
     for name in dict.fromkeys(name for monomial in monomials for name in monomial.variables):
         if name not in given:
             continue
-        able = [one for one in monomials if _stands_everywhere(name, one)]
+        able = [one for one in monomials if one.stands_everywhere(name)]
         if not able:
             raise not_compiled(f"`{name}`, which no term has at all its rows", spans.get(name))
         chosen = id(min(able, key=lambda one: len(one.atoms)))
@@ -41,9 +40,3 @@ def labelled(monomial: Monomial, natural: Named, names: Sequence[str], moments: 
         call = f'ruled_out({natural.name}, data.get("{name}"){f", {place}" if place else ""})'
         natural = body.define(body.unused(f"labelled {name}"), call, axes, "where the state is given")
     return natural
-
-
-def _stands_everywhere(name: str, monomial: Monomial) -> bool:
-    own = [item for item in monomial.atoms if item.variable == name]
-    lagged = any(isinstance(reference, Shift) for item in monomial.atoms for reference in item.references)
-    return len(own) == 1 and not lagged and own[0].references[: len(monomial.rows)] == monomial.rows

@@ -37,7 +37,7 @@ from emdsl.derive.refusal import not_compiled as not_compiled
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
 from emdsl.derive.scope import scope_of, size_of
 from emdsl.derive.slots import letters_of, started, times_of
-from emdsl.errors import Span
+from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Definition, Law, Role, Variable
@@ -136,6 +136,8 @@ def _factor(
     splits: dict[str, Split],
 ) -> Factor:
     symbol = scope.symbols[variable.name]
+    if variable.role is Role.LATENT and symbol.kind == "count":
+        raise _uncountable(variable, symbol, definition)
     times = times_of(variable, definition, bound, scope, source)
     letters, plates = letters_of(variable, definition, symbol, scope, source, times)
     parameters = frozenset(one.name for one in bound.checked.model.variables if one.role is Role.PARAM)
@@ -165,6 +167,19 @@ def _factor(
     quadratics = tuple(_whole(term, expansion.quadratics, definition.law, variable) for term in marked)
     gates = tuple((key, index) for key, index in expansion.gates.items())
     return Factor(variable.name, definition.law.family, plates, gates, terms, quadratics, definition.span)
+
+
+def _uncountable(variable: Variable, symbol: Symbol, definition: Definition) -> ModelError:
+    """The refusal of unknown counts that are not one of finitely many states."""
+    law = definition.law.family
+    if symbol.event:
+        reason = f"`{variable.name}`, a latent vector of counts: its states are too many to be summed over"
+        cure = "write a Categorical latent for each trial" if law == "Multinomial" else "give its entries a plate"
+    else:
+        reason = f"`{variable.name}`, a latent that may be any count: its states are infinitely many"
+        slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
+        cure = f"give it a law on finitely many states: `latent {variable.name}{slots} : index[3] ~ Binomial(2, p)`"
+    return not_compiled(reason, definition.law.span or definition.span, cure)
 
 
 def _with_whole_simplexes(term: Term, scope: Scope) -> Term:

@@ -50,6 +50,13 @@ class Moments(Protocol):
 WITH_ZERO = ("index", "count", "unit", "simplex")
 
 
+def numpy_name(derived: Derived) -> str:
+    """The function that computes a derived quantity; whole numbers have negative powers as real numbers only."""
+    if derived.function == "power" and (derived.arguments[1].constant or 0.0) < 0:
+        return "np.float_power"
+    return NUMPY_NAMES.get(derived.function, derived.function)
+
+
 def power_of_known(value: Array, exponent: float, kind: str) -> Array:
     """A power of data; whole numbers have negative powers as real numbers only."""
     function = "np.float_power" if kind in ("count", "index") and exponent < 0 else "**"
@@ -70,7 +77,8 @@ def derived_statistic(derived: Derived, statistic: Statistic, value: Array) -> A
     """A statistic of a quantity that data and constants determine; the logarithm of probabilities is finite."""
     match statistic.kind:
         case "power":
-            return value if statistic == IDENTITY else Apply("**", (value, statistic.exponent), value.axes)
+            kind = "count" if derived.function in ("max", "min", "abs", "total") else "real"
+            return value if statistic == IDENTITY else power_of_known(value, statistic.exponent, kind)
         case "log":
             careful = derived.function in ("stationary", "softmax", "max", "min", "abs")
             return Apply("log_probability" if careful else "np.log", (value,), value.axes)

@@ -14,6 +14,7 @@ from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
+from emdsl.derive.places import Places
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
@@ -81,10 +82,15 @@ class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
+        self,
+        joint: LogJoint,
+        latents: frozenset[str],
+        copies: Copies,
+        spans: Mapping[str, Span | None],
     ) -> None:
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
         self.latents, self.copies, self.spans = latents, copies, spans
+        self.places = Places(latents, joint.scope, joint.source, spans)
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
@@ -94,7 +100,8 @@ class NetworkCollector:
         The logarithm of a sum that states of latents choose stays whole, see `divided`.
         """
         parts = [term] if self._gates_of(term) else with_choices(term, self.joint.splits, self.source)
-        return [self._opened(self._start_in_time(self._weighted(factor, one))) for one in parts]
+        placed = [moved for one in parts for moved in self.places.in_rows(self._weighted(factor, one))]
+        return [self._opened(self._start_in_time(one)) for one in placed]
 
     def divided(self, term: Term) -> list[Term]:
         """The term with the choice among the products of a sum in place of the sum's logarithm."""
@@ -179,9 +186,14 @@ class NetworkCollector:
         """Blocks, statistics and collapsed terms of the network over `variables`."""
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
+        for name in sorted(coupled):
+            if _is_lagged(name, [term for _, term in own]):
+                raise not_compiled(
+                    f"`{name}`, which meets itself both at an earlier row and in a sum", self.spans.get(name)
+                )
         symbols = self.scope.symbols
         if coupled:
-            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols)]
+            own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]
         whole = [term for _, term in own]
         divided = [(factor, one) for factor, term in own for one in self.divided(term)]
         bare = [term for _, term in divided]
@@ -268,7 +280,17 @@ class NetworkCollector:
                 monomials.add(one)
         for term in expected:
             monomials.expect(term)
+        for name in block.variables if block.kind == "finite" and not block.coupled else ():
+            if not any(monomial.stands_everywhere(name) for monomial, _ in monomials.listed()):
+                monomials.add(self._everywhere(name))
         return monomials
+
+    def _everywhere(self, name: str) -> Term:
+        """Nothing, at all rows of a discrete latent: where its states may be given."""
+        symbol = self.scope.symbols[name]
+        rows = tuple(self.source.fresh(size, letter) for size, letter in symbol.plates)
+        state = self.source.fresh(symbol.categories or 0, "k")
+        return Term(0.0, (Atom(name, HOT, (*rows, state)),), (*rows, state))
 
     def _block(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> BlockTerms:
         if block.kind == "finite" and block.variables[0].startswith("split "):
@@ -320,7 +342,11 @@ class NetworkCollector:
                 factor.span,
                 "write the law by other parameters, so that products of these stand in the denominator",
             )
-        self.cofactors.setdefault(item.variable, []).append((cofactor, item.references))
+        for placed in self.places.in_rows(self._weighted(factor, term)):
+            split = next(one for one in placed.atoms if one.statistic == SPLIT)
+            rest = tuple(other for other in placed.atoms if other is not split)
+            cofactor = self._opened(replace(placed, atoms=rest))
+            self.cofactors.setdefault(item.variable, []).append((cofactor, split.references))
 
     def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
         tables = []
@@ -333,6 +359,17 @@ class NetworkCollector:
             )
             tables.append(Table(id(monomial), monomial.rows, places))
         return eliminate(block.variables, block.children, tables, self.scope, self.source)
+
+
+def _is_lagged(name: str, terms: Sequence[Term]) -> bool:
+    """Whether a variable meets itself at an earlier row."""
+    return any(
+        isinstance(reference, Shift)
+        for term in terms
+        for item in term.atoms
+        if item.variable == name
+        for reference in item.references
+    )
 
 
 def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:

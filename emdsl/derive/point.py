@@ -12,7 +12,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, WHOLE, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, lower_term, structural_operand
+from emdsl.derive.lower import derived_statistic, lower_term, numpy_name, structural_operand
 from emdsl.errors import CompilerBug
 
 #: Supports on which log p is taken with care at zero.
@@ -116,7 +116,7 @@ class PointMoments:
             axes = item.indices + tuple(axis for axis in argument.axes if axis not in item.indices)
             lowered = tuple(lower_term(self._opened(term), axes, self) for term in argument.terms)
             arguments.append(constant if constant is not None else total(lowered, axes))
-        function = NUMPY_NAMES.get(item.function, item.function)
+        function = numpy_name(item)
         return self.body.define(item.name, Apply(function, tuple(arguments), item.indices), item.indices)
 
     def moment(self, item: Atom) -> Array:

@@ -19,7 +19,7 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import NUMPY_NAMES, derived_statistic, log_complement_of_known, log_of_known, power_of_known
+from emdsl.derive.lower import derived_statistic, log_complement_of_known, log_of_known, numpy_name, power_of_known
 from emdsl.derive.origins import Origin
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
@@ -220,7 +220,7 @@ class Reads(VariationalMoments):
                 axes = item.indices + tuple(axis for axis in argument.axes if axis not in item.indices)
                 parts = [self.contraction(term, axes) for term in argument.terms]
                 arguments.append(total(tuple(parts), axes))
-            function = NUMPY_NAMES.get(item.function, item.function)
+            function = numpy_name(item)
             value: Array = Apply(function, tuple(arguments), item.indices)
             if self._may_miss(item):
                 value = Apply("np.nan_to_num", (value,), item.indices)

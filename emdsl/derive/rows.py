@@ -13,12 +13,12 @@ from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.lower import (
-    NUMPY_NAMES,
     OVER_AXES,
     derived_statistic,
     log_complement_of_known,
     log_of_known,
     lower_term,
+    numpy_name,
     power_of_known,
     structural_operand,
 )
@@ -177,7 +177,7 @@ class RowMoments:
             moved = argument.substitute(dict(replacement))
             array = self.polynomial(Polynomial(moved.terms, axes + inner))
             arguments.append(array)
-        value: Array = Apply(NUMPY_NAMES.get(item.function, item.function), tuple(arguments), axes)
+        value: Array = Apply(numpy_name(item), tuple(arguments), axes)
         if self._may_miss(item):
             value = Apply("np.nan_to_num", (value,), axes)
         return Operand(value, axes)

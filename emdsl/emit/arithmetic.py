@@ -145,7 +145,12 @@ def _broadcast(code: str, indices: tuple[Index, ...], axes: tuple[Index, ...]) -
 
 def _enclosed(code: str) -> str:
     """A power in brackets, before something that binds tighter stands after it."""
-    return f"({code})" if "**" in code and not code.startswith(("(", "np.")) else code
+    depth = 0
+    for place, sign in enumerate(code):
+        depth += (sign in "([") - (sign in ")]")
+        if depth == 0 and code.startswith("**", place):
+            return f"({code})"
+    return code
 
 
 def _letters(indices: list[Index]) -> dict[Index, str]:

@@ -22,6 +22,7 @@ from emdsl.model.indexing import Scope
 from emdsl.model.laws import drawn, laws_of_language
 from emdsl.model.names import Names, closest, collect
 from emdsl.model.probabilities import check_sums
+from emdsl.model.ranges import check_range, find_ranges
 from emdsl.model.reading import Reader
 from emdsl.model.requests import check_requests
 from emdsl.model.shapes import Sizes, Value, shape_text, spelled_value, type_of, value_of
@@ -73,8 +74,7 @@ def bind(checked: CheckedModel, **constants: object) -> BoundModel:
             span = names.constants[name].span if name in names.constants else None
             raise mistakes.names.empty_size(name, numbers[name], span).located(model.source)
         numbers[name] = int(numbers[name])
-    _checked(model, numbers)
-    return BoundModel(checked, numbers)
+    return BoundModel(_checked(model, numbers), numbers)
 
 
 def _number(name: str, value: object) -> float | int:
@@ -137,11 +137,13 @@ def _infer(model: Model, reader: Reader, events: dict[str, Value]) -> None:
     A point mass fits several types, so it decides only where no other law does.
     """
     waiting = [variable for variable in model.variables if variable.type is None]
+    find_ranges(model, reader, events)
     while waiting:
         known = next((v for points in (False, True) for v in waiting if _is_known(v, reader, events, points)), None)
         if known is None:
             return
         waiting.remove(known)
+        find_ranges(model, reader, events)
 
 
 def _is_known(variable: Variable, reader: Reader, events: dict[str, Value], points: bool) -> bool:
@@ -215,7 +217,10 @@ def _check_law_type(variable: Variable, definition: Definition, event: Value, va
     declared = variable.type is not None
     written = type_text(variable.type) if variable.type is not None else spelled_value(event)
     allowed = _WIDER_DATA.get(event.kind, frozenset()) if variable.role is Role.OBSERVED and declared else frozenset()
-    if value.kind != event.kind and value.kind not in allowed and law != "PointMass":
+    counted = event.kind == "index" or (variable.role is Role.LATENT and event.size is not None)
+    if value.kind == "count" and counted and value.scalar:
+        check_range(variable, definition, event, value, reader)
+    elif value.kind != event.kind and value.kind not in allowed and law != "PointMass":
         raise mistakes.supports.kind_mismatch(
             variable.name, written, law, spelled_value(value), value.kind, declared, span
         )
@@ -226,10 +231,12 @@ def _check_law_type(variable: Variable, definition: Definition, event: Value, va
 
 
 def _final_type(variable: Variable, events: Mapping[str, Value]) -> Type:
-    """The declared type, or that of the event."""
-    if variable.type is not None:
+    """The declared type, or that of the event; latent counts with a range have finitely many states."""
+    event = events[variable.name]
+    finite = variable.role is Role.LATENT and event.kind == "count" and event.scalar and event.size is not None
+    if variable.type is not None and not finite:
         return variable.type
-    found = type_of(events[variable.name])
+    found = type_of(replace(event, kind="index") if finite else event)
     assert found is not None
     return found
 

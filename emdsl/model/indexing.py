@@ -124,7 +124,8 @@ def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, siz
         return
     if not value.scalar:
         raise mistakes.indices.index_not_scalar(spelled(node), _with_letters(node, names), span)
-    if value.kind not in ("index", "count") or not isinstance(node, Name | Subscript):
+    computed = not isinstance(node, Name | Subscript)
+    if value.kind not in ("index", "count") or (computed and value.size is None):
         raise mistakes.indices.index_not_discrete(spelled(node), axis.dim, span)
     if value.size is None:
         raise mistakes.indices.index_without_range(spelled(node), axis.dim, span)

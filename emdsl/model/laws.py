@@ -19,7 +19,7 @@ from emdsl.model import mistakes
 from emdsl.model.indexing import Scope
 from emdsl.model.names import closest
 from emdsl.model.reading import Reader
-from emdsl.model.shapes import UNKNOWN, Dim, Shape, Value, known, merged, shape_text
+from emdsl.model.shapes import UNKNOWN, Dim, Shape, Value, known, merged, shape_text, widest
 from emdsl.model.spelling import spelled
 from emdsl.model.statements import Law, Limits, Type
 from emdsl.model.supports import WORDS, literal, outside, surely_outside
@@ -100,10 +100,10 @@ def _standard(law: Law, scope: Scope, declared: Value | None, reader: Reader) ->
 
 
 def _range(law: Law, given: list[Given], values: list[Value]) -> Dim:
-    """The range of a binomial count with a literal number of trials: n + 1."""
+    """The range of a binomial count: n + 1, or that of the number of trials where this has one."""
     for entry, value in zip(given, values, strict=True):
-        if law.family == "Binomial" and entry.argument.name == "n" and value.number is not None:
-            return int(value.number) + 1  # Checked to be a whole number.
+        if law.family == "Binomial" and entry.argument.name == "n":
+            return value.size if value.number is None else int(value.number) + 1  # Checked to be a whole number.
     return None
 
 
@@ -290,7 +290,8 @@ def _point_mass(law: Law, scope: Scope, declared: Value | None, reader: Reader) 
     value = reader.read(given.expression, scope)
     if declared is None or declared.shape is None:
         whole = value.number is not None and value.number >= 0 and value.number.is_integer()
-        return replace(value, kind="count" if whole else value.kind, sure=False, stacked=0)
+        size = value.size if value.number is None else int(value.number) + 1 if whole else None
+        return replace(value, kind="count" if whole else value.kind, size=size, sure=False, stacked=0)
     if value.shape and not reader.sizes.same_shape(declared.shape, value.shape):
         raise _shape_mistake(law, given, value, shape_text(declared.shape), scope, reader)
     number = literal(given.expression, reader.sizes.numbers)
@@ -338,7 +339,7 @@ def _common(laws: list[Law], values: list[Value], masses: list[bool], reader: Re
         if kind is None:
             raise mistakes.laws.switch_kinds(first.family, laws[i].family, laws[i].span or span)
         shape = result.shape if value.scalar else merged(result.shape, value.shape)
-        size = result.size if kind == result.kind and reader.sizes.agree(result.size, value.size) else None
+        size = widest(result.size, value.size) if kind == result.kind else None
         result = Value(shape, kind, size)
     return result
 

@@ -22,11 +22,13 @@ from emdsl.model.shapes import (
     Sizes,
     Value,
     axis_taken,
+    combined_range,
     dim_of,
     elementwise,
     known,
     merged,
     product,
+    range_of,
     shape_text,
 )
 from emdsl.model.spelling import reference, spelled
@@ -67,6 +69,8 @@ class Reader:
             case Binary(operator, left, right):
                 first, second = self.read(left, scope), self.read(right, scope)
                 result = elementwise(operator, first, second, self.sizes, node.span)
+                size = combined_range(operator, first, second)
+                result = replace(result, kind=result.kind if size is None else "count", size=size)
             case Array(items):
                 return self._array(tuple(self.read(item, scope) for item in items), node)
             case _:
@@ -240,6 +244,11 @@ class Reader:
         if name in ELEMENTWISE:
             value = values[0]
             kind = "positive" if name == "expm1" and value.kind in NONNEGATIVE else ELEMENTWISE[name]
+            if name == "abs" and isinstance(arguments[0], Binary) and arguments[0].operator == "-":
+                first, second = (self.read(side, scope) for side in (arguments[0].left, arguments[0].right))
+                size = combined_range("max", first, second)
+                kind = "count" if {first.kind, second.kind} <= {"count", "index"} else kind
+                return Value(value.shape, kind, size, stacked=value.stacked)
             return Value(value.shape, kind, stacked=value.stacked)
         if any(value.shape is None for value in values):
             return UNKNOWN
@@ -251,7 +260,9 @@ class Reader:
         indexing.check_summed(over.name, over.span, scope, self.names)
         value = self.read(body, scope.with_letter(over.name))
         kind = value.kind if value.kind in ("count", "cov") else "positive" if value.kind in NONNEGATIVE else "real"
-        return Value(value.shape, "count" if value.kind == "index" else kind, stacked=value.stacked)
+        count, states = self.sizes.resolved(self.names.plates[over.name].size), range_of(value)
+        size = count * (states - 1) + 1 if isinstance(count, int) and isinstance(states, int) else None
+        return Value(value.shape, "count" if value.kind == "index" else kind, size, stacked=value.stacked)
 
     def _filled(self, node: Call, scope: Scope) -> Value:
         """`eye(D)`, `ones(K)`, `zeros(D, H)`: the arguments are sizes."""
@@ -290,12 +301,15 @@ class Reader:
                 )
             return Value((), axis_taken(values[0], 0).kind)
         result = values[0]
+        size = range_of(result)
         for value in values[1:]:
+            size = combined_range(node.function, replace(result, size=size, number=None), value)
             kind = result.kind if result.kind == value.kind else "real"
             if {result.kind, value.kind} <= NONNEGATIVE and kind == "real":
                 kind = "positive"
             result = replace(elementwise("+", result, value, self.sizes, node.span), kind=kind)
-        return replace(result, sure=False, size=None)
+        kind = "count" if size is not None and result.kind != "index" else result.kind
+        return replace(result, kind=kind, sure=False, size=size, number=None)
 
     def _vector_function(self, node: Call, values: tuple[Value, ...]) -> Value:
         name, first = node.function, values[0]

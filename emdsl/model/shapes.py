@@ -128,6 +128,32 @@ def merged(first: Shape, second: Shape) -> Shape:
     return tuple(map(known, first, second))
 
 
+def widest(first: Dim, second: Dim) -> Dim:
+    """The smaller range that surely holds two; None where nothing tells it."""
+    if isinstance(first, int) and isinstance(second, int):
+        return max(first, second)
+    return first if first == second else None
+
+
+def range_of(value: Value) -> Dim:
+    """The range of a discrete value, or of a whole number from 0; None for other values."""
+    if value.number is not None:
+        return int(value.number) + 1 if value.number >= 0 and float(value.number).is_integer() else None
+    return value.size if value.kind in ("index", "count") else None
+
+
+def combined_range(operator: str, left: Value, right: Value) -> Dim:
+    """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them."""
+    first, second = range_of(left), range_of(right)
+    if operator in ("max", "min"):
+        return widest(first, second)
+    if isinstance(first, int) and isinstance(second, int):
+        if operator == "-":
+            return first if left.number is not None and second <= first else None
+        return {"+": first + second - 1, "*": (first - 1) * (second - 1) + 1}.get(operator)
+    return None
+
+
 def shape_text(shape: Shape | None) -> str:
     """`a number`, `a vector of D`, `a D × H matrix`."""
     if shape is None:

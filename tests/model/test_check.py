@@ -518,5 +518,5 @@ def test_types_of_well_formed_models(case: str) -> None:
 def test_bound_with_their_defaults(case: str) -> None:
     checked = check(parse(MODELS[case][0]))
     bound = bind(checked)
-    assert bound.checked is checked
+    assert bound.checked == checked
     assert bound.constants == {constant.name: constant.default for constant in checked.model.constants}

@@ -119,6 +119,8 @@ def _bernoulli(x: Any, a: Mapping[str, Any]) -> Any:
 
 def _binomial(x: Any, a: Mapping[str, Any]) -> Any:
     n, p = a["n"], _probability(a)
+    if np.ndim(x) == 0 and x > n:
+        return -np.inf
     ways = special.gammaln(n + 1) - special.gammaln(x + 1) - special.gammaln(n - x + 1)
     return ways + special.xlogy(x, p) + special.xlog1py(n - x, -p)
 

@@ -83,7 +83,7 @@ def index_without_range(index: str, dim: Size, span: Span | None) -> ModelError:
     return ModelError(
         "E024",
         f"`{index}` is a count without a largest value, so it cannot be an index",
-        cure=f"declare given data as `index[{dim if dim is not None else 'K'}]`, or use a Categorical variable",
+        cure=f"declare it as `index[{dim if dim is not None else 'K'}]`, or use a Categorical variable",
         span=span,
     )
 

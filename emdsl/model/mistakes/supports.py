@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emdsl.errors import ModelError, Span
+from emdsl.model.mistakes.words import Size
 
 
 def support_mismatch(law: str, argument: str, required: str, text: str, kind: str, span: Span | None) -> ModelError:
@@ -57,6 +58,24 @@ def kind_mismatch(
     else:
         cure = f"declare it `{found}`, or take a law on `{written}`"
     return ModelError("E052", f"`{name}` is `{written}`, but {law} draws `{found}`", cure=cure, span=span)
+
+
+def count_without_range(name: str, law: str, span: Span | None) -> ModelError:
+    return ModelError(
+        "E052",
+        f"`{name}` has finitely many states, but nothing tells the largest count that {law} draws",
+        cure="take `Categorical(p)`, or `Binomial(n, p)` with a number n or one that is declared `index[…]`",
+        span=span,
+    )
+
+
+def count_beyond_range(name: str, states: Size, law: str, drawn: Size, span: Span | None) -> ModelError:
+    return ModelError(
+        "E047",
+        f"`{name}` has {states} states, but {law} takes {drawn} values",
+        cure=f"declare it `index[{drawn}]`",
+        span=span,
+    )
 
 
 def entries_off_one(law: str, argument: str, text: str, span: Span | None) -> ModelError:

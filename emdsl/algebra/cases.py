@@ -1,0 +1,241 @@
+"""Functions of discrete variables as numbers: a sum over the states that they take.
+
+f(z)          → Σ_k [z = k] f(k)
+mu[f(z, w)]   → Σ_kl [z = k] [w = l] mu[f(k, l)]
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Subscript
+from emdsl.algebra.groups import Groups
+from emdsl.algebra.indices import Fixed, Index, Reference, substitute
+from emdsl.algebra.operations import NotPolynomial
+from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.terms import (
+    DELTA,
+    HOT,
+    IDENTITY,
+    NUMBER,
+    STRUCTURE,
+    Atom,
+    Polynomial,
+    Term,
+    add,
+    like_terms,
+    multiply,
+    number,
+)
+
+#: States of a discrete variable at the most whose cases are written out.
+CASES = 16
+#: Joint states of several at the most.
+JOINT_CASES = 256
+#: Places of a plate at the most whose latents are numbers one by one.
+PLACES = 8
+
+
+@dataclass
+class Cases(Groups):
+    """The algebra of one law whose latents may be numbers."""
+
+    @abstractmethod
+    def expand(self, node: Expression) -> Polynomial:
+        """The polynomial that an expression is."""
+
+    # ---------------------------------------------------------------- latents
+
+    def gate(self, symbol: Symbol, references: tuple[Reference, ...]) -> Index:
+        """The index that stands for the state of a latent."""
+        assert symbol.categories is not None
+        key = Atom(symbol.name, HOT, references)
+        if key not in self.gates:
+            self.gates[key] = self.source.fresh(symbol.categories, "k")
+        return self.gates[key]
+
+    def opened(self, value: Polynomial) -> Polynomial:
+        """A sum of latents over a plate of known size as that of its places, each a number by itself."""
+        return Polynomial(tuple(one for term in value.terms for one in self._opened(term)), value.axes)
+
+    def _opened(self, term: Term) -> list[Term]:
+        for item in term.atoms:
+            symbol, state = self.scope.symbols.get(item.variable), item.references[-1] if item.references else None
+            if item.statistic != HOT or symbol is None or symbol.known or state not in term.bound:
+                continue
+            rows = [index for index in term.bound if index in item.indices and index != state]
+            count = self._count(rows[0]) if len(rows) == 1 else None
+            if count is None or count > PLACES:
+                return [term]
+            bound = tuple(index for index in term.bound if index not in (rows[0], state))
+            rest = replace(term, atoms=tuple(other for other in term.atoms if other is not item), bound=bound)
+            found: list[Term] = []
+            for position in range(count):
+                places = tuple(substitute(one, {rows[0]: Fixed(position)}) for one in item.references[:-1])
+                assert isinstance(state, Index)
+                names: dict[Index, Reference] = {rows[0]: Fixed(position), state: self.gate(symbol, places)}
+                found += self._opened(rest.substitute(names))
+            return found
+        return [term]
+
+    def by_cases(self, function: str, value: Polynomial, node: Expression) -> Polynomial:
+        """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
+        value = self.opened(value)
+        gates = self._numbers_in((value,))
+        if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
+            function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
+        if not gates:
+            table = None if self.known(value) else self._known_discrete(value)
+            if table is None:
+                return self.elementwise(function, value, node)
+            return self._over_values(
+                table, lambda state: self.by_cases(function, at_value(value, table, state), node), f"`{function}`", node
+            )
+        if all((self._count(gate) or CASES + 1) <= CASES for gate in gates):
+            return self.over_states((value,), lambda one: self.by_cases(function, one[0], node), node)
+        if self.known(value):
+            return self.elementwise(function, value, node)  # a table over the states
+        raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+
+    def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
+        try:
+            return super().power(value, exponent, node)
+        except NotPolynomial:
+            if not self._numbers_in((value,)):
+                raise
+            return self.over_states((value,), lambda one: super(Cases, self).power(one[0], exponent, node), node)
+
+    def extreme(self, function: str, values: tuple[Polynomial, ...], node: Expression) -> Polynomial:
+        """The larger or smaller one of several known values and latents."""
+        if any(value.axes for value in values):
+            return self.derive(function, values, node)
+
+        def of_states(cases: tuple[Polynomial, ...]) -> Polynomial:
+            constants = [case.constant for case in cases]
+            known = [constant for constant in constants if constant is not None]
+            if len(known) == len(constants):
+                return number(max(known) if function == "max" else min(known))
+            return self.derive(function, cases, node)
+
+        return self.over_states(values, of_states, node)
+
+    def chosen(self, base: Expression, indices: tuple[Expression, ...], place: int, node: Expression) -> Polynomial:
+        """`base[indices]`, of which one is computed from discrete latents."""
+        computed = self.opened(self.expand(indices[place]))
+
+        def at(case: tuple[Polynomial, ...]) -> Polynomial:
+            (value,) = case
+            position, table = value.constant, self._known_discrete(value)
+            if position is None and table is not None:
+                return self._over_values(table, lambda state: at((at_value(value, table, state),)), "an index", node)
+            if position is None or not float(position).is_integer():
+                raise NotPolynomial("an index of this form is not compiled yet", indices[place].span)
+            fixed = (*indices[:place], Number(int(position)), *indices[place + 1 :])
+            return self.expand(Subscript(base, fixed, node.span))
+
+        return self.over_states((computed,), at, node)
+
+    def is_computed(self, index: Expression) -> bool:
+        """Whether an index is a function of discrete variables, written there or in a `let`."""
+        match index:
+            case Binary(_, Name(letter), Number()) if letter in self.letters:
+                return False
+            case Call() | Binary():
+                return True
+            case Name(name) | Subscript(Name(name), _) if name in self.scope.symbols:
+                value = self.scope.symbols[name].value
+                return value is not None and self.is_computed(value)
+        return False
+
+    def over_states(
+        self,
+        values: tuple[Polynomial, ...],
+        function: Callable[[tuple[Polynomial, ...]], Polynomial],
+        node: Expression,
+    ) -> Polynomial:
+        """Σ over the states of all latents that stand as numbers in `values`, of the function of these."""
+        gates = self._numbers_in(values)
+        states = reduce(lambda total, gate: total * (self._count(gate) or JOINT_CASES + 1), gates, 1)
+        if states > JOINT_CASES:
+            raise NotPolynomial(
+                f"a function of discrete latents as numbers with more than {JOINT_CASES} joint states", node.span
+            )
+        if not gates:
+            return function(values)
+        gate, found = gates[0], list[Polynomial]()
+        for state in range(self._count(gate) or 0):
+            case = self.over_states(tuple(at_state(value, gate, state) for value in values), function, node)
+            chosen = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (gate, Fixed(state))),)),))
+            found.append(Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes))
+        return _sum(found)
+
+    def _numbers_in(self, values: tuple[Polynomial, ...]) -> list[Index]:
+        return [index for index in self.gates.values() if any(is_number(index, value) for value in values)]
+
+    def _count(self, gate: Index) -> int | None:
+        count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
+        return None if count is None else int(count)
+
+    # ---------------------------------------------------------------- known variables
+
+    def _known_discrete(self, value: Polynomial) -> Atom | None:
+        """A known discrete variable that stands as a number."""
+        for term in value.terms:
+            for item in term.atoms:
+                symbol = self.scope.symbols.get(item.variable)
+                if symbol is not None and symbol.known and symbol.categories is not None and item.statistic == IDENTITY:
+                    return item
+        return None
+
+    def _over_values(
+        self, table: Atom, function: Callable[[int], Polynomial], what: str, node: Expression
+    ) -> Polynomial:
+        """Σ_k [a_n = k] function(k)."""
+        size = self.scope.symbols[table.variable].categories
+        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
+        if count is None or count > CASES:
+            raise NotPolynomial(
+                f"{what} of `{table.variable}` as a number, which has more than {CASES} values", node.span
+            )
+        found = []
+        for state in range(int(count)):
+            case = function(state)
+            chosen = Polynomial((Term(1.0, (Atom(table.variable, HOT, (*table.references, Fixed(state))),)),))
+            found.append(Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes))
+        return _sum(found)
+
+
+def _sum(found: list[Polynomial]) -> Polynomial:
+    """Polynomials added up, whatever their axes are called."""
+    aligned = (one.substitute(dict(zip(one.axes, found[0].axes, strict=True))) for one in found)
+    return reduce(add, aligned)
+
+
+def is_number(gate: Index, value: Polynomial) -> bool:
+    """Whether a gate's state stands as a number in a polynomial, or chooses among entries that are written out."""
+    atoms = [item for term in value.terms for item in term.atoms if gate in item.references]
+    return any(item.statistic in (NUMBER, DELTA) for item in atoms)
+
+
+def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
+    """The polynomial where the latent of a gate has one of its states."""
+    terms = []
+    for term in value.terms:
+        atoms = tuple(item for item in term.atoms if not (item.statistic == NUMBER and item.references == (gate,)))
+        power = len(term.atoms) - len(atoms)
+        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound).substitute({gate: Fixed(state)}))
+    return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms))).terms), value.axes)
+
+
+def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:
+    """The polynomial where a known discrete variable has one of its values."""
+    terms = []
+    for term in value.terms:
+        atoms = tuple(item for item in term.atoms if item != table)
+        power = len(term.atoms) - len(atoms)
+        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound))
+    return Polynomial(like_terms(terms), value.axes)

@@ -1,0 +1,89 @@
+"""Discrete latents inside functions: max, min, abs and arithmetic, as numbers and as indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.oracles.networks import check_network
+
+RNG = np.random.default_rng(3)
+Y, X = RNG.normal(size=4), RNG.normal(size=4)
+BITS, COUNTS = np.array([1, 0, 1, 1]), np.array([1, 4, 9])
+HEAD = """plate n in N, k in 3 param q : unit param mu[k] : real
+latent z[n] ~ Bernoulli(q) latent w[n] ~ Bernoulli(0.3)"""
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sums_as_indices": (
+        f"model M() {HEAD} let g[n] = z[n] + w[n] observed y[n] ~ Normal(mu[g[n]], sd=1)",
+        {"y": Y},
+    ),
+    "products_and_maxima_as_indices": (
+        f"""model M() {HEAD} param s[k] : unit observed y[n] ~ Normal(mu[2*z[n]*w[n]], sd=1)
+        observed x[n] ~ Bernoulli(s[max(z[n], w[n]) + 1])""",
+        {"y": Y, "x": BITS},
+    ),
+    "differences_as_indices": (
+        """model M() plate n in N, k in 3 param q : simplex[3] param r[k] : unit latent z[n] ~ Categorical(q)
+        latent w[n] ~ Categorical(q) observed y[n] ~ Bernoulli(r[abs(z[n] - w[n])])""",
+        {"y": BITS},
+    ),
+    "sums_with_data_as_indices": (
+        f"model M() {HEAD} given a[n] : index[2] observed y[n] ~ Normal(mu[z[n] + a[n]] + w[n], sd=1)",
+        {"y": Y, "a": BITS},
+    ),
+    "places_of_a_row": (
+        """model M() plate p in P, i in 2, k in 2 param q : unit param r[k] : unit latent d[p, i] ~ Bernoulli(q)
+        observed y[p] ~ Bernoulli(r[max(d[p, 0], d[p, 1])])""",
+        {"y": BITS},
+    ),
+    "states_before": (
+        """model M() time t in T plate k in 3 param A[k] : simplex[2] param m : real latent z[0] ~ Bernoulli(0.4)
+        latent z[1] ~ Bernoulli(0.4) latent z[t] ~ Categorical(A[z[t-1] + z[t-2]])
+        observed y[t] ~ Normal(m*z[t], sd=1)""",
+        {"y": Y},
+    ),
+    "numbers": (
+        f"""model M() {HEAD} given x[n] : real param m : real let lowest[n] = min(x[n], 0)
+        observed y[n] ~ Normal(m*max(z[n], x[n]) + lowest[n]*abs(z[n] - w[n]) + mu[z[n] + w[n]], sd=1)""",
+        {"y": Y, "x": X},
+    ),
+    "constants": (
+        f"model M(a = 2, b = 3) {HEAD} let s = max(a, b) observed y[n] ~ Normal(mu[z[n] + w[n]], sd=s)",
+        {"y": Y},
+    ),
+    "a_noisy_channel": (
+        """model M() plate w in W, i in 2 param e : unit latent bit[w, i] ~ Bernoulli(0.5)
+        observed y[w, i] ~ Bernoulli(abs(e - bit[w, i]))
+        observed c[w] ~ Bernoulli(abs(e - abs(bit[w, 0] - bit[w, 1])))""",
+        {"y": np.array([[0, 1], [1, 0], [1, 1]]), "c": np.array([1, 1, 0])},
+    ),
+    "what_is_left_as_an_index": (
+        f"model M() {HEAD} observed y[n] ~ Normal(mu[2*z[n]*(1 - w[n])], sd=1)",
+        {"y": Y},
+    ),
+    "how_many_as_an_index": (
+        """model M() plate p in P, i in 3, k in 4 given x[i] : real param q[i] : unit param mu[k] : real
+        latent d[p, i] ~ Bernoulli(q[i]) observed y[p] ~ Normal(mu[sum(d[p, i], i)], sd=1)
+        observed c[p] ~ Bernoulli(logistic(sum(x[i]*d[p, i], i)))""",
+        {"y": Y[:3], "c": BITS[:3], "x": X[:3]},
+    ),
+    "spreads": (
+        "model M() plate n in N param q : unit param m : real latent z[n] ~ Binomial(2, q) "
+        "observed y[n] ~ Normal(m, sd=1 + z[n])",
+        {"y": Y},
+    ),
+    "quotients": (
+        """model M() plate n in N param q : unit param m : positive latent z[n] ~ Binomial(2, q)
+        observed y[n] ~ Poisson(m/(1 + z[n]))""",
+        {"y": COUNTS},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_against_brute_force(name: str) -> None:
+    text, data = CASES[name]
+    check_network(text, {}, data, fit=False)
