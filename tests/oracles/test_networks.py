@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -80,10 +81,19 @@ def test_fishers_identity(example: Network) -> None:
         assert found == pytest.approx(score, rel=1e-6, abs=1e-6)
     for table in exact.posterior().values():
         for name, value in table.items():
-            for row in value if isinstance(value, list) else [value]:
+            for row in rows_of(value):
                 assert np.isfinite(row).all()
                 if name == "probabilities":
                     assert_allclose(np.sum(row, axis=-1), 1.0, rtol=1e-9)
+
+
+def rows_of(value: Array | list[Any]) -> Iterator[Array]:
+    """The arrays of nested lists."""
+    if isinstance(value, list):
+        for part in value:
+            yield from rows_of(part)
+    else:
+        yield value
 
 
 # Formulas by hand
