@@ -110,7 +110,7 @@ def _regression(draft: Draft, name: str) -> None:
     states = draft.chosen()
     draft.say(f"given X_{name}[{draft.index}] : real[2]")
     draft.param(f"b_{name}", "real[2]", ", ".join("kl"[: len(states)]), "MvNormal(0, cov=9*eye(2))")
-    draft.param(f"v_{name}", "positive")
+    draft.say(f"param v_{name} : positive ~ InvGamma(2, scale=1)")  # few rows may be fitted exactly
     design = np.stack([np.ones(draft.bits.shape), draft.rng.normal(size=draft.bits.shape)], axis=-1)
     slope = np.where(draft.bits, -1.0, 1.0)
     values = 5.0 * draft.bits + slope * design[..., 1] + draft.rng.normal(0, 0.6, draft.bits.shape)
