@@ -456,8 +456,9 @@ NETWORKS: tuple[Network, ...] = (
     # a choice between two chains that reads one of them a row back: its message counts in first rows
     Network("choice_between_chains", series(1, 2, "normal"), text="""
         model ChoiceBetweenChains(K = 2)  plate s in S, k in K, l in K  time t in T  param A[k] : simplex[K]
-        param B[k] : simplex[K]  param P[k, l] : simplex[K]  param m[k] : real  param q[k] : positive
-        latent z[s, 0] ~ Categorical([0.5, 0.5])  latent z[s, t] ~ Categorical(A[z[s, t-1]])
+        param B[k] : simplex[K]  param P[k, l] : simplex[K]  param m[k] : real
+        param q[k] : positive ~ InvGamma(2, scale=1)  latent z[s, 0] ~ Categorical([0.5, 0.5])
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])
         latent v[s, 0] ~ Categorical([0.5, 0.5])  latent v[s, t] ~ Categorical(B[v[s, t-1]])
         latent c[s, 0] ~ Categorical(A[v[s, 0]])  latent c[s, t] ~ Categorical(P[z[s, t-1], v[s, t]])
         latent x[s, t] ~ Normal(m[c[s, t]], var=q[c[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
