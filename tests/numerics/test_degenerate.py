@@ -220,3 +220,15 @@ def test_a_direction_that_nothing_tells_is_left_where_it_is(batch: tuple[int, ..
     found = solve(precision, linear)
     np.testing.assert_allclose((precision @ found[..., None])[..., 0], linear, rtol=1e-10)
     assert np.abs(found).max() < 10 * np.abs(wanted).max()
+
+
+def test_what_no_row_reads_stays_small() -> None:
+    """Coefficients of a state without rows, in one system with what others tell: rounding was divided by 1e-150."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        design = rng.normal(size=(9, 5))
+        design[:, rng.permutation(5)[:2]] = 0.0
+        linear = design.T @ rng.normal(size=9)
+        found = solve(design.T @ design, linear)
+        np.testing.assert_allclose(design.T @ design @ found, linear, rtol=1e-9)
+        assert np.abs(found).max() < 100

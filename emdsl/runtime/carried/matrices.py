@@ -43,7 +43,8 @@ def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = N
         linear = np.where(kept, held, linear)
         free = ~kept[..., :, None] & ~kept[..., None, :]
         precision = np.where(free, precision, np.where(kept[..., :, None], np.eye(linear.shape[-1]), 0.0))
-    scale = np.sqrt(np.maximum(np.diagonal(precision, axis1=-2, axis2=-1), 1e-300))
+    diagonal = np.diagonal(precision, axis1=-2, axis2=-1)
+    scale = np.sqrt(np.where(diagonal > 1e-300, diagonal, 1.0))
     scaled = precision / (scale[..., :, None] * scale[..., None, :])
     target = linear / scale
     try:
@@ -54,7 +55,9 @@ def solve(precision: np.ndarray, linear: np.ndarray, held: np.ndarray | None = N
             return np.linalg.solve(scaled, target.reshape(-1, len(scaled)).T).T.reshape(target.shape) / scale
         return np.linalg.solve(scaled, target[..., None])[..., 0] / scale
     except np.linalg.LinAlgError:
-        return (np.linalg.pinv(scaled, 1e-12, hermitian=True) @ target[..., None])[..., 0] / scale
+        solution = (np.linalg.pinv(scaled, 1e-12, hermitian=True) @ target[..., None])[..., 0]
+        told = np.abs(solution) > 1e-15 * np.max(np.abs(solution), axis=-1, keepdims=True, initial=0.0)
+        return np.where(told, solution, 0.0) / scale  # rounding over a scale of almost nothing is no solution
 
 
 def solve_over(
