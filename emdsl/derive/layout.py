@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from emdsl.algebra.terms import HOT, MASK
 from emdsl.derive.statistics import Feature, LocalStatistic, Sweep, canonical_form
@@ -93,30 +94,46 @@ def layout(sweep: Sweep, size_text: SizeText) -> Layout:
         if not any(same_local(statistic.local, other) for other in local):
             local.append(statistic.local)
     rows = sweep.statistics[0].feature.rows
-    constant = Feature((), (), rows, ())
-    feature_slots, position = [(constant, Slot("0", "1", ()))], "1"
+    constant, place = Feature((), (), rows, ()), _Place(1)
+    feature_slots = [(constant, Slot("0", "1", ()))]
     for feature in features:
         sizes = tuple(size_text(index.size) for index in feature.links)
         packed = is_packed(feature)
         extent = f"{sizes[0]} * ({sizes[0]} + 1) // 2" if packed else " * ".join(sizes)
         if packed and sizes[0].isdigit():
             extent = str(int(sizes[0]) * (int(sizes[0]) + 1) // 2)
-        stop = plus(position, extent or "1")
-        feature_slots.append((feature, Slot(position, stop, sizes, packed)))
-        position = stop
-    local_slots, height = [], "0"
+        stop = place.after(extent or "1")
+        feature_slots.append((feature, Slot(place.text, stop.text, sizes, packed)))
+        place = stop
+    width, local_slots, place = place.text, [], _Place(0)
     for item in local:
         sizes = tuple(size_text(index.size) for index in item.axes)
-        stop = plus(height, " * ".join(sizes) or "1")
-        local_slots.append((item, Slot(height, stop, sizes)))
-        height = stop
-    return Layout(tuple(feature_slots), position, tuple(local_slots), height)
+        stop = place.after(" * ".join(sizes) or "1")
+        local_slots.append((item, Slot(place.text, stop.text, sizes)))
+        place = stop
+    return Layout(tuple(feature_slots), width, tuple(local_slots), place.text)
 
 
-def plus(start: str, extent: str) -> str:
-    """`start + extent`, with numbers added up."""
-    if start == "0":
+@dataclass(frozen=True)
+class _Place:
+    """A sum of extents: a number, and each extent with how often it counts."""
+
+    number: int
+    counts: tuple[tuple[str, int], ...] = ()
+
+    def after(self, extent: str) -> _Place:
+        if all(factor.isdigit() for factor in extent.split(" * ")):
+            return _Place(self.number + prod(int(factor) for factor in extent.split(" * ")), self.counts)
+        counts = dict(self.counts)
+        return _Place(self.number, tuple((counts | {extent: counts.get(extent, 0) + 1}).items()))
+
+    @property
+    def text(self) -> str:
+        counted = [_times(times, extent) for extent, times in self.counts]
+        return " + ".join(([str(self.number)] if self.number or not counted else []) + counted)
+
+
+def _times(times: int, extent: str) -> str:
+    if times == 1:
         return extent
-    if start.isdigit() and extent.replace(" ", "").isdigit():
-        return str(int(start) + int(extent))
-    return f"{start} + {extent}"
+    return f"{times} * ({extent})" if "//" in extent else f"{times} * {extent}"

@@ -22,6 +22,10 @@ def fitted(line: str, width: int) -> list[str]:
 def _expression(prefix: str, code: str, width: int) -> list[str]:
     if len(prefix) + len(code) <= width:
         return [prefix + code]
+    bounds = _split(code, ":")
+    if len(bounds) == 2 and not prefix:  # a slice, which stands between brackets
+        start, stop = fitted(bounds[0], width), fitted(bounds[1], width - 1)
+        return [*start[:-1], f"{start[-1]}:", *stop] if len(start) > 1 else [*start, f":{stop[0]}", *stop[1:]]
     terms = list(_terms(code))
     if len(terms) > 1:
         return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]

@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 
 from emdsl.api import Bound, parse
 from emdsl.data.binding import bind_data
+from emdsl.emit.breaking import fitted
 from tests.conftest import REPOSITORY, Golden
 from tests.zoo import BY_NAME
 
@@ -92,3 +93,11 @@ def test_module_alone_does_what_fit_does(name: str, tmp_path: Path) -> None:
     assert set(estimates) == set(fit.params)
     for parameter, value in estimates.items():
         assert_allclose(value, fit.params[parameter], rtol=1e-9, atol=1e-12, err_msg=parameter)
+
+
+def test_long_bounds_of_slices_are_broken_apart() -> None:
+    """A slice was taken for one sum, from the first term of its start to the last of its stop."""
+    bounds = "3" + "".join(f" + {name}_size" for name in "abcdefghijklm")
+    lines = fitted(f"part = values[{bounds}:{bounds} + 1]", 60)
+    assert max(map(len, lines)) <= 60
+    assert ast.unparse(ast.parse("\n".join(lines))) == f"part = values[{bounds}:{bounds} + 1,]"

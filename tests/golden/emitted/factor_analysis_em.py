@@ -83,9 +83,9 @@ def sweep_n(data, params):
         # x~: about the reference point
         x_centred = x[rows].T - m[:, None]
         out[1:1 + D] = x_centred
-        out[1 + D:1 + D + D] = x_centred * x_centred
+        out[1 + D:1 + 2 * D] = x_centred * x_centred
 
-    return (write, 1 + D + D, N, 1, data.get("weights.n"))
+    return (write, 1 + 2 * D, N, 1, data.get("weights.n"))
 
 
 def products_f_about(data, params):
@@ -130,7 +130,7 @@ def e_step(data, params, start=None):
         # count = Σ 1
         count = sums_sweep_n[0]
         # x_x_d = Σ  x̃_d x̃_d
-        x_x_d = sums_sweep_n[1 + D:1 + D + D]
+        x_x_d = sums_sweep_n[1 + D:1 + 2 * D]
         # x_d = Σ  x̃_d
         x_d = sums_sweep_n[1:1 + D]
     else:

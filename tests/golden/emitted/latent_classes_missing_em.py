@@ -20,7 +20,7 @@ def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     J = data["x"].shape[1]
     params = {"pi": np.full((K,), 1 / K), "p": np.full((K, J), 0.5)}
-    start = {"z": seeded(sweep_z(data, params), rng, [*range(1 + J, 1 + J + J)], data.get("z"))}
+    start = {"z": seeded(sweep_z(data, params), rng, [*range(1 + J, 1 + 2 * J)], data.get("z"))}
     for _ in range(2):
         params = m_step(e_step(data, params, start)[0], params)
     return params
@@ -42,14 +42,14 @@ def sweep_z(data, params, start=None):
     log_p = log_probability(p)
     # coefficient of [z = k] [x_j seen] x_j
     natural_has_x_x_kj = log_p - log1m_p
-    naturals_of_z = np.zeros((K, 1 + J + J))
+    naturals_of_z = np.zeros((K, 1 + 2 * J))
     naturals_of_z[:, 0] = natural_N_k
     naturals_of_z[:, 1:1 + J] = natural_has_x_kj
-    naturals_of_z[:, 1 + J:1 + J + J] = natural_has_x_x_kj
+    naturals_of_z[:, 1 + J:1 + 2 * J] = natural_has_x_x_kj
 
     def write(rows, group, out):
         out[1:1 + J] = observed(x[rows]).T
-        out[1 + J:1 + J + J] = np.einsum("nj,nj->jn", observed(x[rows]), filled(x[rows]))
+        out[1 + J:1 + 2 * J] = np.einsum("nj,nj->jn", observed(x[rows]), filled(x[rows]))
 
     def expect(logits, rows):
         if "z" in data:
@@ -77,7 +77,7 @@ def e_step(data, params, start=None):
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
     # has_x_x_kj = Σ [z = k] [x_j seen] x_j
-    has_x_x_kj = sums_sweep_z[:, 1 + J:1 + J + J]
+    has_x_x_kj = sums_sweep_z[:, 1 + J:1 + 2 * J]
     # has_x_kj = Σ [z = k] [x_j seen]
     has_x_kj = sums_sweep_z[:, 1:1 + J]
     return {"N_k": N_k, "has_x_x_kj": has_x_x_kj, "has_x_kj": has_x_kj}, log_likelihood_
