@@ -347,7 +347,7 @@ EXAMPLES: tuple[Example, ...] = (
     """),
     Example("fixed_mean", line(), text="""
         model FixedMean(K = 2)  plate n in N, k in K  param pi : simplex[K]  param mu[k] : real  param v : positive
-        fix mu[0] = 0
+        fix mu[0] = sqrt(K) / 9
         latent z[n] ~ Categorical(pi)  observed x[n] ~ Normal(mu[z[n]], var=v)
     """),
     Example("fixed_zero", categories, text="""
@@ -357,7 +357,7 @@ EXAMPLES: tuple[Example, ...] = (
     """),
     Example("fixed_proportions", counts(), text="""
         model FixedProportions(K = 2)  plate n in N, k in K  param pi : simplex[K]  param rate[k] : positive
-        fix pi = [0.5, 0.5]
+        fix pi = [1/3, 1 - 1/3]
         latent z[n] ~ Categorical(pi)  observed y[n] ~ Poisson(rate[z[n]])
     """),
     Example("tied_rates", profiles, text="""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.expressions import Array as Literal
-from emdsl.algebra.expressions import Expression, Name, Number, Unary
+from emdsl.algebra.evaluate import evaluate
+from emdsl.algebra.expressions import Expression, names
 from emdsl.arrays.body import Assign, Body
 from emdsl.derive.log_joint import not_compiled
 from emdsl.model.statements import Fix, Type
@@ -45,17 +45,20 @@ def held_entries(
 
 
 def literal(value: Expression, numbers: Mapping[str, float | int]) -> str:
-    """A number, constant or nested list as Python text."""
-    match value:
-        case Number(number):
-            return repr(number)
-        case Unary(_, operand):
-            return f"-{literal(operand, numbers)}"
-        case Name(name) if name in numbers:
-            return repr(numbers[name])
-        case Literal(items):
-            return f"[{', '.join(literal(item, numbers) for item in items)}]"
-    raise not_compiled("`fix` at a value that is no number", value.span)
+    """What numbers and constants give, as Python text: a number or a nested list."""
+    if unknown := sorted(names(value) - set(numbers)):
+        size = unknown[0]
+        raise not_compiled(
+            f"`fix` at a value of `{size}`, which only the data tell", value.span, f"bind it: M({size}=…)"
+        )
+    return _text(evaluate(value, numbers).tolist())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    assert isinstance(value, float)
+    return repr(int(value) if value.is_integer() else value)
 
 
 def define_held(name: str, held: Held, body: Body) -> str:

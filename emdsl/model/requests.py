@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Number
 from emdsl.algebra.expressions import names as names_in
 from emdsl.model import mistakes
@@ -17,7 +18,7 @@ from emdsl.model.reading import Reader
 from emdsl.model.shapes import Shape, Value, shape_text
 from emdsl.model.spelling import spelled, type_text
 from emdsl.model.statements import Factorise, Fix, Model, Order, Role, Variable
-from emdsl.model.supports import TOLERANCE, Literal, literal, outside
+from emdsl.model.supports import TOLERANCE, Literal, outside
 
 
 def check_requests(model: Model, names: Names, reader: Reader) -> None:
@@ -83,9 +84,10 @@ def _check_fixed_value(
 ) -> None:
     assert variable.type is not None
     kind, span = variable.type.kind, fix.value.span or fix.span
-    number = literal(fix.value, reader.sizes.numbers)
-    if number is None:
+    numbers = reader.sizes.numbers
+    if not names_in(fix.value) <= set(numbers):
         return
+    number: Literal = evaluate(fix.value, numbers).tolist()
     if not _finite(number):
         fault: str | None = "an infinite value"
     elif kind == "simplex" and not left:
