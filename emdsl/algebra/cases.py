@@ -14,7 +14,7 @@ from functools import reduce
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Subscript
 from emdsl.algebra.groups import Groups
-from emdsl.algebra.indices import Fixed, Index, Reference, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, substitute
 from emdsl.algebra.operations import NotPolynomial
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import (
@@ -86,7 +86,7 @@ class Cases(Groups):
         """f(value); where discrete latents are numbers in it, Σ_k [z = k] f(value at k)."""
         value = self.opened(value)
         gates = self._numbers_in((value,))
-        if function == "lgamma" and any(set(self.gates.values()) & term.indices for term in value.terms):
+        if function == "lgamma" and self._of_states((value,)):
             function = "log_gamma"  # a state may have no place for the datum: Γ has poles at 0, −1, …
         if not gates:
             table = None if self.known(value) else self._known_discrete(value)
@@ -105,13 +105,18 @@ class Cases(Groups):
         try:
             return super().power(value, exponent, node)
         except NotPolynomial:
-            if not self._numbers_in((value,)):
+            table = self._known_discrete(value)
+            if self._numbers_in((value,)):
+                return self.over_states((value,), lambda one: self.power(one[0], exponent, node), node)
+            if table is None:
                 raise
-            return self.over_states((value,), lambda one: super(Cases, self).power(one[0], exponent, node), node)
+            return self._over_values(
+                table, lambda state: self.power(at_value(value, table, state), exponent, node), "a power", node
+            )
 
     def extreme(self, function: str, values: tuple[Polynomial, ...], node: Expression) -> Polynomial:
         """The larger or smaller one of several known values and latents."""
-        if any(value.axes for value in values):
+        if any(value.axes for value in values) or not self._of_states(values):
             return self.derive(function, values, node)
 
         def of_states(cases: tuple[Polynomial, ...]) -> Polynomial:
@@ -119,7 +124,14 @@ class Cases(Groups):
             known = [constant for constant in constants if constant is not None]
             if len(known) == len(constants):
                 return number(max(known) if function == "max" else min(known))
-            return self.derive(function, cases, node)
+            tables = [table for case in cases if (table := self._known_discrete(case)) is not None]
+            if not tables or (self._values(tables[0]) or CASES + 1) > CASES:
+                return self.derive(function, cases, node)
+
+            def at(state: int) -> Polynomial:
+                return of_states(tuple(at_value(case, tables[0], state) for case in cases))
+
+            return self._over_values(tables[0], at, f"`{function}`", node)
 
         return self.over_states(values, of_states, node)
 
@@ -176,33 +188,64 @@ class Cases(Groups):
     def _numbers_in(self, values: tuple[Polynomial, ...]) -> list[Index]:
         return [index for index in self.gates.values() if any(is_number(index, value) for value in values)]
 
+    def _of_states(self, values: tuple[Polynomial, ...]) -> bool:
+        """Whether states of latents enter, as numbers or as what a table is read at."""
+        return any(set(self.gates.values()) & term.indices for value in values for term in value.terms)
+
     def _count(self, gate: Index) -> int | None:
         count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
         return None if count is None else int(count)
 
     # ---------------------------------------------------------------- known variables
 
+    def looked_up(self, value: Polynomial) -> Polynomial:
+        """Entries that a known table chooses among those written out: δ(a_n, i) is [a_n = i]."""
+        return Polynomial(
+            tuple(replace(term, atoms=tuple(map(self._looked_up, term.atoms))) for term in value.terms), value.axes
+        )
+
+    def _looked_up(self, item: Atom) -> Atom:
+        tables = [one for one in item.references if isinstance(one, Gather)] if item.statistic == DELTA else []
+        places = [one for one in item.references if isinstance(one, Fixed)]
+        if len(tables) != 1 or len(places) != 1 or not self._is_discrete(tables[0].table):
+            return item
+        return Atom(tables[0].table, HOT, (*tables[0].references, places[0]))
+
     def _known_discrete(self, value: Polynomial) -> Atom | None:
-        """A known discrete variable that stands as a number."""
+        """A known discrete variable that stands as a number, or that chooses among entries that are written out."""
         for term in value.terms:
             for item in term.atoms:
-                symbol = self.scope.symbols.get(item.variable)
-                if symbol is not None and symbol.known and symbol.categories is not None and item.statistic == IDENTITY:
+                if item.statistic == IDENTITY and self._is_discrete(item.variable):
                     return item
+                if (
+                    item.statistic == HOT
+                    and isinstance(item.references[-1], Fixed)
+                    and self._is_discrete(item.variable)
+                ):
+                    return Atom(item.variable, IDENTITY, item.references[:-1])
         return None
+
+    def _is_discrete(self, name: str) -> bool:
+        symbol = self.scope.symbols.get(name)
+        return symbol is not None and symbol.known and symbol.categories is not None
+
+    def _values(self, table: Atom) -> int | None:
+        """How many values a known discrete variable may have, where that is known."""
+        size = self.scope.symbols[table.variable].categories
+        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
+        return None if count is None else int(count)
 
     def _over_values(
         self, table: Atom, function: Callable[[int], Polynomial], what: str, node: Expression
     ) -> Polynomial:
         """Σ_k [a_n = k] function(k)."""
-        size = self.scope.symbols[table.variable].categories
-        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
+        count = self._values(table)
         if count is None or count > CASES:
             raise NotPolynomial(
                 f"{what} of `{table.variable}` as a number, which has more than {CASES} values", node.span
             )
         found = []
-        for state in range(int(count)):
+        for state in range(count):
             case = function(state)
             chosen = Polynomial((Term(1.0, (Atom(table.variable, HOT, (*table.references, Fixed(state))),)),))
             found.append(Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes))
@@ -235,7 +278,13 @@ def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:
     """The polynomial where a known discrete variable has one of its values."""
     terms = []
     for term in value.terms:
-        atoms = tuple(item for item in term.atoms if item != table)
-        power = len(term.atoms) - len(atoms)
+        others = tuple(item for item in term.atoms if item != table)
+        power = len(term.atoms) - len(others)
+        atoms = tuple(
+            Atom(STRUCTURE, DELTA, (item.references[-1], Fixed(state)))
+            if (item.variable, item.statistic, item.references[:-1]) == (table.variable, HOT, table.references)
+            else item
+            for item in others
+        )
         terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound))
-    return Polynomial(like_terms(terms), value.axes)
+    return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms), value.axes)).terms), value.axes)

@@ -62,6 +62,24 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         param v : positive latent z[n] ~ Categorical(pi) observed y[n] ~ Normal(m[kind[z[n]]], var=v)""",
         {"kind": KIND, "y": Y},
     ),
+    # entries written out that a table chooses: logarithms and powers were refused, and so was a larger of the two
+    "probabilities_by_a_table": (
+        """model M() plate n in N, g in 3 given kind[g] : index[2] param pi : simplex[3] param a : unit
+        param b : unit latent z[n] ~ Categorical(pi) observed w[n] ~ Bernoulli([a, 1 - b][kind[z[n]]])
+        observed v[n] ~ Bernoulli([a, b, 1 - a][max(kind[z[n]], group[n])]) given group[n] : index[3]""",
+        {
+            "kind": KIND,
+            "group": np.array([0, 1, 2, 0, 1, 0]),
+            "w": KIND[[0, 1, 0, 0, 2, 0]],
+            "v": KIND[[1, 1, 0, 0, 1, 0]],
+        },
+    ),
+    "variances_by_a_table": (
+        """model M() plate n in N, g in 3 given kind[g] : index[2] given group[n] : index[2] param pi : simplex[3]
+        param a : positive param b : positive param m : real latent z[n] ~ Categorical(pi)
+        observed y[n] ~ Normal([m, 2 * m][kind[z[n]]] * [1, 2, 3][z[n]], var=[a, 4 * b][group[n]])""",
+        {"kind": KIND, "group": np.array([0, 1, 1, 0, 1, 0]), "y": Y},
+    ),
     "means_by_a_table_over_time": (
         """model M() time t in T plate g in 3, k in 2 given kind[g] : index[2] param A[g] : simplex[3] param m[k] : real
         param v : positive latent z[0] ~ Categorical(ones(3) / 3) latent z[t] ~ Categorical(A[z[t-1]])
