@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, renamed
-from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
+from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import (
     Scope,
@@ -41,6 +41,7 @@ from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Definition, Law, Role, Variable
+from emdsl.structure.blocks import parameters
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,31 @@ def log_joint(bound: BoundModel) -> LogJoint:
                 factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
     read = {item.variable for factor in factors for term in factor.terms for item in term.atoms}
     kept = {name: split for name, split in splits.items() if name in read}
+    for factor in factors:
+        _check_steps(factor, kept, bound)
     return LogJoint(tuple(factors), scope, derived, kept, source, starts)
+
+
+def _check_steps(factor: Factor, splits: Mapping[str, Split], bound: BoundModel) -> None:
+    """A parameter is read at its own row: its terms at two rows would belong to one conditional."""
+    values = [Polynomial(factor.terms)]
+    for term in factor.terms:
+        values += [Polynomial(splits[item.variable].log_alternatives) for item in term.atoms if item.variable in splits]
+    for square in factor.quadratics:
+        form = square.quadratic
+        values += [Polynomial((square.cofactor,)), form.residual, *([form.precision] if form.precision else [])]
+    atoms = [item for value in values for term in value.terms for item in term.atoms]
+    steps = {item.variable for item in atoms if any(isinstance(one, Shift) for one in item.references)}
+    if found := [name for name in parameters(bound) if name in steps]:
+        variable = bound.checked.model.variable(found[0])
+        assert variable is not None
+        times = [one for one in bound.checked.model.plates if one.ordered and one.letter in variable.plates]
+        through = f"given before[{times[0].letter}] : index[{times[0].size}]"
+        raise not_compiled(
+            f"the parameter `{variable.name}` at an earlier step, in the law of `{factor.variable}`",
+            factor.span,
+            "declare it `latent`" + (f", or read it by an index array: `{through}`" if not times[0].parents else ""),
+        )
 
 
 def _is_start(variable: Variable, definition: Definition, bound: BoundModel) -> bool:
