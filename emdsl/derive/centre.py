@@ -145,10 +145,12 @@ def _about_reference(
     added = tuple(other for term in residual.terms for other in about_origins(term, about))
     if not moved and not added and base is None:
         return residual
+    states = {index for _, index in factor.gates} if base is not None else set()  # entries are filled in for all states
     fixed = tuple(
         term
         for term in residual.terms
         if all(is_known(part, joint.scope, joint) or part.variable == base for part in term.atoms)
+        and not states & term.indices
     )
     others = tuple(term for term in residual.terms if term not in moved and term not in fixed)
     offsets = tuple(
@@ -161,7 +163,9 @@ def _about_reference(
     if not fixed and not references:
         return Polynomial((*offsets, *others), residual.axes)
     of_data = base is not None or joint.scope.symbols[factor.variable].known
-    gates = tuple(index for _, index in factor.gates if of_data and any(index in term.indices for term in references))
+    told = {index for term in fixed for index in term.indices}  # known parts of each state, which no two states share
+    chosen = [index for _, index in factor.gates if of_data and any(index in term.indices for term in references)]
+    gates = tuple(index for index in chosen if index not in told)
     free = {index for term in (*fixed, *references) for index in term.indices - set(term.bound)}
     free |= set(residual.axes)
     indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))

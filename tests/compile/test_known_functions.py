@@ -62,6 +62,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         param v : positive latent z[n] ~ Categorical(pi) observed y[n] ~ Normal(m[kind[z[n]]], var=v)""",
         {"kind": KIND, "y": Y},
     ),
+    # offsets that a state's location stands beside: those of all states were added to every one of them
+    "offsets_of_states": (
+        """model M(K = 2) plate n in N, k in K, l in 2 given d[k] : real param pi : simplex[K] param q : simplex[2]
+        param m[k] : real param h[l] : real param v : positive latent z[n] ~ Categorical(pi)
+        latent w[n] ~ Categorical(q) observed y[n] ~ Normal(m[z[n]] + d[z[n]] + h[w[n]], var=v)
+        observed x[n] ~ Normal(m[z[n]] - 2 * z[n], var=v)""",
+        {"d": np.array([1.0, -2.0]), "y": Y, "x": X},
+    ),
+    "offsets_of_states_of_vectors": (
+        """model M(K = 2) plate n in N, k in K given d[k] : real[2] param pi : simplex[K] param m[k] : real[2]
+        latent z[n] ~ Categorical(pi) observed y[n] missing ~ MvNormal(m[z[n]] + d[z[n]], cov=[[1, 0.3], [0.3, 1]])""",
+        {"d": np.array([[1.0, -2.0], [0.5, 1.0]]), "y": np.where(PAIRS > 1, np.nan, PAIRS)},
+    ),
     # entries written out that a table chooses: logarithms and powers were refused, and so was a larger of the two
     "probabilities_by_a_table": (
         """model M() plate n in N, g in 3 given kind[g] : index[2] param pi : simplex[3] param a : unit
