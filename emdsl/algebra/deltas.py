@@ -5,23 +5,28 @@ An index as a number is that number where it is fixed.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import DELTA, NUMBER, Polynomial, Term
 
 
-def resolve_deltas(value: Polynomial) -> Polynomial:
-    """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in."""
+def resolve_deltas(value: Polynomial, kept: Set[Index] = frozenset()) -> Polynomial:
+    """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in.
+
+    `kept`: indices that stand elsewhere too, and so stay.
+    """
     terms = []
     for term in value.terms:
         resolved: Term | None = term
-        while resolved is not None and (reduced := _resolve_one(resolved)) is not resolved:
+        while resolved is not None and (reduced := _resolve_one(resolved, kept)) is not resolved:
             resolved = reduced
         if resolved is not None:
             terms.append(resolved)
     return Polynomial(tuple(terms), value.axes)
 
 
-def _resolve_one(term: Term) -> Term | None:
+def _resolve_one(term: Term, kept: Set[Index]) -> Term | None:
     for item in term.atoms:
         rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
         if item.statistic == NUMBER and isinstance(item.references[0], Fixed):
@@ -35,7 +40,7 @@ def _resolve_one(term: Term) -> Term | None:
         if isinstance(left, Fixed) and isinstance(right, Fixed):
             return None
         for index, image in ((left, right), (right, left)):
-            if isinstance(index, Index) and index in term.bound:
+            if isinstance(index, Index) and index in term.bound and index not in kept:
                 bound = tuple(other for other in term.bound if other != index)
                 return Term(term.coefficient, rest.atoms, bound).substitute({index: image})
     return term

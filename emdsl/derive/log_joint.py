@@ -183,9 +183,13 @@ def _factor(
             definition.law.span or definition.span,
             "give it the letters of the group",
         )
-    bound_terms = resolve_deltas(
-        Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
-    ).terms
+    bound_terms = tuple(
+        one
+        for term in value.terms
+        for one in resolve_deltas(
+            Polynomial((_bind(term, value.axes + plates, expansion, source),)), _in_squares(term, expansion)
+        ).terms
+    )
     bound_terms = tuple(_with_whole_simplexes(term, scope) for term in bound_terms)
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
@@ -234,18 +238,20 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
     A gate whose index occurs nowhere else sums to one and is dropped; but the only gate of a law stays on every term
     except those of the data alone, so that all terms of one law share their statistics.
     """
-    used = set(term.indices)
-    for item in term.atoms:
-        if item.statistic == QUADRATIC:
-            quadratic = expansion.quadratics[int(item.variable)]
-            parts = (quadratic.residual, *((quadratic.precision,) if quadratic.precision else ()))
-            used |= {index for part in parts for inner in part.terms for index in inner.indices}
+    used = term.indices | _in_squares(term, expansion)
     unknown = any(item.statistic in (QUADRATIC, SPLIT) or not expansion.is_known(item) for item in term.atoms)
     constant = all(not item.references for item in term.atoms)
     keep_all = (unknown or constant) and len(expansion.gates) == 1
     gates = tuple((key, index) for key, index in expansion.gates.items() if keep_all or index in used)
     atoms = tuple(Atom(key.variable, key.statistic, (*key.references, index)) for key, index in gates)
     return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
+
+
+def _in_squares(term: Term, expansion: Expansion) -> frozenset[Index]:
+    """The indices in the quadratic forms that a term marks."""
+    forms = [expansion.quadratics[int(item.variable)] for item in term.atoms if item.statistic == QUADRATIC]
+    parts = [part for form in forms for part in (form.residual, form.precision) if part is not None]
+    return frozenset(index for part in parts for inner in part.terms for index in inner.indices)
 
 
 def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable) -> QuadraticTerm:

@@ -75,6 +75,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         latent z[n] ~ Categorical(pi) observed y[n] missing ~ MvNormal(m[z[n]] + d[z[n]], cov=[[1, 0.3], [0.3, 1]])""",
         {"d": np.array([[1.0, -2.0], [0.5, 1.0]]), "y": np.where(PAIRS > 1, np.nan, PAIRS)},
     ),
+    # the state was set in the cofactor of a square and not in the square, which then summed over all states
+    "variances_written_out": (
+        """model M() plate n in N, k in 3 param pi : simplex[3] param m[k] : real
+        param s : positive ~ InvGamma(2, scale=1)
+        latent z[n] ~ Categorical(pi) observed y[n] ~ Normal(m[z[n]], var=[1, s, 4][z[n]])
+        latent f[n] ~ Normal(m[z[n]], prec=[1, 2, 3][z[n]]) observed x[n] ~ Normal(f[n], var=1 + z[n])""",
+        {"y": Y, "x": X},
+    ),
     # entries written out that a table chooses: logarithms and powers were refused, and so was a larger of the two
     "probabilities_by_a_table": (
         """model M() plate n in N, g in 3 given kind[g] : index[2] param pi : simplex[3] param a : unit
