@@ -14,7 +14,7 @@ import numpy as np
 
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Array as ArrayLiteral
-from emdsl.algebra.expressions import Call, Expression, Name, Subscript, children, names, walk
+from emdsl.algebra.expressions import Call, Expression, Name, Number, Subscript, children, names, walk
 from emdsl.data.ragged import merged_letters
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Order, Role, Variable
@@ -123,8 +123,24 @@ def told_by_laws(bound: BoundModel, letter: str, size: str | int) -> bool:
                 return True
             if shares and any(_unequal(bound, value) for _, value in definition.law.arguments):
                 return True
-        if any(_counted(expression, choosing | letters) for expression in expressions[variable.name]):
-            return True
+        for expression in expressions[variable.name]:
+            if _counted(expression, choosing | letters) or _singled_out(bound, expression, choosing, letter, size):
+                return True
+    return False
+
+
+def _singled_out(bound: BoundModel, expression: Expression, choosing: set[str], letter: str, size: str | int) -> bool:
+    """Whether a component has an entry that does not move with it, as of `[1, s, 4][z[n]]`, or is read as `m[0]`."""
+    for node in walk(expression):
+        if not isinstance(node, Subscript):
+            continue
+        variable = bound.checked.model.variable(node.base.name) if isinstance(node.base, Name) else None
+        moved = _component_axes(bound, variable.name, letter, size) if variable else []
+        for place, index in enumerate(node.indices):
+            if isinstance(index, Number) and place in moved:
+                return True
+            if _base(index) in choosing and place not in moved:
+                return True
     return False
 
 

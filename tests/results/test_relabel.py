@@ -94,6 +94,25 @@ def test_a_component_that_is_a_number_or_a_bernoulli_stays() -> None:
     assert relabelled(em.parse(number)().bound_model, params, params, {})["mu"].tolist() == [5, 1]
 
 
+@pytest.mark.parametrize(
+    ("law", "stays"),
+    [
+        ("Normal(mu[z[n]], var=[1, b][z[n]])", True),
+        ("Normal(mu[z[n]], var=spreads[z[n]])", True),
+        ("switch(z[n], Normal(mu[0], sd=1), Normal(mu[1], sd=2))", True),
+        ("Normal(mu[z[n]] - mu[0], sd=b)", True),
+        ("Normal(shifted[z[n]], sd=b)", False),
+    ],
+)
+def test_components_with_entries_that_do_not_move_stay(law: str, stays: bool) -> None:
+    params = {"p": np.array([0.3, 0.7]), "mu": np.array([5.0, 1.0]), "b": np.array(1.0)}
+    text = f"""model M plate n in N, k in 2 param p : simplex[2] param mu[k] : real param b : positive
+    let spreads = [1, b] let shifted[k] = mu[k] + spreads[0]
+    latent z[n] ~ Categorical(p) observed x[n] ~ {law} order mu by k"""
+    moved = relabelled(em.parse(text)().bound_model, params, params, {})
+    assert moved["mu"].tolist() == ([5, 1] if stays else [1, 5])
+
+
 def test_two_chains_of_as_many_states_are_sorted_apart() -> None:
     from tests.zoo_networks import BY_NAME
 
