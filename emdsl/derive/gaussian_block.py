@@ -57,6 +57,10 @@ class GaussianInference:
         `laws`: for every row of each variable the law that it belongs to, and how many laws there are; then there is a
         log partition for each.
         """
+        for monomial in self.monomials:
+            if len(monomial.atoms) > 2:
+                met = " and ".join(f"`{name}`" for name in dict.fromkeys(monomial.variables))
+                raise not_compiled(f"a product of more than two values of {met}", self.spans.get(monomial.variables[0]))
         position = {name: place for place, name in enumerate(self.block.variables)}
         linear, diagonal, couplings, unpack = [], [], [], []
         for name in self.block.variables:

@@ -225,9 +225,10 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
 
 def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable) -> QuadraticTerm:
     marker, *others = (item for item in term.atoms if item.statistic == QUADRATIC)
-    if others:
-        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     quadratic = quadratics[int(marker.variable)]
+    inside = [*quadratic.residual.terms, *(quadratic.precision.terms if quadratic.precision else ())]
+    if others or any(item.statistic == QUADRATIC for one in inside for item in one.atoms):
+        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
     replacement = dict(zip(axes, marker.references, strict=True))
     residual = quadratic.residual.substitute(replacement)
