@@ -13,7 +13,7 @@ import numpy as np
 from tests.zoo import Example
 from tests.zoo_choices import CHOICES
 from tests.zoo_data import factors, with_given
-from tests.zoo_holes import HOLES
+from tests.zoo_holes import BOUNDED, HOLES
 from tests.zoo_lags import LAGS
 from tests.zoo_networks_data import (
     autoregression,
@@ -678,6 +678,7 @@ NETWORKS: tuple[Network, ...] = (
         latent u[n] ~ Normal(m, sd=1)  observed x[n] ~ Normal(b * a[n] * u[n], sd=1)
     """),
     *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES)),
+    *(Network(*one, exact=False) for one in BOUNDED),
 )
 # fmt: on
 

@@ -1,4 +1,4 @@
-"""What is asked of observed variables whose missing entries are inferred: they are integrated out, exactly."""
+"""What is asked of observed variables whose missing entries are inferred together with what reads them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,19 @@ def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
             raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))
 
 
-def check_exact(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
-    """Refuses missing entries that could be inferred by coordinate ascent only."""
+def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
+    """Refuses missing entries that meet each other, or unknowns of their own kind, beyond what one block infers.
+
+    Beside unknowns of another kind they are independent of these under q: then a bound is maximised, as for latents.
+    """
     for network in networks:
         coupled = {name for block in network.blocks if block.coupled for name in block.all}
-        apart = {name: other for pair in network.broken for name, other in (pair, pair[::-1])}
+        apart = {
+            name: other
+            for pair in network.broken
+            for name, other in (pair, pair[::-1])
+            if other.startswith("split ") or network.block_of(name).kind == network.block_of(other).kind
+        }
         for variable in model.variables:
             name = variable.name
             if name not in holed or name not in coupled | set(apart):
