@@ -22,6 +22,16 @@ def covariates(n: int = 10, width: int | None = None) -> Drawn:
     return data
 
 
+def doses(n: int = 8) -> Drawn:
+    """A positive covariate u (n,) of two sizes, and counts y (n,) in proportion to it."""
+
+    def data(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        u = rng.gamma(2, np.repeat([0.5, 4.0], n // 2))
+        return {"u": u, "y": rng.poisson(2 * u)}
+
+    return data
+
+
 # fmt: off
 HOLES: tuple[tuple[str, Drawn, str], ...] = (
     ("gaps_in_autoregression",
@@ -78,6 +88,15 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         model CovariatesMissing()  plate n in N  param m : real  param a : positive  param b : real  param c : real
         param s : positive  let mean[n] = b * u[n] + c
         observed u[n] missing ~ Normal(m, sd=a)  observed v[n] missing ~ Normal(mean[n], sd=s)
+    """),
+    ("doses_missing", with_given(holed(doses(), "u", (0,), (5,)), **{"weights.n": np.arange(1.0, 9.0) / 4}), """
+        model DosesMissing()  plate n in N  param r : positive  param b : positive
+        observed u[n] missing ~ Gamma(2, rate=r)  observed y[n] ~ Poisson(b * u[n])
+    """),
+    ("doses_of_classes_missing", holed(doses(6), "u", (0,), (4,)), """
+        model DosesOfClassesMissing(K = 2)  plate n in N, k in K  param w : simplex[K]  param r[k] : positive
+        param m : real  latent z[n] ~ Categorical(w)  observed u[n] missing ~ InvGamma(2, scale=r[z[n]])
+        observed y[n] ~ Normal(m, var=u[n])
     """),
     ("covariate_vectors_missing", holed(covariates(width=2), "u", (0,), (3, 1), (4, 0)), """
         model CovariateVectorsMissing()  plate n in N  param m : real[2]  param S : cov[2]  param b : real[2]

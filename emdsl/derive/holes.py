@@ -12,7 +12,7 @@ from emdsl.model.statements import Model, Variable
 from emdsl.structure.networks import Network
 
 #: Kinds of values of which some entries may be given and others inferred beside them.
-KINDS = ("real", "index")
+KINDS = ("real", "index", "positive")
 
 
 def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
@@ -21,7 +21,7 @@ def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
         if variable.name not in holed:
             continue
         kind = bound.checked.types[variable.name].kind
-        if kind not in KINDS:
+        if kind not in KINDS or (kind == "positive" and bound.checked.types[variable.name].event_shape):
             raise _refused(variable, f"they are read, and are of type `{kind}`", _without(variable, bound))
         if kind == "real" and any(one.law.family == "PointMass" for one in variable.definitions):
             raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))

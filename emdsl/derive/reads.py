@@ -56,9 +56,10 @@ class Reads(VariationalMoments):
         gated_axes: Mapping[str, tuple[int, ...]],
         blocks: Sequence[Monomials],
         origins: Mapping[str, Origin],
+        holed: frozenset[str],
     ) -> None:
         super().__init__(*arguments, forms=forms)
-        self.origins = origins
+        self.origins, self.holed = origins, holed
         self.missing, self.gated_axes, self.blocks = missing, gated_axes, tuple(blocks)
         self.matrices: dict[str, str] = {}
         """Names of sparse matrices of the data, by what they hold."""

@@ -33,6 +33,8 @@ PRODUCTS = """model M() plate n in N param m : real param b : real latent x[n] ~
 observed u[n] missing ~ Normal(m, sd=1) observed v[n] ~ Normal(b * x[n] * u[n], sd=1)"""
 COUNTS = """model M() time t in T param a : positive param b : positive
 observed y[0] ~ Poisson(a) observed y[t] missing ~ Poisson(a + b * y[t-1])"""
+CHANCES = """model M() plate n in N param b : positive
+observed u[n] missing ~ Beta(2, 2) observed y[n] ~ Bernoulli(u[n]) observed x[n] ~ Poisson(b)"""
 EXPOSED = """model M() plate n in N param r : positive param b : positive
 observed u[n] missing ~ Gamma(2, rate=r) observed y[n] ~ Poisson(b * u[n])"""
 
@@ -97,6 +99,7 @@ COMPLETE = {
     "switching": (SWITCHING, {"y": walk()}),
     "products": (PRODUCTS, {"u": walk(), "v": walk(seed=4)}),
     "counts": (COUNTS, {"y": np.arange(40) % 3}),
+    "chances": (CHANCES, {"u": 1 / (1 + np.exp(walk())), "y": np.arange(40) % 2, "x": np.arange(40) % 3}),
     "exposed": (EXPOSED, {"u": np.abs(walk()) + 0.1, "y": np.arange(40) % 3}),
 }
 
@@ -112,7 +115,9 @@ def test_complete_data_are_as_without_missing(name: str) -> None:
     assert set(fit.posterior) == set(plain.posterior)
 
 
-@pytest.mark.parametrize(("name", "hole"), [("autoregression", "y"), ("chain", "z"), ("labels", "z"), ("vectors", "y")])
+@pytest.mark.parametrize(
+    ("name", "hole"), [("autoregression", "y"), ("chain", "z"), ("labels", "z"), ("vectors", "y"), ("exposed", "u")]
+)
 def test_new_data_may_have_holes_where_those_of_the_fit_had_none(name: str, hole: str) -> None:
     text, data = COMPLETE[name]
     fit = em.parse(text)().fit(data, n_init=2)
@@ -130,7 +135,7 @@ def test_new_data_may_have_holes_where_those_of_the_fit_had_none(name: str, hole
     [
         ("products", "u", "missing entries of `u`: they have no exact posterior beside `x`"),
         ("counts", "y", "only the ends of series may be missing"),
-        ("exposed", "u", "missing entries of `u`: they are read, and are of type `positive`"),
+        ("chances", "u", "missing entries of `u`: they are read, and are of type `unit`"),
     ],
 )
 def test_holes_that_cannot_be_integrated_out_are_refused(name: str, hole: str, message: str) -> None:
