@@ -216,7 +216,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """The sweeps over the discrete variables of a block, which have their tables and children."""
         discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
-        told = telling(discrete, self.setting.given_latents, self.setting.spans)
+        told = telling(discrete, self.setting.given_latents)
         for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:
