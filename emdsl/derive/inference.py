@@ -184,7 +184,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         if one.block.kind == "gaussian":
             known = self.setting.starts, self.setting.copies, self.setting.spans
             gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
-            self.partitions.append(Named(gaussian.write(naturals)))
+            self.partitions.append(Named(gaussian.write(naturals, summed=self._summed(one))))
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:

@@ -216,7 +216,8 @@ class NetworkCollector:
         statistics, collapsed, sources = [], [], []
         for factor, expanded in seen:
             moved, statistic = coupled_terms(expanded, network, self._known)
-            if network.exact and len(moved.atoms) == 1 and network.independent[0].kind != "conjugate":
+            bare_sum = all(item.variable == STRUCTURE for item in moved.atoms[1:])
+            if network.exact and bare_sum and network.independent[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:

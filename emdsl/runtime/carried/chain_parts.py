@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from emdsl.runtime.carried.chain_steps import ChainSteps
-from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence, as_slice
-from emdsl.runtime.carried.sweeps import at_once
+from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
+from emdsl.runtime.carried.sweeps import as_slice, at_once
 
 
 class ChainPart(ChainSteps):

@@ -11,15 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from emdsl.runtime.carried.sweeps import at_once
-
-
-def as_slice(places: np.ndarray) -> np.ndarray | slice:
-    """Evenly spaced places as a slice, which numpy copies faster or not at all."""
-    gap = int(places[1] - places[0]) if len(places) > 1 else 1
-    if len(places) and gap > 0 and np.all(np.diff(places) == gap):
-        return slice(int(places[0]), int(places[-1]) + 1, gap)
-    return places
+from emdsl.runtime.carried.sweeps import as_slice, at_once
 
 
 class DenseEvidence:
