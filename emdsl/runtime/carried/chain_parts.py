@@ -84,9 +84,9 @@ class ChainPart(ChainSteps):
         return sure and 48 <= longest <= 2000 and 3 * len(lengths) <= np.sqrt(longest) and numbers <= 4000 * longest
 
     def block(self, lag: int) -> int:
-        """Length of a lane: balances the cost of a step against that of a number."""
+        """Length of a lane: balances the cost of a step, dearer where it counts entries, against that of a number."""
         work = int((self.stops - self.starts).sum()) * self.batch * self.states
-        return max(int(np.sqrt(lag * work / 20000.0)), 2 * lag)
+        return max(int(np.sqrt(lag * work / (20000.0 if self.evidence.tables else 8000.0))), 2 * lag)
 
     def find_lag(self) -> tuple[int, bool]:
         """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""

@@ -17,7 +17,7 @@ from emdsl.runtime.carried.sweeps import as_slice, at_once
 class DenseEvidence:
     """Log potentials (batch, row, state) that stand in memory."""
 
-    table = None
+    table, tables = None, ()
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
