@@ -138,8 +138,7 @@ class PointMoments:
                 return self._define(f"log1m_{name}", "log_complement", value, axes)
             case "log1p":
                 ratio = Apply("np.log1p", (Apply("/", (value, statistic.exponent), axes),), axes)
-                label = f"log1p_{name}_{statistic.exponent:g}".replace(".", "_").replace("-", "m").replace("+", "p")
-                return self.body.define(label, ratio, axes, depends=(name,))
+                return self.body.define(f"log1p {name} {statistic.exponent!r}", ratio, axes, depends=(name,))
             case "power":
                 return self._power(name, statistic.exponent, value, axes)
             case "inverse":
