@@ -11,10 +11,12 @@ What has no such form raises `NotPolynomial` with the place, never a wrong answe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
+from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
@@ -43,6 +45,9 @@ from emdsl.algebra.terms import (
 )
 from emdsl.errors import Span
 
+#: Characters of a known quantity's arguments at the most that are part of its name.
+LEGIBLE = 40
+
 #: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
 IMPOSSIBLE = 1e300
 
@@ -69,13 +74,15 @@ class Derived:
 class Split:
     """log Σ_k m_k, a sum of positive products: `log_alternatives` is log m_k with the axes `indices` and `choice`.
 
-    It is the log partition of an auxiliary categorical variable that chooses one of the products.
+    It is the log partition of an auxiliary categorical variable that chooses one of the products. `statistic`: the same
+    as a statistic of one positive unknown, where it is one, with the axes `indices`.
     """
 
     name: str
     indices: tuple[Index, ...]
     choice: Index
     log_alternatives: tuple[Term, ...]
+    statistic: tuple[Term, ...] = ()
 
 
 @dataclass
@@ -210,8 +217,23 @@ class Operations:
         free = {index for term in alternatives for index in term.indices} - {choice}
         indices = tuple(sorted(free | set(value.axes), key=lambda index: index.identity))
         name = f"split {len(self.splits)}"
-        self.splits[name] = Split(name, indices, choice, alternatives)
+        self.splits[name] = Split(name, indices, choice, alternatives, self._log1p(terms))
         return Polynomial((Term(1.0, (Atom(name, SPLIT, indices),)),), value.axes)
+
+    def _log1p(self, terms: Sequence[Term]) -> tuple[Term, ...]:
+        """log(c + a x) as log c + log(1 + x / (c / a)), for a positive unknown x; nothing where it is not that."""
+        constant, *others = sorted(terms, key=lambda term: len(term.atoms))
+        if constant.atoms or constant.bound or len(others) != 1 or others[0].bound or len(others[0].atoms) != 1:
+            return ()
+        (item,) = others[0].atoms
+        symbol = self.scope.symbols.get(item.variable)
+        if item.statistic != IDENTITY or symbol is None or symbol.kind != "positive":
+            return ()
+        scale = constant.coefficient / others[0].coefficient
+        known = (one.statistic.exponent for split in self.splits.values() for t in split.statistic for one in t.atoms)
+        scale = next((one for one in known if math.isclose(one, scale, rel_tol=1e-14)), scale)
+        found = Atom(item.variable, Statistic("log1p", scale), item.references)
+        return (*number(math.log(constant.coefficient)).terms, Term(1.0, (found,)))
 
     def _is_positive(self, item: Atom) -> bool:
         symbol = self.scope.symbols.get(item.variable)
@@ -371,13 +393,15 @@ class Operations:
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
 
     def _derived_name(self, function: str, arguments: tuple[Polynomial, ...], indices: tuple[Index, ...]) -> str:
-        """The name of a known quantity."""
+        """The name of a known quantity: the function and what it is of, `lgamma(y_n + 1)`."""
         same = (
             name
             for name, known in self.derived.items()
             if (known.function, known.arguments, known.indices) == (function, arguments, indices)
         )
-        name = next(same, f"{function} {len(self.derived)}")
+        text = ", ".join(exponent_text(like_terms(argument.terms)) for argument in arguments)
+        fresh = f"{function}({text})" if len(text) <= LEGIBLE else f"{function}({len(self.derived)})"
+        name = next(same, fresh if fresh not in self.derived else f"{fresh} {len(self.derived)}")
         self.derived.setdefault(name, Derived(name, function, arguments, indices))
         return name
 
