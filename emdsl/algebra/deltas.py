@@ -9,19 +9,22 @@ from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import DELTA, NUMBER, Polynomial, Term
 
 
-def resolve_deltas(value: Polynomial) -> Polynomial:
-    """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in."""
+def resolve_deltas(value: Polynomial, rows: frozenset[Index] = frozenset()) -> Polynomial:
+    """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in.
+
+    `rows`: indices that no number is put in place of.
+    """
     terms = []
     for term in value.terms:
         resolved: Term | None = term
-        while resolved is not None and (reduced := _resolve_one(resolved)) is not resolved:
+        while resolved is not None and (reduced := _resolve_one(resolved, rows)) is not resolved:
             resolved = reduced
         if resolved is not None:
             terms.append(resolved)
     return Polynomial(tuple(terms), value.axes)
 
 
-def _resolve_one(term: Term) -> Term | None:
+def _resolve_one(term: Term, rows: frozenset[Index]) -> Term | None:
     for item in term.atoms:
         rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
         if item.statistic == NUMBER and isinstance(item.references[0], Fixed):
@@ -35,7 +38,7 @@ def _resolve_one(term: Term) -> Term | None:
         if isinstance(left, Fixed) and isinstance(right, Fixed):
             return None
         for index, image in ((left, right), (right, left)):
-            if isinstance(index, Index) and index in term.bound:
+            if isinstance(index, Index) and index in term.bound and not (isinstance(image, Fixed) and index in rows):
                 bound = tuple(other for other in term.bound if other != index)
                 return Term(term.coefficient, rest.atoms, bound).substitute({index: image})
     return term
