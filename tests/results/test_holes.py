@@ -136,10 +136,31 @@ def test_holes_that_cannot_be_integrated_out_are_refused(name: str, hole: str, m
         em.parse(text)().fit(data | {hole: holed(data[hole], 4)})
 
 
-def test_ends_of_series_are_left_out() -> None:
-    text, data = COMPLETE["switching"]
+@pytest.mark.parametrize("name", ["switching", "counts"])
+def test_ends_of_series_are_left_out(name: str) -> None:
+    text, data = COMPLETE[name]
     ended = em.parse(text)().fit(y=holed(data["y"], 38, 39), n_init=1, max_iter=20)
     assert_allclose(ended.score(y=data["y"][:38]), ended.log_likelihood, rtol=1e-9)
+
+
+def test_what_follows_missing_ends_is_drawn() -> None:
+    """As what follows a series cut there; beside a latent, whose steps at the ends are unknown too, it is refused."""
+    text, data = COMPLETE["counts"]
+    fit = em.parse(text)().fit(data | {"y": holed(data["y"], 38, 39)}, n_init=1, max_iter=20)
+    assert_allclose(fit.forecast(1)["y"].mean, fit.forecast(3, {"y": data["y"][:38]})["y"].mean[2:])
+    assert fit.filtered() == {}
+    text, data = COMPLETE["switching"]
+    fit = em.parse(text)().fit(data | {"y": holed(data["y"], 38, 39)}, n_init=1, max_iter=20)
+    with pytest.raises(em.DataError, match="the last steps of `y` are missing, which depend on `z`"):
+        fit.forecast(1)
+
+
+def test_a_datum_on_no_plate_may_be_missing() -> None:
+    fit = em.parse("model M() param a : positive observed x missing ~ Poisson(a) observed y ~ Poisson(a)")().fit(
+        x=np.nan, y=3
+    )
+    assert_allclose(fit.params["a"], 3)
+    assert_allclose(fit.log_likelihood, 3 * np.log(3) - 3 - np.log(6))
 
 
 def test_saved_fits_take_data_with_and_without_holes(tmp_path: Any) -> None:
