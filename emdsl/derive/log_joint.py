@@ -242,6 +242,8 @@ def _masked(value: Polynomial, variable: Variable, plates: tuple[Reference, ...]
     """Missing entries contribute log 1: every term is multiplied by the mask of the datum."""
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
+    if len(value.axes) < len(scope.symbols[variable.name].event):
+        raise not_compiled(f"missing entries of `{variable.name}`, whose law couples its entries", variable.span)
     mask = Atom(variable.name, MASK, plates + value.axes)
     return Polynomial(tuple(replace(t, atoms=(*t.atoms, mask)) for t in value.terms), value.axes)
 
