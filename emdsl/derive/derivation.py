@@ -242,7 +242,7 @@ def _module(
     functions += [laws] if laws is not None else []
     functions += [
         checking_weights(e_step, refused),
-        m_step_function(steps, setting),
+        m_step_function(steps, setting, codes),
         objective_function(setting),
         prepare_function(codes, inferences, laws, setting),
         Function(
