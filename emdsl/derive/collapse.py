@@ -15,6 +15,8 @@ from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, STRUCTURE, Atom, Term
+from emdsl.derive.centre import is_centred_datum
+from emdsl.derive.levels import LEVEL
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.statistics import Collapsed, Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
@@ -211,6 +213,8 @@ class Collapser:
     def _is_observed(self, name: str, masked: frozenset[str]) -> bool:
         """Whether a known quantity has rows or may be missing, or is computed from one that does."""
         derived = self.joint.derived.get(name)
+        if is_centred_datum(name) or (derived is not None and derived.function == LEVEL):
+            return True
         if derived is not None:
             read = (item for argument in derived.arguments for term in argument.terms for item in term.atoms)
             return any(self._is_observed(item.variable, masked) for item in read)

@@ -86,6 +86,17 @@ def test_autoregression_with_gaps() -> None:
     assert set(fit.sample()) == {"y"}
 
 
+def test_gaps_far_from_zero() -> None:
+    """Squares of values about zero lost so many digits that steps seemed to lower the likelihood."""
+    text = AUTOREGRESSION.replace("param a", "given y0 : real param a").replace("Normal(0, sd=1)", "Normal(y0, sd=1)")
+    shift = 1e5
+    near, far = (em.parse(text)().fit(y=Y + by, y0=by, tol=1e-12, n_init=2) for by in (0.0, shift))
+    a, c, s = (float(far.params[name]) for name in "acs")
+    assert_allclose([a, c - (1 - a) * shift, s], [near.params[name] for name in "acs"], rtol=1e-4)
+    assert_allclose(far.log_likelihood, near.log_likelihood, rtol=1e-9)
+    assert_allclose(far.impute()["y"] - shift, near.impute()["y"], atol=1e-4)
+
+
 COMPLETE = {
     "autoregression": (AUTOREGRESSION, {"y": walk()}),
     "chain": (CHAIN, {"z": (walk() > 1.6).astype(int)}),
