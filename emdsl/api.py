@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emdsl.model.bound import BoundModel
     from emdsl.model.statements import Model as Statements
     from emdsl.results.diagram import Diagram
-    from emdsl.results.fit import Fit
+    from emdsl.results.fit import Fit, Source, Variant
 
 METHODS = ("em", "vb", "hard")
 
@@ -89,7 +89,7 @@ class Bound:
 
     def __init__(self, bound: BoundModel) -> None:
         self.bound_model = bound
-        self._programs: dict[str, Program] = {}
+        self._programs: dict[Variant, Program] = {}
 
     @property
     def text(self) -> str:
@@ -165,7 +165,7 @@ class Bound:
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
         source = self.source_of(method, bound_data)
         if strict:
-            _refuse_approximations(source.program)
+            _refuse_approximations(self._compiled(source.variant))
         check_weights(source.program.module, weights)
         start, latents = split_init(self.bound_model, init or {}, bound_data)
         with progress_bar(progress, 1 if init else n_init, max_iter) as report:
@@ -181,59 +181,51 @@ class Bound:
 
     def program(self, method: str) -> Program:
         """The program of a method for any data; see `_general`."""
-        if method not in METHODS:
-            from emdsl.data.words import did_you_mean
+        _check_method(method)
+        return self._compiled(self._general(method))
 
-            raise DataError(f"there is no method {method!r}{did_you_mean(method, METHODS)}")
-        return self._companion(self._general(method))
-
-    def source_of(self, method: str, data: Mapping[str, Any] | None = None) -> Any:
+    def source_of(self, method: str, data: Mapping[str, Any] | None = None) -> Source:
         """What a fit is made with: by the program for the bound data where these are told."""
         from emdsl.data.holes import are_seen
         from emdsl.model.holes import inferred
-        from emdsl.results.fit import SEEN, Source
+        from emdsl.results.fit import Source, Variant
 
-        changed = method
+        _check_method(method)
         if data is None or not inferred(self.bound_model):
-            self.program(method)
-            changed = self._general(method)
-        elif are_seen(self.bound_model, data):
-            changed = SEEN + method
-        program, seen = self._companion(changed), changed != method
-        return Source(self.bound_model, self.text, method, program, self._companion, seen)
+            variant = self._general(method)
+        else:
+            variant = Variant(method, seen=are_seen(self.bound_model, data))
+        self._compiled(variant)
+        return Source(self.bound_model, self.text, variant, self._compiled)
 
-    def _general(self, method: str) -> str:
-        """The method; "seen …" where missing entries are not inferred that only later ones of a series would read.
-
-        Then no more than ends of series may be missing.
-        """
+    def _general(self, method: str) -> Variant:
+        """For any data; where missing entries that others read cannot be inferred, for ends of series that are."""
         from emdsl.errors import ModelError
         from emdsl.model.holes import inferred, may_end
-        from emdsl.results.fit import SEEN
+        from emdsl.results.fit import Variant
 
         try:
-            self._companion(method)
+            self._compiled(Variant(method))
         except ModelError:
             found = inferred(self.bound_model)
             if not found or not all(may_end(name, self.bound_model) for name in found):
                 raise
-            return SEEN + method
-        return method
+            return Variant(method, seen=True)
+        return Variant(method)
 
-    def _companion(self, changed: str) -> Program:
-        """The program of a method after changes to the model: "em", "open em", "seen vb", "open seen em".
-
-        open: what is observed over time may be missing. seen: no entry is missing that an entry which is there reads.
-        """
+    def _compiled(self, variant: Variant) -> Program:
         from emdsl.compile import compile_model
-        from emdsl.model.holes import seen
-        from emdsl.results.series import opened
 
-        if changed not in self._programs:
-            *changes, method = changed.split()
-            bound = seen(self.bound_model) if "seen" in changes else self.bound_model
-            self._programs[changed] = compile_model(opened(bound) if "open" in changes else bound, method)
-        return self._programs[changed]
+        if variant not in self._programs:
+            self._programs[variant] = compile_model(variant.of(self.bound_model), variant.method)
+        return self._programs[variant]
+
+
+def _check_method(method: str) -> None:
+    from emdsl.data.words import did_you_mean
+
+    if method not in METHODS:
+        raise DataError(f"there is no method {method!r}{did_you_mean(method, METHODS)}")
 
 
 def _refuse_approximations(program: Program) -> None:

@@ -169,9 +169,13 @@ class Cases(Groups):
         gate, found = gates[0], list[Polynomial]()
         for state in range(self._count(gate) or 0):
             case = self.over_states(tuple(at_state(value, gate, state) for value in values), function, node)
-            chosen = Polynomial((Term(1.0, (Atom(STRUCTURE, DELTA, (gate, Fixed(state))),)),))
-            found.append(Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes))
+            found.append(self._where(Atom(STRUCTURE, DELTA, (gate, Fixed(state))), case))
         return _sum(found)
+
+    def _where(self, indicator: Atom, case: Polynomial) -> Polynomial:
+        """[the indicator] times a polynomial, whose axes stay."""
+        chosen = Polynomial((Term(1.0, (indicator,)),))
+        return Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes)
 
     def _numbers_in(self, values: tuple[Polynomial, ...]) -> list[Index]:
         return [index for index in self.gates.values() if any(is_number(index, value) for value in values)]
@@ -201,12 +205,8 @@ class Cases(Groups):
             raise NotPolynomial(
                 f"{what} of `{table.variable}` as a number, which has more than {CASES} values", node.span
             )
-        found = []
-        for state in range(int(count)):
-            case = function(state)
-            chosen = Polynomial((Term(1.0, (Atom(table.variable, HOT, (*table.references, Fixed(state))),)),))
-            found.append(Polynomial(multiply(Polynomial(case.terms), chosen, self.source).terms, case.axes))
-        return _sum(found)
+        indicators = [Atom(table.variable, HOT, (*table.references, Fixed(state))) for state in range(int(count))]
+        return _sum([self._where(indicator, function(state)) for state, indicator in enumerate(indicators)])
 
 
 def _sum(found: list[Polynomial]) -> Polynomial:
@@ -223,12 +223,8 @@ def is_number(gate: Index, value: Polynomial) -> bool:
 
 def at_state(value: Polynomial, gate: Index, state: int) -> Polynomial:
     """The polynomial where the latent of a gate has one of its states."""
-    terms = []
-    for term in value.terms:
-        atoms = tuple(item for item in term.atoms if not (item.statistic == NUMBER and item.references == (gate,)))
-        power = len(term.atoms) - len(atoms)
-        terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound).substitute({gate: Fixed(state)}))
-    return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms))).terms), value.axes)
+    fixed = Polynomial(tuple(term.substitute({gate: Fixed(state)}) for term in value.terms))
+    return Polynomial(like_terms(resolve_deltas(fixed).terms), value.axes)
 
 
 def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:

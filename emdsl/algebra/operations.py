@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
+from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
@@ -42,6 +43,9 @@ from emdsl.algebra.terms import (
     sum_over,
 )
 from emdsl.errors import Span
+
+#: Characters of a known quantity's arguments at the most that are part of its name.
+LEGIBLE = 40
 
 #: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
 IMPOSSIBLE = 1e300
@@ -371,13 +375,15 @@ class Operations:
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
 
     def _derived_name(self, function: str, arguments: tuple[Polynomial, ...], indices: tuple[Index, ...]) -> str:
-        """The name of a known quantity."""
+        """The name of a known quantity: the function and what it is of, `lgamma(y_n + 1)`."""
         same = (
             name
             for name, known in self.derived.items()
             if (known.function, known.arguments, known.indices) == (function, arguments, indices)
         )
-        name = next(same, f"{function} {len(self.derived)}")
+        text = ", ".join(exponent_text(like_terms(argument.terms)) for argument in arguments)
+        fresh = f"{function}({text})" if len(text) <= LEGIBLE else f"{function}({len(self.derived)})"
+        name = next(same, fresh if fresh not in self.derived else f"{fresh} {len(self.derived)}")
         self.derived.setdefault(name, Derived(name, function, arguments, indices))
         return name
 

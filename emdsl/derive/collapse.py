@@ -10,6 +10,7 @@ feature enters the E-step, and S_j itself is all that the M-step needs. S_j adds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -320,7 +321,7 @@ class Collapser:
 def _spelling(item: Atom) -> str:
     if item.variable == STRUCTURE:
         return "is" if item.statistic == DELTA else "number"
-    stem = item.variable.replace(" ", "_").replace("~", "")
+    stem = re.sub(r"[^\w.]+", "_", item.variable.replace("~", "")).strip("_")
     kind = item.statistic.kind
     if kind == "power":
         return stem if item.statistic.exponent == 1.0 else f"{stem}_pow"

@@ -110,21 +110,22 @@ class Monomials:
                 monomial, references = self.of([item])
                 others = list(term.atoms)
                 others.remove(item)
-                key = next(key for key, known in self.known.items() if known is monomial)
                 rest = replace(term, atoms=tuple(others))
-                self.occurrences.setdefault(key, []).append(Occurrence(monomial, references, rest))
+                self._found(Occurrence(monomial, references, rest))
             return
         found = self.occurrence(term)
         if found is not None:
-            key = next(key for key, monomial in self.known.items() if monomial is found.monomial)
-            self.occurrences.setdefault(key, []).append(found)
+            self._found(found)
+
+    def _found(self, occurrence: Occurrence) -> None:
+        self.occurrences.setdefault(_key(occurrence.monomial), []).append(occurrence)
 
     def expect(self, term: Term) -> None:
         """Register a term of which only the expectation is asked for: it is in no natural parameter."""
         own = [item for item in term.atoms if item.variable in self.block.all]
         if own and not self.block.coupled:
             monomial, _ = self.of(own)
-            self.occurrences.setdefault(next(key for key, known in self.known.items() if known is monomial), [])
+            self.occurrences.setdefault(_key(monomial), [])
 
     def listed(self) -> list[tuple[Monomial, list[Occurrence]]]:
         return [(self.known[key], found) for key, found in self.occurrences.items()]

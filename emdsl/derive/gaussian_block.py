@@ -5,7 +5,7 @@ exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
@@ -51,11 +51,11 @@ class GaussianInference:
         length = self.moments.length
         return [length(size) for size, _ in symbol.plates], [length(size) for size, _ in symbol.event]
 
-    def write(self, naturals: Naturals, laws: str = "") -> str:
+    def write(self, naturals: Naturals, laws: str = "", summed: Set[int] = frozenset()) -> str:
         """Mean, covariances and log partition; the name of the log partition comes back.
 
         `laws`: for every row of each variable the law that it belongs to, and how many laws there are; then there is a
-        log partition for each.
+        log partition for each. `summed`: the monomials of which no more is asked than sums over their rows.
         """
         position = {name: place for place, name in enumerate(self.block.variables)}
         linear, diagonal, couplings, unpack = [], [], [], []
@@ -77,8 +77,11 @@ class GaussianInference:
         means, spreads, crosses, partition = self.body.several(
             names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
         )
-        for monomial in self.monomials:
-            self._moment(monomial, position, means, spreads, crosses, unpack)
+        for monomial in sorted(self.monomials, key=lambda one: len(one.atoms)):
+            if id(monomial) in summed and monomial not in self._self_pairs(monomial.variables[0]):
+                self._summed_moment(monomial, position, means, spreads, crosses, unpack)
+            else:
+                self._moment(monomial, position, means, spreads, crosses, unpack)
         return partition
 
     def _known(self, name: str) -> str:
@@ -238,6 +241,38 @@ class GaussianInference:
         shape = ", ".join(self.moments.length(row.size) for row in monomial.rows)
         return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},), ({shape}))"
 
+    def _summed_moment(
+        self,
+        monomial: Monomial,
+        position: Mapping[str, int],
+        means: str,
+        spreads: str,
+        crosses: str,
+        unpack: Sequence[Monomial],
+    ) -> None:
+        """E[x yᵀ] = cov(x, y) + E[x] E[y]ᵀ in two parts, whose sums need no product for every row."""
+        shape = ", ".join(self.moments.length(axis.size) for axis in monomial.all_axes) or "()"
+        spread = f"{spreads}[{position[monomial.variables[0]]}]"
+        if not self._is_diagonal(monomial):
+            spread, lagged = f"{crosses}[{list(unpack).index(monomial)}]", self._lagged_rows(monomial)
+            if lagged is not None:
+                plates = " * ".join(self.moments.length(row.size) for row in monomial.rows)
+                spread = f"at_rows({spread}, {lagged}, {plates})"
+        label = self.body.unused(f"covariance of {' '.join(monomial.variables)}")
+        named = self.body.define(label, f"{spread}.reshape({shape})", monomial.all_axes)
+        product = tuple(Operand(self._mean(item.variable, position, means), item.references) for item in monomial.atoms)
+        self.moments.sums[id(monomial)] = ((Operand(named, named.axes),), product)
+
+    def _mean(self, name: str, position: Mapping[str, int], means: str) -> Named:
+        known = [one for one in self.monomials if one.variables == (name,) and id(one) in self.moments.found]
+        if known:
+            return self.moments.found[id(known[0])].array
+        plates, event = self.sizes(name)
+        shape = ", ".join((*plates, *event))
+        axes = tuple(self.moments.source.fresh(size, letter) for size, letter in self.scope.symbols[name].axes)
+        code = f"{means}[{position[name]}].reshape({shape})" if shape else f"{means}[{position[name]}][0, 0]"
+        return self.body.define(f"expected {name}", code, axes)
+
     def _moment(
         self,
         monomial: Monomial,
@@ -267,11 +302,14 @@ class GaussianInference:
                 self.moments.found[id(monomial)] = Moment(self.body.define(quantity, code, monomial.all_axes))
                 return
             one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)
-            products = f"cross_moment({means}[{places[0]}][{one}], {means}[{places[1]}][{two}], {crosses}[{number}])"
+            left, right, crossed = f"{means}[{places[0]}]", f"{means}[{places[1]}]", f"{crosses}[{number}]"
             lagged = self._lagged_rows(monomial)
-            if lagged is not None:
-                total = " * ".join(plates)
-                products = f"at_rows({products}, {lagged}, {total})"
+            if lagged is None:
+                products = f"cross_moment({left}[{one}], {right}[{two}], {crossed})"
+            else:
+                products = (
+                    f"at_rows(cross_moment({left}[{one}], {right}[{two}], {crossed}), {lagged}, {' * '.join(plates)})"
+                )
             code = f"{products}.reshape({shape or '()'})"
         named = self.body.define(quantity, code, monomial.all_axes)
         self.moments.found[id(monomial)] = Moment(named)

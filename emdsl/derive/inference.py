@@ -184,7 +184,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         if one.block.kind == "gaussian":
             known = self.setting.starts, self.setting.copies, self.setting.spans
             gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
-            self.partitions.append(Named(gaussian.write(naturals)))
+            self.partitions.append(Named(gaussian.write(naturals, summed=self._summed(one))))
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:
@@ -216,7 +216,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """The sweeps over the discrete variables of a block, which have their tables and children."""
         discrete = [m for m in monomials if not any(name in one.block.given for name in m.variables)]
         tables: list[Stored] = []
-        told = telling(discrete, self.setting.given_latents, self.setting.spans)
+        told = telling(discrete, self.setting.given_latents)
         for monomial in discrete:
             natural = naturals[id(monomial)]
             if natural is None:

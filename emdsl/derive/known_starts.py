@@ -85,7 +85,7 @@ class Starts:
         return done
 
     def _at_least(self, time: Index, position: int) -> Atom:
-        name = f"at_least {position} of {time.letter}"
+        name = f"at_least({time.letter}, {position})"
         if name not in self.derived:
             own = self.source.copy_of(time)
             ragged = time.letter in self.scope.ragged

@@ -7,21 +7,18 @@ from collections.abc import Mapping, Sequence, Set
 from emdsl.arrays.expressions import Contraction, Named, Operand
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments
-from emdsl.derive.refusal import not_compiled
-from emdsl.errors import Span
+from emdsl.errors import CompilerBug
 
 
-def telling(
-    monomials: Sequence[Monomial], given: Set[str], spans: Mapping[str, Span | None]
-) -> Mapping[int, tuple[str, ...]]:
-    """By monomial, the `given` variables whose states it is told: one of their own, or else one at all their rows."""
+def telling(monomials: Sequence[Monomial], given: Set[str]) -> Mapping[int, tuple[str, ...]]:
+    """By monomial, the `given` variables whose states it is told: the shortest one that stands at all their rows."""
     found: dict[int, tuple[str, ...]] = {}
     for name in dict.fromkeys(name for monomial in monomials for name in monomial.variables):
         if name not in given:
             continue
         able = [one for one in monomials if one.stands_everywhere(name)]
         if not able:
-            raise not_compiled(f"`{name}`, which no term has at all its rows", spans.get(name))
+            raise CompilerBug(f"no monomial has `{name}` at all its rows")
         chosen = id(min(able, key=lambda one: len(one.atoms)))
         found[chosen] = (*found.get(chosen, ()), name)
     return found

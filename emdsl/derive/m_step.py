@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import IndexSource
+from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.arrays.algebra import coefficients
@@ -24,7 +25,6 @@ from emdsl.derive.joint_gaussian import joint_mode
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import Moments
 from emdsl.derive.naturals import lowered_naturals
-from emdsl.derive.plain import exponent_text
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments

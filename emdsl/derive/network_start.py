@@ -93,16 +93,18 @@ def _features_in(
                 dict.fromkeys(i for item in data for i in item.indices if i in outer and i in occurrence.rest.bound)
             )
             links = tuple(index for index in links if index not in _rows_of(occurrence.references))
-            kept = {index for item in data for index in item.indices} | _rows_of(occurrence.references)
+            rows = occurrence.references[: len(monomial.rows)]
+            kept = {index for item in data for index in item.indices} | _rows_of(rows)
             bound = tuple(index for index in occurrence.rest.bound if index not in links and index in kept)
-            rows = str(len(monomial.rows))
             axes = monomial.rows + tuple(moments.source.copy_of(index) for index in links)
-            references = occurrence.references[: len(monomial.rows)] + links
+            references = rows + links
             value = moments.placed([(Term(1.0, data, bound), references)], axes, "feature")
             if value is None:
                 continue
             if isinstance(value, Apply) and value.function == "scatter_add" and value.axes == axes:
-                value = replace(value, function="scattered_features", arguments=(*value.arguments, rows, "rng"))
+                value = replace(
+                    value, function="scattered_features", arguments=(*value.arguments, str(len(rows)), "rng")
+                )
             whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
             identifier = setting.names.fresh(f"feature of {name}")
             body.before.append(Assign(identifier, whole))

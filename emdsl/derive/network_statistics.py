@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emdsl.algebra.indices import Fixed, Gather, Index, indices_in, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, Shift, indices_in, substitute
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array
@@ -60,6 +60,23 @@ class StatisticWriter:
                 found.append(statistic)
         return found
 
+    def _summed(self, one: BlockTerms) -> frozenset[int]:
+        """The pairs, by identity, of which no more is asked than sums over their rows, with weights of the rows."""
+        if not self.single or len(self.terms.blocks) > 1:
+            return frozenset()
+        asked: dict[int, bool] = {}
+        for statistic in self._needed():
+            found = one.monomials.occurrence(statistic.term)
+            if found is not None:
+                references = found.references[: len(found.monomial.rows)]
+                lagged = any(isinstance(r, Shift) for item in found.monomial.atoms for r in item.references)
+                plain = all(isinstance(row, Index if lagged else (Index, Shift)) for row in references)
+                rows = {index for row in references for index in indices_in(row)}
+                summed = plain and not rows & set(statistic.axes) and all(i.indices <= rows for i in found.rest.atoms)
+                asked[id(found.monomial)] = asked.get(id(found.monomial), True) and summed
+        pairs = [monomial for monomial, _ in one.monomials.listed() if len(monomial.atoms) == 2]
+        return frozenset(id(monomial) for monomial in pairs if asked.get(id(monomial), True))
+
     def _named_axes(self, axes: tuple[Index, ...]) -> tuple[Index, ...]:
         if axes not in self._axes:
             self._axes[axes] = tuple(self.moments.source.copy_of(axis) for axis in axes)
@@ -77,8 +94,8 @@ class StatisticWriter:
             occurrence = one.monomials.occurrence(term)
             if occurrence is None:
                 continue
-            moment = self.moments.found[id(occurrence.monomial)]
-            if moment.rows:
+            moment = self.moments.found.get(id(occurrence.monomial))
+            if moment is None or moment.rows:
                 continue
             masks = {*occurrence.rest.atoms} - {*occurrence.without_masks(self.setting.derived).atoms}
             own = occurrence.references[: len(occurrence.monomial.rows)]

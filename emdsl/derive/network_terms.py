@@ -82,11 +82,7 @@ class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self,
-        joint: LogJoint,
-        latents: frozenset[str],
-        copies: Copies,
-        spans: Mapping[str, Span | None],
+        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
     ) -> None:
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
         self.latents, self.copies, self.spans = latents, copies, spans
@@ -105,6 +101,8 @@ class NetworkCollector:
 
     def divided(self, term: Term) -> list[Term]:
         """The term with the choice among the products of a sum in place of the sum's logarithm."""
+        if not any(item.statistic == SPLIT for item in term.atoms):
+            return [term]
         return [self._opened(one) for one in with_choices(term, self.joint.splits, self.source)]
 
     def _gates_of(self, term: Term) -> tuple[str, ...]:
@@ -218,7 +216,8 @@ class NetworkCollector:
         statistics, collapsed, sources = [], [], []
         for factor, expanded in seen:
             moved, statistic = coupled_terms(expanded, network, self._known)
-            if network.exact and len(moved.atoms) == 1 and network.independent[0].kind != "conjugate":
+            bare_sum = all(item.variable == STRUCTURE for item in moved.atoms[1:])
+            if network.exact and bare_sum and network.independent[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:
@@ -326,27 +325,25 @@ class NetworkCollector:
         item = next((item for item in term.atoms if item.statistic == SPLIT), None)
         if item is None:
             return
-        rest = tuple(other for other in term.atoms if other is not item)
-        cofactor = self._opened(self._weighted(factor, replace(term, atoms=rest)))
         made_of = {name for one in self.joint.splits[item.variable].log_alternatives for name in one.variables()}
-        unknown = [one for one in cofactor.atoms if not self._known(one) and one.variable != STRUCTURE]
-        if any(one.statistic != HOT or one.variable in made_of for one in unknown):
-            raise not_compiled(
-                f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
-                factor.span,
-                "let a latent index a parameter (`theta[z[n]]`), or declare the choice of a summand as a latent",
-            )
+        for placed in self.places.in_rows(self._weighted(factor, term)):
+            split = next(one for one in placed.atoms if one.statistic == SPLIT)
+            rest = tuple(other for other in placed.atoms if other is not split)
+            cofactor = self._opened(replace(placed, atoms=rest))
+            unknown = [one for one in cofactor.atoms if not self._known(one) and one.variable != STRUCTURE]
+            if any(one.statistic != HOT or one.variable in made_of for one in unknown):
+                raise not_compiled(
+                    f"a sum of products that an unknown multiplies, in the law of `{factor.variable}`",
+                    factor.span,
+                    "let a latent index a parameter (`theta[z[n]]`), or declare the choice of a summand as a latent",
+                )
+            self.cofactors.setdefault(item.variable, []).append((cofactor, split.references))
         if all(one.coefficient < 0 for one in factor.terms if item in one.atoms):
             raise not_compiled(
                 f"minus the logarithm of a sum of unknowns, in the law of `{factor.variable}`",
                 factor.span,
                 "write the law by other parameters, so that products of these stand in the denominator",
             )
-        for placed in self.places.in_rows(self._weighted(factor, term)):
-            split = next(one for one in placed.atoms if one.statistic == SPLIT)
-            rest = tuple(other for other in placed.atoms if other is not split)
-            cofactor = self._opened(replace(placed, atoms=rest))
-            self.cofactors.setdefault(item.variable, []).append((cofactor, split.references))
 
     def _elimination(self, block: NetworkBlock, monomials: Monomials) -> Elimination:
         tables = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
@@ -65,6 +65,8 @@ class Reads(VariationalMoments):
         """Names of sparse matrices of the data, by what they hold."""
         self.found: dict[int, Moment] = {}
         """Moments by the identity of their monomial."""
+        self.sums: dict[int, tuple[tuple[Operand, ...], ...]] = {}
+        """Products that add up to a moment of which no more is asked than sums over its rows, by its own axes."""
         self.firsts: dict[int, Named] = {}
         """What is known of a monomial in the first row of each series, where it is not known in every row."""
         self.log_sums: dict[str, Named] = {}
@@ -314,10 +316,24 @@ class Reads(VariationalMoments):
         return self._contracted(self.gathered(term, frozenset(axes))[0], axes)
 
     def _contracted(self, term: Term, axes: tuple[Index, ...]) -> Array:
+        for block in self.blocks:
+            own = [item for item in term.atoms if item.variable in block.block.all]
+            if len(own) < 2 or block.block.coupled:
+                continue
+            monomial, references = block.of(own)
+            if id(monomial) in self.sums:
+                rest = replace(term, atoms=tuple(item for item in term.atoms if item not in own))
+                places = dict(zip(monomial.all_axes, references, strict=True))
+                products = [[_placed(one, places) for one in product] for product in self.sums[id(monomial)]]
+                return total(tuple(self._product(rest, product, axes) for product in products), axes)
+        return self._product(term, [], axes)
+
+    def _product(self, term: Term, operands: Sequence[Operand], axes: tuple[Index, ...]) -> Array:
+        """The expectation of a term times some operands."""
         plain = [item for item in term.atoms if item.variable != STRUCTURE]
         structure = [item for item in term.atoms if item.variable == STRUCTURE]
-        factor, operands = self.operands(plain)
-        operands = [self.plain(operand) for operand in operands]
+        factor, others = self.operands(plain)
+        operands = [self.plain(operand) for operand in (*operands, *others)]
         operands += [self.plain(self.structural_of(item)) for item in structure]
         carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
         coefficient, counted = term.coefficient * factor, []
@@ -427,3 +443,8 @@ def _size_of(reference: Reference, moments: Reads) -> str:
         case Gather(table, _):
             return moments.length(moments.scope.symbols[table].categories or 0)
     raise CompilerBug("a weight at a fixed row")
+
+
+def _placed(operand: Operand, places: Mapping[Index, Reference]) -> Operand:
+    """An operand with what stands for its indices."""
+    return replace(operand, references=tuple(substitute(reference, places) for reference in operand.references))

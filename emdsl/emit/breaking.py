@@ -25,6 +25,9 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
     terms = list(_terms(code))
     if len(terms) > 1:
         return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]
+    values = [value.strip() for value in _split(code, ",")]
+    if prefix.strip() == "return" and len(values) > 1:
+        return [f"{prefix}(", *(INDENT + part for value in values for part in _piece(value, width - 4)), ")"]
     opening = _opening_of_last_bracket(code)
     if opening is None:
         return [prefix + code]

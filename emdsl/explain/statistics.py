@@ -46,7 +46,7 @@ def _counts(item: Atom) -> bool:
 
 def is_placed(variable: str) -> bool:
     """Whether a derived quantity tells rows by their place in the series."""
-    return variable.startswith(("at_least ", "at_step "))
+    return variable.startswith(("at_least(", "at_step("))
 
 
 def _superscript(letter: str, labels: list[str]) -> str:
@@ -72,11 +72,11 @@ def label_of(item: Atom) -> str:
 
 
 def _head(variable: str) -> str:
-    """A variable's symbol; a derived quantity, named `function serial`, goes by its function."""
+    """A variable's symbol; a derived quantity, named `function(arguments)`, goes by its function."""
     if is_placed(variable):
-        return r"\mathrm{later}" if variable.startswith("at_least ") else r"\mathrm{step}"
+        return r"\mathrm{later}" if variable.startswith("at_least(") else r"\mathrm{step}"
     name, tilde, _ = variable.partition("~")
-    text = name_text(name.partition(" ")[0])
+    text = name_text(name.partition("(")[0])
     return rf"\tilde{{{text}}}" if tilde else text
 
 

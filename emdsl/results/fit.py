@@ -15,7 +15,7 @@ from emdsl.data.holes import are_seen
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import inferred, with_latents
+from emdsl.model.holes import inferred, seen, with_latents
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
@@ -27,29 +27,43 @@ from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
-from emdsl.results.series import chained_states, in_layout, nesting, row_count
+from emdsl.results.series import chained_states, in_layout, nesting, opened, row_count
 from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
 
 VARIATIONAL = "evidence lower bound"
-#: The companions for data that miss no entry which one that is there reads.
-SEEN = "seen "
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a program is compiled for: a method, and the data that it takes."""
+
+    method: str
+    seen: bool = False
+    """The data miss no entry which one that is there reads: none is inferred."""
+    opened: bool = False
+    """All that is observed over time may be missing."""
+
+    def of(self, bound: BoundModel) -> BoundModel:
+        """The model with the changes that the data ask for."""
+        bound = seen(bound) if self.seen else bound
+        return opened(bound) if self.opened else bound
 
 
 @dataclass(frozen=True)
 class Source:
-    """The model of a fit: bound, its canonical text, the method and the program compiled for it."""
+    """The model of a fit: bound, its canonical text, and how its programs are compiled."""
 
     bound: BoundModel
     text: str
-    method: str
-    program: Program
-    companion: Callable[[str], Program]
-    """The same model compiled by another method; "open em", say, lets what is observed over time be missing."""
-    seen: bool = False
-    """Whether the program is for data that miss no entry which one that is there reads."""
+    variant: Variant
+    compiled: Callable[[Variant], Program]
+
+    @property
+    def program(self) -> Program:
+        return self.compiled(self.variant)
 
     @property
     def module(self) -> Any:
@@ -58,18 +72,16 @@ class Source:
     @property
     def inferring(self) -> BoundModel:
         """The model with all that the program infers as latents."""
-        return self.bound if self.seen else with_latents(self.bound)
+        return self.bound if self.variant.seen else with_latents(self.bound)
 
-    def other(self, method: str) -> Program:
-        """A companion for the same data."""
-        return self.companion(SEEN + method if self.seen else method)
+    def other(self, method: str, opened: bool = False) -> Program:
+        """The program of another method for the same data."""
+        return self.compiled(replace(self.variant, method=method, opened=opened))
 
     def for_data(self, data: Mapping[str, Any]) -> Source:
         """The source by whose program these data can be taken."""
         seen = bool(inferred(self.bound)) and are_seen(self.bound, data)
-        if seen == self.seen:
-            return self
-        return replace(self, program=self.companion(SEEN + self.method if seen else self.method), seen=seen)
+        return replace(self, variant=replace(self.variant, seen=seen))
 
 
 class Fit:
@@ -135,7 +147,7 @@ class Fit:
     @property
     def method(self) -> str:
         """The method of the fit."""
-        return self.source.method
+        return self.source.variant.method
 
     @property
     def text(self) -> str:
@@ -382,13 +394,12 @@ class Fit:
 
     def _over_time(self, data: Mapping[str, Any]) -> OverTime:
         method, source = "vb" if self.method == "vb" else "em", self.source.for_data(data)
-        program = source.program if self.method == method else source.other(method)
 
         def opened() -> Program:
-            return source.other(f"open {method}")
+            return source.other(method, opened=True)
 
-        sweeps = source.seen or not inferred(source.bound)
-        return OverTime(source.inferring, self.params, self._outcome.params, program, opened, sweeps)
+        sweeps = source.variant.seen or not inferred(source.bound)
+        return OverTime(source.inferring, self.params, self._outcome.params, source.other(method), opened, sweeps)
 
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""

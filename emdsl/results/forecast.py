@@ -45,11 +45,7 @@ class _Site:
 
 
 def outlook(
-    steps: Steps,
-    module: Any,
-    raw: Mapping[str, Any],
-    params: Mapping[str, Any],
-    sizes: Mapping[str, int],
+    steps: Steps, module: Any, raw: Mapping[str, Any], params: Mapping[str, Any], sizes: Mapping[str, int]
 ) -> dict[str, Statistics]:
     """The law of each latent and observed variable over time at the steps, given all that the data say.
 

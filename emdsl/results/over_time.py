@@ -163,8 +163,8 @@ class OverTime:
 
     def _without_latents(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with nothing known of the latents over time."""
-        names = [variable.name for variable in self._over_time(Role.LATENT) if variable.name in data]
-        return {**data, **{name: np.full(np.shape(data[name]), np.nan) for name in names}}
+        given = [variable.name for variable in self._over_time(Role.LATENT) if variable.name in data]
+        return {**data, **{name: np.full(np.shape(data[name]), np.nan) for name in given}}
 
     def _observed_reads(self) -> tuple[str | None, str | None]:
         """An observed variable that is read within a step, and one that is read at a later one."""

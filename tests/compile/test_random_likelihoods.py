@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from emdsl.api import parse
 from emdsl.compile import compile_model
-from emdsl.errors import DataError, ModelError
+from emdsl.errors import DataError
 from tests.compile.random_networks import pasted, random_network
 from tests.oracles import charts
 from tests.oracles.marginal import Exact
@@ -36,11 +36,6 @@ def check(seed: int) -> None:
             if method == "em":
                 check_likelihood(case, module, exact)
             check_steps(case, module)
-    except ModelError as error:
-        if error.code == "E090":
-            pytest.skip(f"refused: {error.message}")
-        error.add_note(pasted(text, data))
-        raise
     except BaseException as error:
         error.add_note(pasted(text, data))
         raise

@@ -209,7 +209,7 @@ def test_the_bound_is_an_average_over_draws(joint: Joint) -> None:
     module, data, params = _fitted(joint)
     rng = np.random.default_rng(2)
     moved = {name: value * rng.uniform(0.9, 1.2) for name, value in params.items()}
-    draws = [joint.draw(moved, rng) for _ in range(200)]
+    draws = [joint.draw(moved, rng) for _ in range(600)]
     values = np.array([joint.log_joint(data, *draw) - joint.log_q(moved, *draw) for draw in draws])
     bound = module.objective(module.e_step(data, moved)[1], moved)
     assert abs(values.mean() - bound) <= 5 * values.std() / np.sqrt(len(values))

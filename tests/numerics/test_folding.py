@@ -101,15 +101,13 @@ def test_folded_and_unfolded_sweeps_agree(name: str, weighted: bool) -> None:
         params = module.m_step(rows[0], params)
 
 
-@EVERY
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"repeated"}))  # its squares are summed over two plates
 @WEIGHTED
 def test_no_iteration_reads_rows(name: str, weighted: bool) -> None:
     module, data = _module(name, weighted)
     params = module.initialise(data, np.random.default_rng(0))
     prepared = module.prepare(data, params)
     params = module.m_step(module.e_step(data, params)[0], params)
-    if name == "repeated":  # its squares are summed over two plates
-        pytest.skip("squares of the data are no products of its features")
     _agree(module.e_step(data, params), module.e_step(_no_rows(prepared), params))
 
 

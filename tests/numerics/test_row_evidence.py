@@ -49,7 +49,7 @@ def test_as_an_array(lengths, kind, hard):
     scaled = marginals * np.repeat(weights, np.diff(offsets))[:, None]
     for one in (found, given):
         np.testing.assert_allclose(one.constant, scaled.sum(axis=0), rtol=1e-10)
-        for product, features in zip(one.products, (evidence.features[:2].T, evidence.features[2:].T), strict=False):
+        for product, features in zip(one.products, evidence.features, strict=True):
             np.testing.assert_allclose(product, np.reshape(scaled.T @ features, product.shape), rtol=1e-9, atol=1e-9)
         for table, (_, entries) in zip(one.tables, evidence.tables, strict=True):
             np.testing.assert_allclose(table, scaled.T @ np.eye(5)[entries], rtol=1e-10, atol=1e-10)

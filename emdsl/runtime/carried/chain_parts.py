@@ -8,15 +8,7 @@ import numpy as np
 
 from emdsl.runtime.carried.chain_steps import ChainSteps
 from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
-from emdsl.runtime.carried.sweeps import at_once
-
-
-def as_slice(places: np.ndarray) -> np.ndarray | slice:
-    """Evenly spaced places as a slice, which numpy copies faster or not at all."""
-    gap = int(places[1] - places[0]) if len(places) > 1 else 1
-    if len(places) and gap > 0 and np.all(np.diff(places) == gap):
-        return slice(int(places[0]), int(places[-1]) + 1, gap)
-    return places
+from emdsl.runtime.carried.sweeps import as_slice, at_once
 
 
 class ChainPart(ChainSteps):
@@ -92,9 +84,9 @@ class ChainPart(ChainSteps):
         return sure and 48 <= longest <= 2000 and 3 * len(lengths) <= np.sqrt(longest) and numbers <= 4000 * longest
 
     def block(self, lag: int) -> int:
-        """Length of a lane: balances the cost of a step against that of a number."""
+        """Length of a lane: balances the cost of a step, dearer where it counts entries, against that of a number."""
         work = int((self.stops - self.starts).sum()) * self.batch * self.states
-        return max(int(np.sqrt(lag * work / 20000.0)), 2 * lag)
+        return max(int(np.sqrt(lag * work / (20000.0 if self.evidence.tables else 8000.0))), 2 * lag)
 
     def find_lag(self) -> tuple[int, bool]:
         """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""
@@ -106,13 +98,15 @@ class ChainPart(ChainSteps):
         owner = np.resize(np.flatnonzero(lengths >= longest // 2), tries)
         firsts = self.starts[owner] + ((lengths[owner] - span) * (np.arange(tries) / tries)).astype(int)
         message = self.single_states(tries)[..., : kinds * tries]
-        for step in range(1, span):
-            message, _ = self.advance_tiled(message, firsts + step)
-            if step % 8 == 0:
-                whole = message.reshape(self.batch, self.states, kinds, tries)
-                if np.all(self.agreeing(whole, whole[:, :, :1])):
-                    lag = step * 5 // 4 + 8
-                    return (0 if 2 * self.block(lag) > longest else lag), True
+        for step in range(1, span, 8):
+            rows = firsts + np.arange(step, min(step + 8, span))[:, None]
+            evidence = self.loaded(rows.reshape(-1)).reshape(-1, self.states, *rows.shape)
+            for place, row in enumerate(rows):
+                message, _ = self.advance(message, row, evidence[:, :, place])
+            whole = message.reshape(self.batch, self.states, kinds, tries)
+            if np.all(self.agreeing(whole, whole[:, :, :1])):
+                lag = (step + len(rows) - 1) * 5 // 4 + 8
+                return (0 if 2 * self.block(lag) > longest else lag), True
         return 64, False
 
     def single_states(self, lanes: int) -> np.ndarray:
@@ -138,6 +132,7 @@ class ChainPart(ChainSteps):
         self.counts: list[int] = np.searchsorted(-self.lengths, -np.arange(self.steps + 1)).tolist()
         self.places: list[int] = np.cumsum([0, *self.counts]).tolist()
         self.even = as_slice(self.firsts)
+        self.features = self.evidence.arranged(self.firsts, self.counts[:-1])
         self.load_all()
 
     def rows(self, step: int) -> np.ndarray | slice:
@@ -168,7 +163,7 @@ class ChainPart(ChainSteps):
             for step in range(self.steps * share // shares, self.steps * (share + 1) // shares):
                 n, packed = self.counts[step], self.at(step)
                 if step:
-                    taken[:, :n] += self.load(self.rows(step), packed[:batch])
+                    taken[:, :n] += self.load(self.rows(step), packed[:batch], features=self.features[step])
                 else:
                     for lanes, starts in ((self.inner, None), (self.outer, self.series[self.owner[self.outer]])):
                         part = np.empty((batch, self.states, len(lanes)))
@@ -196,7 +191,8 @@ class ChainPart(ChainSteps):
         message = self.at(self.piece - self.lag)[..., lanes].copy()
         combine = np.multiply if self.space == "scaled" else np.add
         for step in range(self.piece - self.lag + 1, self.piece):
-            self.absorb(message)
+            if step % self.every == 0:
+                self.absorb(message)
             message = self.propagate(message, self.potential(step, lanes))
             combine(message, self.at(step)[..., lanes], out=message)
         self.absorb(message)
@@ -210,7 +206,6 @@ class ChainPart(ChainSteps):
         self.before, self.total = before, self.taken.copy()
         self.ends = np.empty((self.batch, self.states, len(self.firsts)))
         self.lost_lanes = np.zeros(len(self.firsts), dtype=bool)
-        every = 4 if self.space == "scaled" and not self.delicate else 1
         message = self.ends
         for step in range(self.steps):
             n, later = self.counts[step], self.counts[step + 1]
@@ -220,7 +215,7 @@ class ChainPart(ChainSteps):
                 predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
                 predicted[..., self.inner] = self.propagate(before, self.potential(0, slice(None)))
             message = self.at(step)
-            mass, lost = self.combine(message, predicted, message, step % every == 0)
+            mass, lost = self.combine(message, predicted, message, step % self.every == 0)
             self.total[:, :n] += mass
             self.lost_lanes[:n] |= lost
             self.ends[..., later:n] = message[..., later:]
@@ -261,7 +256,8 @@ class ChainPart(ChainSteps):
             n = int(np.searchsorted(self.inner, self.counts[step]))
             message = message.reshape(shape)[..., :n].reshape(self.batch, states, -1)
             if n:
-                message, mass = self.advance_tiled(message, firsts[:n] + step)
+                rows = firsts[:n] + step
+                message, mass = self.advance(message, rows, self.loaded(rows))
                 total[..., :n] += mass.reshape(self.batch, states, n)
                 final[..., :n] = message.reshape(shape)
         if scaled:
@@ -326,7 +322,7 @@ class ChainPart(ChainSteps):
             if step % 64 == 63:
                 posterior /= posterior.sum(axis=1)[:, None]
             rows, weights = self.rows(step), None if self.shares is None else self.shares[:, :n]
-            share.put(rows, weights, posterior)
+            share.put(rows, weights, posterior, features=self.features[step])
             if step:
                 into = self.own, rows, weights
                 posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step, slice(0, n)), into)

@@ -35,6 +35,9 @@ class ChainSteps:
         # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
         self.delicate = space == "scaled" and (zeros or smallest < -69.0)
         self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
+        self.every = (
+            4 if space == "scaled" and not self.delicate else 1
+        )  # steps between which mass need not be taken out
         # What underflows must stay negligible beside what the next transition brings into each state.
         self.limit = self.scale * np.exp(0.0 if zeros else min(max(-716.0 - smallest, -300.0), 0.0))
         self.floor = np.exp(min(-690.0 - smallest, 0.0))
@@ -63,13 +66,19 @@ class ChainSteps:
             values[under] = 5e-324  # told apart from an impossible state
         return values, top
 
-    def load(self, rows: np.ndarray | slice, out: np.ndarray, starts: np.ndarray | slice | None = None) -> np.ndarray:
+    def load(
+        self,
+        rows: np.ndarray | slice,
+        out: np.ndarray,
+        starts: np.ndarray | slice | None = None,
+        features: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Evidence of these rows into `out`, (batch or 1, state, row); the logarithm of what it was divided by.
 
-        starts: the series that each of the rows begins, if they begin one.
+        starts: the series that each of the rows begins, if they begin one. features: those of the rows, if at hand.
         """
         if self.evidence.table is None or self.space != "scaled" or starts is not None:
-            self.evidence.read(rows, out, starts)
+            self.evidence.read(rows, out, starts, features)
             return self.divided(out)[1]
         entries = self.evidence.table[1][rows]
         np.take(self.entries, entries, axis=2, out=out, mode="clip")
@@ -136,14 +145,19 @@ class ChainSteps:
             close = np.abs(one - two) <= tolerance * (10.0 + 0.1 * np.abs(two))
         return np.all(close, axis=(0, 1))
 
-    def advance_tiled(self, message: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One step of several messages in each lane, (batch, state, start · lane), into these rows."""
-        times = message.shape[2] // len(rows)
-        potential = np.tile(self.load_transition(rows)[0], times) if self.by_row else None
+    def loaded(self, rows: np.ndarray) -> np.ndarray:
+        """Evidence of these rows, (batch or 1, state, row), but for what divided it."""
         evidence = np.empty((self.evidence.batch, self.states, len(rows)))
         self.load(rows, evidence)
+        return evidence
+
+    def advance(self, message: np.ndarray, rows: np.ndarray, evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One step of several messages in each lane, (batch, state, start · lane), into rows with this evidence."""
+        times = message.shape[2] // len(rows)
+        potential = np.tile(self.load_transition(rows)[0], times) if self.by_row else None
         message = self.propagate(message, potential)
-        message = message * np.tile(evidence, times) if self.space == "scaled" else message + np.tile(evidence, times)
+        whole = message.reshape(*message.shape[:2], times, len(rows))
+        (np.multiply if self.space == "scaled" else np.add)(whole, evidence[:, :, None], out=whole)
         return message, self.absorb(message)
 
     def retreat(

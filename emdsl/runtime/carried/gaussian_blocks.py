@@ -148,13 +148,6 @@ def joined_rows(one: np.ndarray, two: np.ndarray, n: int) -> tuple[np.ndarray, n
     return left, np.argsort(two, kind="stable")[begin[one][left] + inside]
 
 
-def row_span(rows: np.ndarray) -> np.ndarray | slice:
-    """Row numbers, as a slice where they follow each other."""
-    if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and np.all(rows[1:] > rows[:-1]):
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
-
-
 def chosen_blocks(values: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     """values[rows], where one value may stand for all rows."""
     return values if len(values) == 1 else values[rows]

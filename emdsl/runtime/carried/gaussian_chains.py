@@ -142,8 +142,9 @@ def steady_chain(
         return None
     pattern, coupled = diagonal[:length], lower[:length]
     budget = 40 + n // 400
-    repeats = [(part[1:] == part[:-1]).all(axis=(1, 2)) for part in (pattern, coupled)]
-    same = np.append(False, repeats[0] & repeats[1])
+    same = np.append(False, np.ones(length - 1, dtype=bool))
+    for part in (pattern, coupled):
+        same[np.flatnonzero(part[1:] != part[:-1]) // (d * d) + 1] = False
     if length - np.count_nonzero(same) > budget:
         return None
     for part, first in ((diagonal, pattern), (lower, coupled)):

@@ -15,12 +15,12 @@ from emdsl.runtime.carried.gaussian_blocks import (
     incident_links,
     joined_rows,
     pair_counts,
-    row_span,
     rows_log_partition,
     scattered_blocks,
     turned_blocks,
 )
 from emdsl.runtime.carried.gaussian_chains import chain_moments, inverse_halves
+from emdsl.runtime.carried.sweeps import as_slice
 
 #: Means (row, entry), covariances (row, entry, entry), one covariance (pair, entry, entry) a coupling, log partition.
 Moments = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], float]
@@ -225,8 +225,8 @@ def eliminated_chain(
         if v in place and w in place:
             inside.append(number)
             for step, (late, row, column) in {-1: (two, w, v), 0: (two, w, v), 1: (one, v, w)}.items():
-                where = row_span(np.flatnonzero(one - two == step))
-                at = row_span(late[where])
+                where = as_slice(np.flatnonzero(one - two == step))
+                at = as_slice(late[where])
                 block = chosen_blocks(blocks, where)
                 if step == 0:
                     whole[at, place[v], place[w]] += block
@@ -315,7 +315,7 @@ def eliminated_chain(
                 covered = block_products(arms, local[series])
             spread += block_products(covered, turned_blocks(arms))
             late = np.flatnonzero(linked)
-            lag[row_span(late)] += block_products(covered[row_span(late)], turned_blocks(arms[row_span(late - 1)]))
+            lag[as_slice(late)] += block_products(covered[as_slice(late)], turned_blocks(arms[as_slice(late - 1)]))
         crosses, kept_crosses, spot = [], iter(found[:kept]), iter(spots)
         for number, (v, w, one, two, _) in enumerate(links):
             if number in inside:
@@ -325,7 +325,7 @@ def eliminated_chain(
                     if len(where):
                         source, late = (spread, one) if step == 0 else (lag, two if step < 0 else one)
                         row, column = (place[v], place[w]) if step >= 0 else (place[w], place[v])
-                        block = source[row_span(late[where]), row, column]
+                        block = source[as_slice(late[where]), row, column]
                         block = block if step >= 0 else turned_blocks(block)
                         if len(where) == len(one):
                             cross = block

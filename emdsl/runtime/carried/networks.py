@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from emdsl.runtime.carried.latents import conditioned_rows
+from emdsl.runtime.carried.sweeps import as_slice
 
 
 def scatter_add(values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[int, ...]) -> np.ndarray:
@@ -144,7 +145,8 @@ def ruled_out(logits: np.ndarray, labels: np.ndarray | None, place: int = 0) -> 
 
 def precision_of(quadratic: np.ndarray) -> np.ndarray:
     """P in xᵀ Q x = −½ xᵀ P x, symmetric: (row, d, d)."""
-    return -(quadratic + np.swapaxes(quadratic, -1, -2))
+    result = quadratic + np.swapaxes(quadratic, -1, -2)
+    return np.negative(result, out=result)
 
 
 def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
@@ -168,18 +170,20 @@ def flat_rows(
 
 def second_moment(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """E[x xᵀ] of every row, (row, d, d)."""
-    return covariance + mean[:, :, None] * mean[:, None, :]
+    return cross_moment(mean, mean, covariance)
 
 
 def cross_moment(one: np.ndarray, two: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """E[x yᵀ] of every pair, (pair, d, e)."""
-    return covariance + one[:, :, None] * two[:, None, :]
+    result = one[:, :, None] * two[:, None, :]
+    result += covariance
+    return result
 
 
 def at_rows(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     """Values put at their rows among `count`, zeros elsewhere."""
     result = np.zeros((count, *values.shape[1:]))
-    result[rows] = values
+    result[as_slice(rows)] = values
     return result
 
 

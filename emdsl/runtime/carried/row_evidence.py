@@ -11,17 +11,29 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from emdsl.runtime.carried.sweeps import as_slice, at_once
+
 
 class DenseEvidence:
     """Log potentials (batch, row, state) that stand in memory."""
 
-    table = None
+    table, tables = None, ()
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
         self.batch, self.rows, self.states = values.shape
 
-    def read(self, rows: np.ndarray | slice, out: np.ndarray, starts: np.ndarray | slice | None = None) -> None:
+    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[None]:
+        """Nothing: the values are read where they stand."""
+        return [None] * len(counts)
+
+    def read(
+        self,
+        rows: np.ndarray | slice,
+        out: np.ndarray,
+        starts: np.ndarray | slice | None = None,
+        features: np.ndarray | None = None,
+    ) -> None:
         """Those of some rows into `out`, (batch, state, row). What rows begin with a series is in the values."""
         out[...] = self.values[:, rows].swapaxes(1, 2)
 
@@ -50,28 +62,68 @@ class RowEvidence:
         self.shapes = [np.shape(natural) for natural, _ in products]
         naturals = [np.reshape(natural, (states, -1)) for natural, _ in products]
         self.naturals = np.hstack([*naturals, np.broadcast_to(constant, (states,))[:, None]])
-        self.features = np.empty((self.naturals.shape[1] - 1, rows))
+        self.features = [np.reshape(feature, (rows, -1)) for _, feature in products]
         self.edges = np.cumsum([0, *(natural.shape[1] for natural in naturals)])
-        for first_place, last_place, (_, feature) in zip(self.edges, self.edges[1:], products):
-            self.features[first_place:last_place] = np.reshape(feature, (rows, -1)).T
         self.tables = [(np.ascontiguousarray(table), np.reshape(entries, -1)) for table, entries in tables]
         self.first = np.asarray(first, dtype=float)
         self.first = self.first.reshape(-1, states) if self.first.ndim > 1 else self.first
         self.labels = None if labels is None else np.reshape(labels, -1)
-        alone = len(self.tables) == 1 and not len(self.features) and not np.any(constant) and labels is None
+        alone = len(self.tables) == 1 and not self.features and not np.any(constant) and labels is None
         self.table = self.tables[0] if alone else None
 
     def features_of(self, rows: np.ndarray | slice) -> np.ndarray:
         """(feature, row); the last one is 1, that of the constant."""
         count = rows.size if isinstance(rows, np.ndarray) else len(range(*rows.indices(self.rows)))
-        features = np.ones((len(self.features) + 1, count))
-        features[:-1] = self.features[:, rows]
+        features = np.ones((self.edges[-1] + 1, count))
+        for first, last, values in zip(self.edges, self.edges[1:], self.features):
+            features[first:last] = values[rows].T
         return features
 
-    def read(self, rows: np.ndarray | slice, out: np.ndarray, starts: np.ndarray | slice | None = None) -> None:
-        """Those of some rows into `out`, (1, state, row); starts: the series that each row begins, if it begins one."""
+    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+        """The features of lanes that start at `firsts`, by step; at each the first `counts[step]` lanes still run.
+
+        Each step has its own (feature, lane) in one piece, so that the sweeps read memory in its order.
+        """
+        steps, width = len(counts), self.edges[-1] + 1
+        if width == 1:
+            ones = np.ones((1, len(firsts)))
+            return [ones[:, :count] for count in counts]
+        places = np.cumsum([0, *counts]) * width
+        packed = np.empty(places[-1])
+        blocks = [0, *(s for s in range(1, steps) if counts[s] != counts[s - 1] or s % 64 == 0), steps]
+
+        def arrange(block: int) -> None:
+            first, last = blocks[block], blocks[block + 1]
+            count = counts[first]
+            out = packed[places[first] : places[last]].reshape(last - first, width, count)
+            if last - first < 8:
+                for step in range(first, last):
+                    out[step - first] = self.features_of(firsts[:count] + step)
+                return
+            out[:, -1] = 1.0
+            for start, stop, values in zip(self.edges, self.edges[1:], self.features):
+                windows = np.lib.stride_tricks.sliding_window_view(values, last - first, axis=0)
+                for lane in range(0, count, 512):  # a tile of lanes stays in the cache
+                    lanes = slice(lane, min(lane + 512, count))
+                    rows = as_slice(firsts[lanes] + first)
+                    out[:, start:stop, lanes] = windows[rows].transpose(2, 1, 0)
+
+        at_once(arrange, range(len(blocks) - 1))
+        return [packed[places[step] : places[step + 1]].reshape(width, count) for step, count in enumerate(counts)]
+
+    def read(
+        self,
+        rows: np.ndarray | slice,
+        out: np.ndarray,
+        starts: np.ndarray | slice | None = None,
+        features: np.ndarray | None = None,
+    ) -> None:
+        """Those of some rows into `out`, (1, state, row).
+
+        starts: the series that each row begins, if it begins one. features: those of the rows, if they are at hand.
+        """
         (values,) = out
-        np.matmul(self.naturals, self.features_of(rows), out=values)
+        np.matmul(self.naturals, self.features_of(rows) if features is None else features, out=values)
         for table, entries in self.tables:
             values += np.take(table, entries[rows], axis=1)
         if starts is not None:
@@ -100,6 +152,7 @@ class Marginals:
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
+        features: np.ndarray | None = None,
     ) -> None:
         """The posterior of some rows, (batch, state, row)."""
         self.values[:, rows] = posterior.swapaxes(1, 2)
@@ -136,12 +189,16 @@ class Expectations:
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
+        features: np.ndarray | None = None,
     ) -> None:
-        """Add the posterior of some rows, (1, state, row), in place of what was added before; weights (1, row)."""
+        """Add the posterior of some rows, (1, state, row), in place of what was added before; weights (1, row).
+
+        features: those of the rows, if they are at hand.
+        """
         values = posterior[0] if before is None else posterior[0] - before[0]
         if weights is not None:
             values = values * weights
-        self.sums += values @ self.evidence.features_of(rows).T
+        self.sums += values @ (self.evidence.features_of(rows) if features is None else features).T
         for total, (_, entries) in zip(self.tables, self.evidence.tables):
             read = entries[rows]
             hot = sparse.csr_array((np.ones(len(read)), read, np.arange(len(read) + 1)), (len(read), total.shape[1]))

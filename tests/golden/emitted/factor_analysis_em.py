@@ -147,7 +147,10 @@ def e_step(data, params, start=None):
         - 0.5 * np.einsum("d,d->", x_x_d, inverse_psi)
     )
     log_likelihood_ += float(constant_part)
-    return {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d}, log_likelihood_
+    return (
+        {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d},
+        log_likelihood_,
+    )
 
 
 def m_step(statistics, params):

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference
+from emdsl.algebra.symbols import position_table
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 
 HALVES = {Fraction(1, 2): "½ ", Fraction(1, 4): "¼ ", Fraction(3, 2): "3/2 "}
@@ -37,6 +38,8 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
     places = "".join(_reference(reference, letters) for reference in item.references)
     if item.variable == STRUCTURE:
         return f"[{' = '.join(_reference(r, letters) for r in item.references)}]" if item.statistic == DELTA else places
+    if item.references and item.variable == position_table(places):
+        return places
     name = item.variable.replace("~", "\u0303")
     index = f"_{places}" if places else ""
     stem = name if places and name.endswith(f"_{places}") else f"{name}{index}"
