@@ -25,6 +25,7 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
 from emdsl.results.forward import Ahead
+from emdsl.results.futures import drawn
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.points import points
@@ -81,6 +82,9 @@ def imputed(
             raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`, which is seen in part")
     filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
     entries[rows] = np.where(gone[rows], filled, entries[rows])
+    latents = any(other.role is Role.LATENT for other in bound.checked.model.variables)
+    if np.isnan(result).any() and not latents:  # what reads missing entries of its own series
+        result = np.where(np.isnan(result), drawn(bound, data, variable.name, params, sizes), result)
     return result
 
 

@@ -166,6 +166,21 @@ def test_what_follows_missing_ends_is_drawn() -> None:
         fit.forecast(1)
 
 
+@pytest.mark.parametrize("name", ["autoregression", "chain", "counts"])
+def test_missing_ends_are_filled(name: str) -> None:
+    """By what is expected given the last value that is seen: exactly, or for counts by draws."""
+    text, data = COMPLETE[name]
+    ((variable, values),) = data.items()
+    fit = em.parse(text)().fit({variable: holed(values, 37, 38, 39)}, n_init=2, max_iter=20)
+    p, last, found = fit.params, values[36], fit.impute()[variable][37:]
+    if name == "chain":
+        expected = [np.argmax(np.linalg.matrix_power(p["A"], power)[int(last)]) for power in (1, 2, 3)]
+    else:
+        slope, constant = (p["a"], p["c"]) if name == "autoregression" else (p["b"], p["a"])
+        expected = [slope**n * last + constant * sum(slope**i for i in range(n)) for n in (1, 2, 3)]
+    assert_allclose(found, expected, rtol=1e-8, atol=0.15 * (name == "counts"))
+
+
 def test_a_datum_on_no_plate_may_be_missing() -> None:
     fit = em.parse("model M() param a : positive observed x missing ~ Poisson(a) observed y ~ Poisson(a)")().fit(
         x=np.nan, y=3
