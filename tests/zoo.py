@@ -115,6 +115,14 @@ EXAMPLES: tuple[Example, ...] = (
         model PoissonMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param rate[k] : positive
         latent z[n] ~ Categorical(pi)  observed y[n] ~ Poisson(rate[z[n]])
     """),
+    Example("negative_binomials", counts(10), text="""
+        model NegativeBinomials(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : positive
+        latent z[n] ~ Categorical(pi)  observed y[n] ~ NegBinomial(m[z[n]], size=49)
+    """),
+    Example("scaled_negative_binomials", counts(10), text="""
+        model ScaledNegativeBinomials()  plate n in N  param p : unit  param m : positive ~ Gamma(2, rate=0.3)
+        latent z[n] ~ Bernoulli(p)  observed y[n] ~ NegBinomial(m * (1 + 2 * z[n]), size=3)
+    """),
     Example("exponential_mixture", positive(), text="""
         model ExponentialMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param rate[k] : positive
         latent z[n] ~ Categorical(pi)  observed y[n] ~ Exponential(rate=rate[z[n]])

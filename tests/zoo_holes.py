@@ -22,6 +22,16 @@ def covariates(n: int = 10, width: int | None = None) -> Drawn:
     return data
 
 
+def doses(n: int = 8) -> Drawn:
+    """A positive covariate u (n,) of two sizes, and counts y (n,) in proportion to it."""
+
+    def data(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        u = rng.gamma(2, np.repeat([0.5, 4.0], n // 2))
+        return {"u": u, "y": rng.poisson(2 * u)}
+
+    return data
+
+
 # fmt: off
 HOLES: tuple[tuple[str, Drawn, str], ...] = (
     ("gaps_in_autoregression",
@@ -85,6 +95,15 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         param s : positive  let mean[n] = b * u[n] + c
         observed u[n] missing ~ Normal(m, sd=a)  observed v[n] missing ~ Normal(mean[n], sd=s)
     """),
+    ("doses_missing", with_given(holed(doses(), "u", (0,), (5,)), **{"weights.n": np.arange(1.0, 9.0) / 4}), """
+        model DosesMissing()  plate n in N  param r : positive  param b : positive
+        observed u[n] missing ~ Gamma(2, rate=r)  observed y[n] ~ Poisson(b * u[n])
+    """),
+    ("doses_of_classes_missing", holed(doses(6), "u", (0,), (4,)), """
+        model DosesOfClassesMissing(K = 2)  plate n in N, k in K  param w : simplex[K]  param r[k] : positive
+        param m : real  latent z[n] ~ Categorical(w)  observed u[n] missing ~ InvGamma(2, scale=r[z[n]])
+        observed y[n] ~ Normal(m, var=u[n])
+    """),
     ("covariate_vectors_missing", holed(covariates(width=2), "u", (0,), (3, 1), (4, 0)), """
         model CovariateVectorsMissing()  plate n in N  param m : real[2]  param S : cov[2]  param b : real[2]
         param s : positive  observed u[n] missing ~ MvNormal(m, cov=S)  observed v[n] ~ Normal(b @ u[n], sd=s)
@@ -103,6 +122,22 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         model GroupLabelsMissing(K = 2)  plate i in I, j in G, k in K  given g[i] : index[G]  param w : simplex[K]
         param m[k] : real  param s : positive  observed z[j] missing ~ Categorical(w)
         observed v[i] ~ Normal(m[z[g[i]]], sd=s)
+    """),
+)
+
+#: Missing entries that are independent of unknowns of another kind under q, so that there is a bound only.
+BOUNDED: tuple[tuple[str, Drawn, str], ...] = (
+    ("gaps_under_states",
+        with_given(holed(ragged(walk(3, 4), (4, 2, 3), "y"), "y", (0, 1), (0, 2), (1, 0), (2, 2)), **COPIES), """
+        model GapsUnderStates(K = 2)  plate s in S, k in K  time t in T[s]  param A[k] : simplex[K]  param a[k] : real
+        param c[k] : real  param v[k] : positive  latent z[s, 0] ~ Categorical([0.5, 0.5])
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, 0] ~ Normal(0, var=4)
+        observed y[s, t] missing ~ Normal(a[z[s, t]] * y[s, t-1] + c[z[s, t]], var=v[z[s, t]])
+    """),
+    ("gaps_under_precisions", holed(walk(2, 3), "y", (0, 1), (1, 0)), """
+        model GapsUnderPrecisions()  plate s in S  time t in T  param a : real  param b : positive
+        latent u[s] ~ Gamma(2, rate=b)  observed y[s, 0] ~ Normal(0, var=4)
+        observed y[s, t] missing ~ Normal(a * y[s, t-1], prec=u[s])
     """),
 )
 # fmt: on

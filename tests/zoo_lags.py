@@ -109,6 +109,33 @@ LAGS: tuple[tuple[str, Drawn, str], ...] = (
         observed y[s, 0] ~ Poisson(4)  observed y[s, 1] ~ Poisson(5)
         observed y[s, t] ~ Poisson(rate[z[s, t-1], z[s, t-2], g[s]])
     """),
+    # children of a chain that read it two steps back: the state of the chain holds what their messages reach
+    ("signal_of_two_steps", ragged(walk(3, 3), (3, 1, 2), "y"), f"""
+        model SignalOfTwoSteps(K = 2)  plate s in S, k in K, l in K  time t in T[s]  param start : simplex[K]
+        param A[k] : simplex[K]  param m[k, l] : real  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
+        latent x[s, 1] ~ Normal(m[z[s, 1], z[s, 0]], var=1)  latent x[s, t] ~ Normal(m[z[s, t], z[s, t-2]], var=1)
+        observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+    ("signal_of_the_row_before", with_given(ragged(walk(4, 3), (3, 1, 2, 2), "y"), **COPIES), """
+        model SignalOfTheRowBefore(K = 2)  plate s in S, k in K, l in K  time t in T[s]  param start : simplex[K]
+        param next[k] : simplex[K]  param A[k, l] : simplex[K]  param m[k] : real
+        latent z[s, 0] ~ Categorical(start)  latent z[s, 1] ~ Categorical(next[z[s, 0]])
+        latent z[s, t] ~ Categorical(A[z[s, t-1], z[s, t-2]])  latent x[s, 0] ~ Normal(0, var=1)
+        latent x[s, t] ~ Normal(m[z[s, t-1]], var=1)  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+    ("states_two_steps_back", ragged(series(3, 3), (3, 1, 2), "y"), f"""
+        model StatesTwoStepsBack(K = 2)  plate s in S, k in K, l in K  time t in T[s]  {START}  param A[k] : simplex[K]
+        param B[k, l] : simplex[K]  param rate[k] : positive  {CHAIN}
+        latent w[s, 0] ~ Categorical(nx)  latent w[s, 1] ~ Categorical(nx)
+        latent w[s, t] ~ Categorical(B[z[s, t], z[s, t-2]])  observed y[s, t] ~ Poisson(rate[w[s, t]])
+    """),
+    ("states_under_two_chains", ragged(series(3, 3), (3, 1, 2), "y"), f"""
+        model StatesUnderTwoChains(K = 2)  plate s in S, k in K, l in K  time t in T[s]  {START}
+        param A[k] : simplex[K]  param B[k, l] : simplex[K]  param rate[k] : positive  {CHAIN}
+        latent v[s, 0] ~ Categorical(start)  latent v[s, t] ~ Categorical(A[v[s, t-1]])
+        latent w[s, 0] ~ Categorical(nx)  latent w[s, 1] ~ Categorical(nx)
+        latent w[s, t] ~ Categorical(B[v[s, t], z[s, t-2]])  observed y[s, t] ~ Poisson(rate[w[s, t]])
+    """),
     ("first_two_laws", walk(3, 4), f"""
         model FirstTwoLaws(K = 2)  plate s in S, k in K  time t in T  param start : simplex[K]  param nx[k] : simplex[K]
         param A[k] : simplex[K]  param m[k] : real  param v[k] : positive  latent z[s, 1] ~ Categorical(nx[z[s, 0]])

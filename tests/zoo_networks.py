@@ -13,7 +13,7 @@ import numpy as np
 from tests.zoo import Example
 from tests.zoo_choices import CHOICES
 from tests.zoo_data import factors, with_given
-from tests.zoo_holes import HOLES
+from tests.zoo_holes import BOUNDED, HOLES
 from tests.zoo_lags import LAGS
 from tests.zoo_networks_data import (
     autoregression,
@@ -672,7 +672,13 @@ NETWORKS: tuple[Network, ...] = (
         model SharedDose()  plate n in N  param a : positive  param b : positive  param q : unit
         latent z[n] ~ Bernoulli(q)  latent h[n] ~ Gamma(2, rate=1)  observed y[n] ~ Poisson(a * h[n] + b * z[n])
     """),
+    # products of two reals of a row were taken for one normal law
+    Network("products_of_reals", levels("x", n=5, gap=2.0), exact=False, text="""
+        model ProductsOfReals()  plate n in N  param m : real  param b : real  latent a[n] ~ Normal(0, sd=1)
+        latent u[n] ~ Normal(m, sd=1)  observed x[n] ~ Normal(b * a[n] * u[n], sd=1)
+    """),
     *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES)),
+    *(Network(*one, exact=False) for one in BOUNDED),
 )
 # fmt: on
 

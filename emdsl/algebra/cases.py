@@ -109,6 +109,19 @@ class Cases(Groups):
                 raise
             return self.over_states((value,), lambda one: super(Cases, self).power(one[0], exponent, node), node)
 
+    def varying_power(self, value: Polynomial, exponent: Polynomial, node: Expression) -> Polynomial:
+        """A power whose exponent is chosen by states, or known as what is raised is."""
+
+        def of_states(cases: tuple[Polynomial, ...]) -> Polynomial:
+            base, constant = cases[0], cases[1].constant
+            if constant is not None:
+                return self.power(base, constant, node)
+            if self.known(base) and self.known(cases[1]):
+                return self.derive("power", cases, node)
+            raise NotPolynomial("an exponent that is not a number is not compiled yet", node.span)
+
+        return self.over_states((value, exponent), of_states, node)
+
     def extreme(self, function: str, values: tuple[Polynomial, ...], node: Expression) -> Polynomial:
         """The larger or smaller one of several known values and latents."""
         if any(value.axes for value in values):

@@ -191,9 +191,10 @@ class Expansion(Cases):
                 return self._quadratic(residual, precision)
         one = self.expand(left)
         if operator == "**":
-            exponent = self.expand(right).constant
+            raised = self.expand(right)
+            exponent = raised.constant
             if exponent is None:
-                raise NotPolynomial("an exponent that is not a number is not compiled yet", right.span)
+                return self.varying_power(one, raised, node)
             if exponent == 2 and self._is_residual(one):
                 return self._quadratic(one, None)
             return self.power(one, exponent, node)

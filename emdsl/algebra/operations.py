@@ -11,6 +11,7 @@ What has no such form raises `NotPolynomial` with the place, never a wrong answe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
@@ -73,13 +74,15 @@ class Derived:
 class Split:
     """log Σ_k m_k, a sum of positive products: `log_alternatives` is log m_k with the axes `indices` and `choice`.
 
-    It is the log partition of an auxiliary categorical variable that chooses one of the products.
+    It is the log partition of an auxiliary categorical variable that chooses one of the products. `statistic`: the same
+    as a statistic of one positive unknown, where it is one, with the axes `indices`.
     """
 
     name: str
     indices: tuple[Index, ...]
     choice: Index
     log_alternatives: tuple[Term, ...]
+    statistic: tuple[Term, ...] = ()
 
 
 @dataclass
@@ -214,8 +217,23 @@ class Operations:
         free = {index for term in alternatives for index in term.indices} - {choice}
         indices = tuple(sorted(free | set(value.axes), key=lambda index: index.identity))
         name = f"split {len(self.splits)}"
-        self.splits[name] = Split(name, indices, choice, alternatives)
+        self.splits[name] = Split(name, indices, choice, alternatives, self._log1p(terms))
         return Polynomial((Term(1.0, (Atom(name, SPLIT, indices),)),), value.axes)
+
+    def _log1p(self, terms: Sequence[Term]) -> tuple[Term, ...]:
+        """log(c + a x) as log c + log(1 + x / (c / a)), for a positive unknown x; nothing where it is not that."""
+        constant, *others = sorted(terms, key=lambda term: len(term.atoms))
+        if constant.atoms or constant.bound or len(others) != 1 or others[0].bound or len(others[0].atoms) != 1:
+            return ()
+        (item,) = others[0].atoms
+        symbol = self.scope.symbols.get(item.variable)
+        if item.statistic != IDENTITY or symbol is None or symbol.kind != "positive":
+            return ()
+        scale = constant.coefficient / others[0].coefficient
+        known = (one.statistic.exponent for split in self.splits.values() for t in split.statistic for one in t.atoms)
+        scale = next((one for one in known if math.isclose(one, scale, rel_tol=1e-14)), scale)
+        found = Atom(item.variable, Statistic("log1p", scale), item.references)
+        return (*number(math.log(constant.coefficient)).terms, Term(1.0, (found,)))
 
     def _is_positive(self, item: Atom) -> bool:
         symbol = self.scope.symbols.get(item.variable)

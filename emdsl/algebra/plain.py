@@ -56,6 +56,8 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
             return f"log|{name}|{index}"
         case "log1m", _:
             return f"log(1 − {stem})"
+        case "log1p", scale:
+            return f"log(1 + {stem}/{scale:g})"
     return f"{item.statistic.kind} {stem}"
 
 

@@ -20,11 +20,11 @@ from emdsl.algebra.indices import Index, IndexSource, Reference, indices_in, sub
 class Statistic:
     """What is taken of a variable.
 
-    power (x**exponent), log, log1m (log(1 − x)); inverse, logdet of a matrix; hot (is the category this one);
-    offset (its deviation from the reference point of the current step); mask (1 where observed); delta (are two
-    references equal); number (an index as a number); quadratic (stands for a quadratic form not yet expanded); split
-    (stands for the logarithm of a sum of positive products); stationary, log_stationary (the stationary law of a matrix
-    of transition probabilities).
+    power (x**exponent), log, log1m (log(1 − x)), log1p (log(1 + x / exponent)); inverse, logdet of a matrix; hot (is
+    the category this one); offset (its deviation from the reference point of the current step); mask (1 where
+    observed); delta (are two references equal); number (an index as a number); quadratic (stands for a quadratic form
+    not yet expanded); split (stands for the logarithm of a sum of positive products); stationary, log_stationary (the
+    stationary law of a matrix of transition probabilities).
     """
 
     kind: str

@@ -2,8 +2,8 @@
 
     table of z[t], z[t-1], z[t-2]      from (z[t-1], z[t-2]) to (z[t], z[t-1]), which agree in z[t-1]
 
-A value at an earlier row has one state more, "none", for rows that have no row so early: no table counts there, so
-neither tables nor sums over rows need to leave out the first rows of a series.
+A value at an earlier row has one state more, "none", for rows that have no row so early: no table counts there but the
+laws that such rows have as well, so neither tables nor sums over rows need to leave out the first rows of a series.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class ChainStates(StartedSweep):
         return {place: self.source.copy_of(states[kept]) for place, kept in zip(step.before, step.kept, strict=True)}
 
     def table_operand(self, step: Step, table: Table, states: Mapping[Place, Reference]) -> Operand:
-        """A table of a step, read in the step's rows; nothing where an earlier row is none."""
+        """A table of a step, read in the step's rows.
+
+        Where an earlier row is none, a table that counts everywhere says the same of all states, any other nothing.
+        """
         stored = self.stored[table.source]
         longer = [
             own for own, place in zip(stored.states, table.places, strict=True) if self.is_longer(step, place, table)
@@ -55,7 +58,8 @@ class ChainStates(StartedSweep):
                 value = self.moments.covered(Contraction(1.0, (Operand(array, array.axes),), axes), axes)
                 array = self.body.define(self.body.unused("table of all states"), value, axes)
             places = ", ".join(str(axes.index(own)) for own in longer)
-            array = Named(f"with_none({array.name}, {places})", axes)
+            added = "with_first_for_none" if table.everywhere else "with_none"
+            array = Named(f"{added}({array.name}, {places})", axes)
         by_axis: dict[Index, Reference] = dict(zip(stored.table.rows, table.rows, strict=True))
         by_axis |= {own: states[place] for own, place in zip(stored.states, table.places, strict=True)}
         return self.moments.plain(Operand(array, tuple(by_axis[axis] for axis in array.axes)))

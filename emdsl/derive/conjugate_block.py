@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from emdsl.algebra.indices import Index
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.derive.cavi import entropy_of
-from emdsl.derive.estimates import posterior_entry
+from emdsl.derive.estimates import mean_of, posterior_entry, variance_of
 from emdsl.derive.field import FieldMoments, places_of, with_axes
+from emdsl.derive.given_values import counts_of_missing, posterior_or_given
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms
@@ -91,12 +92,21 @@ class ConjugateInference:
     def entropy(self) -> list[Array]:
         """The entropy of every copy."""
         places = places_of(self.name, self.moments, self.setting.copies)
-        counts = None if places is None else f"counts=standing(data, {places})"
+        counts = None if places is None else f"standing(data, {places})"
+        if self.name in self.setting.holed:
+            counts = counts_of_missing(self.name, counts)
+        counts = None if counts is None else f"counts={counts}"
         return entropy_of(self.form, self.moments, self.setting.scope, counts)
 
     def posterior(self) -> list[str]:
         """The entry of the latent: its mean and the parameters of its law."""
-        entry = posterior_entry(self.form, self.setting)
+        if self.name in self.setting.holed:
+            mean, variance = self._own(mean_of(self.form)), self._own(str(variance_of(self.form)))
+            return [posterior_or_given(self.name, mean, variance, self.body)]
+        return [self._own(posterior_entry(self.form, self.setting))]
+
+    def _own(self, text: str) -> str:
+        """A text over the parameters of a posterior, with those of the latent."""
         for key in self.form.keys:
-            entry = entry.replace(f'params["{self.form.key(key)}"]', self.moments.parameter(self.form, key).name)
-        return [entry]
+            text = text.replace(f'params["{self.form.key(key)}"]', self.moments.parameter(self.form, key).name)
+        return text

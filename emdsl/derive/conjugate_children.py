@@ -8,6 +8,7 @@ from emdsl.derive.conjugate_laws import Parameters, expected_statistic, log_part
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.estimates import mean_of, variance_of
 from emdsl.derive.field import with_axes
+from emdsl.derive.given_values import expected_or_given, log_partition_or_given, posterior_or_given
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.kernels.kernel import Kinds, Naturals
@@ -46,7 +47,7 @@ class ConjugateChildren(ChildInference):
             raise not_compiled(
                 f"no conjugate posterior for `{self.name}`: {refusal}", self.setting.spans.get(self.name)
             )
-        parts: dict[Kinds, Array] = {}
+        parts: dict[Kinds, Named] = {}
         for kinds, found in collected.items():
             own = found[0].axes
             whole = self.moments.covered(total(tuple(found), own), own)
@@ -57,11 +58,13 @@ class ConjugateChildren(ChildInference):
             comment = f"law of {self.comment}" if not parameters else None
             parameters[key] = self.body.define(self.form.key(key), with_axes(value, value.axes), value.axes, comment)
         self.parameters = parameters
-        return self.body.define(f"table of {self.name}", log_partition(self.form, parameters), self.axes)
+        table = log_partition_or_given(log_partition(self.form, parameters), self.name, parts, self.moments)
+        return self.body.define(f"table of {self.name}", table, self.axes)
 
     def given_states(self, monomial: Monomial) -> Named:
         (item,) = (item for item in monomial.atoms if item.variable == self.name)
         label, value = expected_statistic(self.form, self.parameters, item.statistic)
+        value = expected_or_given(value, self.name, item.statistic, self.moments)
         power = f" {item.statistic.exponent:g}" if item.statistic.kind == "power" else ""
         found = self.body.define(f"{label}{power} of {self.name} given states", value, value.axes)
         return Named(found.name, (*self.states, *monomial.rows, *self.entries(monomial)))
@@ -79,4 +82,6 @@ class ConjugateChildren(ChildInference):
             return f'"{name}": {{"mean": {self.body.define(f"mean of {name}", weighted, weighted.axes).name}}}'
         call = f"mixed_moments({self.shares.name}, {texts['mean']}, {texts['variance']}, {len(self.states)})"
         mean, variance = self.body.several((f"mean of {name}", f"variance of {name}"), call)
+        if name in self.setting.holed:
+            return posterior_or_given(name, mean, variance, self.body)
         return f'"{name}": {{"mean": {mean}, "var": {variance}}}'

@@ -27,7 +27,7 @@ from emdsl.derive.functions import (
     reference_points_function,
 )
 from emdsl.derive.held import held_entries
-from emdsl.derive.holes import check_exact, check_kinds, check_states
+from emdsl.derive.holes import check_inferred, check_kinds, check_states
 from emdsl.derive.inference import RESUMED, inference_code
 from emdsl.derive.loadings import loadings
 from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_joint, not_compiled
@@ -153,7 +153,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
     if method != "vb":
-        check_exact([one.network for one in networks], holed, model)
+        check_inferred([one.network for one in networks], holed, model)
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
         check_states([*(block.discrete for block in blocks), *finite], holed, model)

@@ -279,6 +279,13 @@ class FiniteInference(ChainStates):
             if marginal.axes != axes:
                 value = Contraction(1.0, (Operand(marginal, marginal.axes),), axes)
                 marginal = self.body.define(self.body.unused("probabilities of neighbours"), value, axes)
+        longer = [
+            len(moved.rows) + number
+            for number, place in enumerate(moved.places)
+            if self.is_longer(consumer.step, place, moved)
+        ]
+        if longer:
+            marginal = Named(f"none_as_first({marginal.name}, {', '.join(map(str, longer))})", marginal.axes)
         own = [joint.states[place] for place in joint.step.neighbours]
         return (self.moments.plain(Operand(marginal, (*joint.step.targets, *own))),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, IndexSource, Reference, substitute
+from emdsl.algebra.indices import Index, IndexSource, Reference, Shift, substitute
 from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.field import FieldMoments
@@ -72,9 +72,21 @@ class StartedSweep:
         axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
         return self.moments.plain(Operand(Named(f'start["{name}"]', axes), (*references, state)))
 
+    def _neighbour_share(self, place: Place, state: Index) -> Operand:
+        """The same of a neighbour: where its row is none, as nothing depends on it, it is in its first state."""
+        share = self._share(*place, state)
+        shift = next((reference for reference in place[1] if isinstance(reference, Shift)), None)
+        if shift is None or not isinstance(share.array, Named):
+            return share
+        there = self.later(shift.index, shift.lag).array
+        assert isinstance(there, Named)
+        last = len(share.array.axes) - 1
+        array = f"none_as_first(shares_or_none({share.array.name}, {there.name}), {last})"
+        return Operand(Named(array, share.array.axes), share.references)
+
     def _shares(self, joint: Joint) -> list[Operand]:
         step, states = joint.step, joint.states
-        own = [self._share(name, references, states[name, references]) for name, references in step.neighbours]
+        own = [self._neighbour_share(place, states[place]) for place in step.neighbours]
         return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
 
     def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:

@@ -15,12 +15,22 @@ from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
 from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.given_values import expected_or_given
+from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.reads import Moment as Moment
 from emdsl.derive.reads import Reads, as_indices
 
 
 class FieldMoments(Reads):
     """Operands for expectations over networks, and sums of them onto targets."""
+
+    def _of_conjugate(self, form: PosteriorForm, item: Atom) -> Named:
+        found = super()._of_conjugate(form, item)
+        value = expected_or_given(found, form.variable, item.statistic, self)
+        if value == found:
+            return found
+        label = f"{item.statistic.kind} {item.statistic.exponent:g} of {form.variable} or given"
+        return self.body.define(label, value, found.axes, depends=self._keys(form.variable))
 
     def placed(
         self, parts: Sequence[tuple[Term, tuple[Reference, ...]]], axes: tuple[Index, ...], hint: str

@@ -6,6 +6,7 @@ exponent = Σ hᵀ x − ½ Σ xᵀ P x        mean P⁻¹ h,  second moments on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
@@ -57,6 +58,10 @@ class GaussianInference:
         `laws`: for every row of each variable the law that it belongs to, and how many laws there are; then there is a
         log partition for each. `summed`: the monomials of which no more is asked than sums over their rows.
         """
+        for monomial in self.monomials:
+            if len(monomial.atoms) > 2:
+                met = " and ".join(f"`{name}`" for name in dict.fromkeys(monomial.variables))
+                raise not_compiled(f"a product of more than two values of {met}", self.spans.get(monomial.variables[0]))
         position = {name: place for place, name in enumerate(self.block.variables)}
         linear, diagonal, couplings, unpack = [], [], [], []
         for name in self.block.variables:
@@ -77,11 +82,12 @@ class GaussianInference:
         means, spreads, crosses, partition = self.body.several(
             names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
         )
+        solved = Solved(self.block.variables, tuple(unpack), means, spreads, crosses)
         for monomial in sorted(self.monomials, key=lambda one: len(one.atoms)):
             if id(monomial) in summed and monomial not in self._self_pairs(monomial.variables[0]):
-                self._summed_moment(monomial, position, means, spreads, crosses, unpack)
+                self._summed_moment(monomial, solved)
             else:
-                self._moment(monomial, position, means, spreads, crosses, unpack)
+                self._moment(monomial, solved)
         return partition
 
     def _known(self, name: str) -> str:
@@ -179,7 +185,7 @@ class GaussianInference:
             blocks = f"-{self._all_blocks(monomial, naturals)}[{apart}]"
             return f"({place}, {place}, {first}[{apart}], {second}[{apart}], {blocks})"
         natural = naturals.get(id(monomial))
-        rows_text = [self._row_index(monomial, item.variable, item.references) for item in (one, two)]
+        rows_text = self._row_indices(monomial)
         widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
         assert natural is not None
         carried = any(row in natural.axes for row in monomial.rows)
@@ -241,75 +247,73 @@ class GaussianInference:
         shape = ", ".join(self.moments.length(row.size) for row in monomial.rows)
         return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},), ({shape}))"
 
-    def _summed_moment(
-        self,
-        monomial: Monomial,
-        position: Mapping[str, int],
-        means: str,
-        spreads: str,
-        crosses: str,
-        unpack: Sequence[Monomial],
-    ) -> None:
+    def _summed_moment(self, monomial: Monomial, solved: Solved) -> None:
         """E[x yᵀ] = cov(x, y) + E[x] E[y]ᵀ in two parts, whose sums need no product for every row."""
-        shape = ", ".join(self.moments.length(axis.size) for axis in monomial.all_axes) or "()"
-        spread = f"{spreads}[{position[monomial.variables[0]]}]"
-        if not self._is_diagonal(monomial):
-            spread, lagged = f"{crosses}[{list(unpack).index(monomial)}]", self._lagged_rows(monomial)
-            if lagged is not None:
-                plates = " * ".join(self.moments.length(row.size) for row in monomial.rows)
-                spread = f"at_rows({spread}, {lagged}, {plates})"
+        if self._is_diagonal(monomial):
+            code = solved.covariance(monomial.variables[0])
+        else:
+            code = self._at_own_rows(solved.cross(monomial), monomial)
         label = self.body.unused(f"covariance of {' '.join(monomial.variables)}")
-        named = self.body.define(label, f"{spread}.reshape({shape})", monomial.all_axes)
-        product = tuple(Operand(self._mean(item.variable, position, means), item.references) for item in monomial.atoms)
-        self.moments.sums[id(monomial)] = ((Operand(named, named.axes),), product)
+        covariance = self.body.define(label, f"{code}.reshape({self._shape(monomial.all_axes)})", monomial.all_axes)
+        means = tuple(Operand(self._mean(item.variable, solved), item.references) for item in monomial.atoms)
+        self.moments.sums[id(monomial)] = ((Operand(covariance, covariance.axes),), means)
 
-    def _mean(self, name: str, position: Mapping[str, int], means: str) -> Named:
+    def _mean(self, name: str, solved: Solved) -> Named:
         known = [one for one in self.monomials if one.variables == (name,) and id(one) in self.moments.found]
         if known:
             return self.moments.found[id(known[0])].array
-        plates, event = self.sizes(name)
-        shape = ", ".join((*plates, *event))
         axes = tuple(self.moments.source.fresh(size, letter) for size, letter in self.scope.symbols[name].axes)
-        code = f"{means}[{position[name]}].reshape({shape})" if shape else f"{means}[{position[name]}][0, 0]"
-        return self.body.define(f"expected {name}", code, axes)
+        return self.body.define(f"expected {name}", f"{solved.mean(name)}.reshape({self._shape(axes)})", axes)
 
-    def _moment(
-        self,
-        monomial: Monomial,
-        position: Mapping[str, int],
-        means: str,
-        spreads: str,
-        crosses: str,
-        unpack: Sequence[Monomial],
-    ) -> None:
-        plates = [self.moments.length(row.size) for row in monomial.rows]
-        event = [self.moments.length(axis.size) for axis in monomial.axes]
-        shape = ", ".join((*plates, *event))
-        places = [position[name] for name in monomial.variables]
-        label = f"expected {' '.join(monomial.variables)}"
-        quantity = self.body.unused(label)
-        if len(places) == 1:
-            code = f"{means}[{places[0]}].reshape({shape})" if shape else f"{means}[{places[0]}][0, 0]"
+    def _moment(self, monomial: Monomial, solved: Solved) -> None:
+        first, last = monomial.variables[0], monomial.variables[-1]
+        if len(monomial.atoms) == 1:
+            code = solved.mean(first)
         elif self._is_diagonal(monomial):
-            code = f"second_moment({means}[{places[0]}], {spreads}[{places[0]}]).reshape({shape or '()'})"
+            code = f"second_moment({solved.mean(first)}, {solved.covariance(first)})"
         else:
-            number = list(unpack).index(monomial)
-            if monomial in self._self_pairs(monomial.variables[0]):
-                first, second = self._rows_of(monomial)
-                crossed = f"pair_covariances({spreads}[{places[0]}], {crosses}[{number}], {first}, {second})"
-                mean = f"{means}[{places[0]}]"
-                code = f"cross_moment({mean}[{first}], {mean}[{second}], {crossed}).reshape({shape or '()'})"
-                self.moments.found[id(monomial)] = Moment(self.body.define(quantity, code, monomial.all_axes))
-                return
-            one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)
-            left, right, crossed = f"{means}[{places[0]}]", f"{means}[{places[1]}]", f"{crosses}[{number}]"
-            lagged = self._lagged_rows(monomial)
-            if lagged is None:
-                products = f"cross_moment({left}[{one}], {right}[{two}], {crossed})"
-            else:
-                products = (
-                    f"at_rows(cross_moment({left}[{one}], {right}[{two}], {crossed}), {lagged}, {' * '.join(plates)})"
-                )
-            code = f"{products}.reshape({shape or '()'})"
-        named = self.body.define(quantity, code, monomial.all_axes)
+            met = monomial in self._self_pairs(first)
+            one, two = self._rows_of(monomial) if met else self._row_indices(monomial)
+            covariance = solved.cross(monomial)
+            if met:
+                covariance = f"pair_covariances({solved.covariance(first)}, {covariance}, {one}, {two})"
+            code = f"cross_moment({solved.mean(first)}[{one}], {solved.mean(last)}[{two}], {covariance})"
+            code = code if met else self._at_own_rows(code, monomial)
+        quantity = self.body.unused(f"expected {' '.join(monomial.variables)}")
+        named = self.body.define(quantity, f"{code}.reshape({self._shape(monomial.all_axes)})", monomial.all_axes)
         self.moments.found[id(monomial)] = Moment(named)
+
+    def _row_indices(self, monomial: Monomial) -> tuple[str, str]:
+        one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)
+        return one, two
+
+    def _at_own_rows(self, code: str, monomial: Monomial) -> str:
+        """What there is for rows with another one before them, with zeros for the others."""
+        lagged = self._lagged_rows(monomial)
+        return code if lagged is None else f"at_rows({code}, {lagged}, {self._product(monomial.rows)})"
+
+    def _product(self, axes: Sequence[Index]) -> str:
+        return " * ".join(self.moments.length(axis.size) for axis in axes) or "1"
+
+    def _shape(self, axes: Sequence[Index]) -> str:
+        return ", ".join(self.moments.length(axis.size) for axis in axes) or "()"
+
+
+@dataclass(frozen=True)
+class Solved:
+    """The names of what `gaussian_system` returns: lists by variable, and by pair of variables at two rows."""
+
+    variables: tuple[str, ...]
+    pairs: tuple[Monomial, ...]
+    means: str
+    covariances: str
+    crosses: str
+
+    def mean(self, name: str) -> str:
+        return f"{self.means}[{self.variables.index(name)}]"
+
+    def covariance(self, name: str) -> str:
+        return f"{self.covariances}[{self.variables.index(name)}]"
+
+    def cross(self, monomial: Monomial) -> str:
+        return f"{self.crosses}[{self.pairs.index(monomial)}]"

@@ -46,9 +46,9 @@ class GaussianChildren(ChildInference):
             if natural is not None:
                 slices = self._slices(monomial)
                 if len(slices) > 2:
-                    met = " and ".join(f"`{name}`" for name in dict.fromkeys(monomial.variables))
+                    met = " and ".join(f"`{name}`" for name in dict.fromkeys(self._reals(monomial)))
                     raise not_compiled(
-                        f"a product of three real latents, {met}", self.setting.spans.get(self.children[0])
+                        f"a product of more than two values of {met}", self.setting.spans.get(self.children[0])
                     )
                 place = ", ".join(f"slice({one.replace(':', ', ')})" for one in slices)
                 (linear if len(slices) == 1 else quadratic).append(f"(({place},), {self._entries(monomial, natural)})")

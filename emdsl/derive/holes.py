@@ -1,4 +1,4 @@
-"""What is asked of observed variables whose missing entries are inferred: they are integrated out, exactly."""
+"""What is asked of observed variables whose missing entries are inferred together with what reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emdsl.model.statements import Model, Variable
 from emdsl.structure.networks import Network
 
 #: Kinds of values of which some entries may be given and others inferred beside them.
-KINDS = ("real", "index")
+KINDS = ("real", "index", "positive")
 
 
 def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
@@ -21,17 +21,25 @@ def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
         if variable.name not in holed:
             continue
         kind = bound.checked.types[variable.name].kind
-        if kind not in KINDS:
+        if kind not in KINDS or (kind == "positive" and bound.checked.types[variable.name].event_shape):
             raise _refused(variable, f"they are read, and are of type `{kind}`", _without(variable, bound))
         if kind == "real" and any(one.law.family == "PointMass" for one in variable.definitions):
             raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))
 
 
-def check_exact(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
-    """Refuses missing entries that could be inferred by coordinate ascent only."""
+def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
+    """Refuses missing entries that meet each other, or unknowns of their own kind, beyond what one block infers.
+
+    Beside unknowns of another kind they are independent of these under q: then a bound is maximised, as for latents.
+    """
     for network in networks:
         coupled = {name for block in network.blocks if block.coupled for name in block.all}
-        apart = {name: other for pair in network.broken for name, other in (pair, pair[::-1])}
+        apart = {
+            name: other
+            for pair in network.broken
+            for name, other in (pair, pair[::-1])
+            if other.startswith("split ") or network.block_of(name).kind == network.block_of(other).kind
+        }
         for variable in model.variables:
             name = variable.name
             if name not in holed or name not in coupled | set(apart):

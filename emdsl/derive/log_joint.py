@@ -161,7 +161,7 @@ def _factor(
     bound_terms = resolve_deltas(
         Polynomial(tuple(_bind(term, value.axes + plates, expansion, source) for term in value.terms))
     ).terms
-    bound_terms = tuple(_with_whole_simplexes(term, scope) for term in bound_terms)
+    bound_terms = _without_choices(tuple(_with_whole_simplexes(term, scope) for term in bound_terms), splits, scope)
     terms = tuple(term for term in bound_terms if not any(item.statistic == QUADRATIC for item in term.atoms))
     marked = (term for term in bound_terms if any(item.statistic == QUADRATIC for item in term.atoms))
     quadratics = tuple(_whole(term, expansion.quadratics, definition.law, variable) for term in marked)
@@ -197,6 +197,28 @@ def _with_whole_simplexes(term: Term, scope: Scope) -> Term:
     return term
 
 
+def _without_choices(terms: tuple[Term, ...], splits: Mapping[str, Split], scope: Scope) -> tuple[Term, ...]:
+    """Minus the logarithm of a sum is no log partition of a choice, but may be a statistic of one unknown."""
+
+    def is_negative(term: Term) -> bool:
+        known = (scope.symbols.get(item.variable) for item in term.atoms)
+        return term.coefficient < 0 and not any(symbol is not None and symbol.kind == "real" for symbol in known)
+
+    positive = {item.variable for term in terms if not is_negative(term) for item in term.atoms}
+    found: list[Term] = []
+    for term in terms:
+        item = next((one for one in term.atoms if one.statistic == SPLIT and one.variable not in positive), None)
+        split = splits[item.variable] if item is not None else None
+        if item is None or split is None or not split.statistic:
+            found.append(term)
+            continue
+        rest = tuple(one for one in term.atoms if one is not item)
+        for part in split.statistic:
+            moved = part.substitute(dict(zip(split.indices, item.references, strict=True)))
+            found.append(replace(term, coefficient=term.coefficient * moved.coefficient, atoms=(*rest, *moved.atoms)))
+    return tuple(found)
+
+
 def _own_references(expansion: Expansion, symbol: Symbol, definition: Definition) -> tuple[Reference, ...]:
     """The subject's own references."""
     written = tuple(expansion.reference(slot) for slot in definition.slots)
@@ -227,9 +249,10 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
 
 def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable) -> QuadraticTerm:
     marker, *others = (item for item in term.atoms if item.statistic == QUADRATIC)
-    if others:
-        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     quadratic = quadratics[int(marker.variable)]
+    inside = [*quadratic.residual.terms, *(quadratic.precision.terms if quadratic.precision else ())]
+    if others or any(item.statistic == QUADRATIC for one in inside for item in one.atoms):
+        raise not_compiled(_of_variable("a product of squares of unknowns", variable), law.span)
     axes = quadratic.residual.axes if quadratic.precision is None else quadratic.residual.axes[:-1]
     replacement = dict(zip(axes, marker.references, strict=True))
     residual = quadratic.residual.substitute(replacement)

@@ -52,8 +52,9 @@ WITH_ZERO = ("index", "count", "unit", "simplex")
 
 def numpy_name(derived: Derived) -> str:
     """The function that computes a derived quantity; whole numbers have negative powers as real numbers only."""
-    if derived.function == "power" and (derived.arguments[1].constant or 0.0) < 0:
-        return "np.float_power"
+    if derived.function == "power":
+        exponent = derived.arguments[1].constant
+        return "np.float_power" if exponent is None or exponent < 0 else NUMPY_NAMES["power"]
     return NUMPY_NAMES.get(derived.function, derived.function)
 
 

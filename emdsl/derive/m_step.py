@@ -30,6 +30,7 @@ from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
 from emdsl.kernels.ascent import TransitionAscent
+from emdsl.kernels.beta_prime import BetaPrimeKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.registry import match
 
@@ -92,6 +93,9 @@ def updates(
                         f"entries of `{group[0]}` that are held beside its stationary law", spans[group[0]]
                     )
                 kernel_reason, closed_form = found.reason(symbol), False
+            elif isinstance(found, BetaPrimeKernel):
+                kernel_reason = found.reason(conditional(symbol, reduced, source).signature)
+                closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
         given = {name for term in reduced for name in term.variables() & later}
         reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
@@ -184,7 +188,7 @@ def write_update(
     found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
     assert found is not None
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
-    if not update.closed_form:
+    if isinstance(found, TransitionAscent):
         counts = naturals.parts.get((("log", 1.0),))
         if counts is not None and min(coefficients(counts)) < 0:
             raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)

@@ -390,7 +390,7 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
             if not all(isinstance(reference, Index) for reference in row) or len(set(row)) < len(row):
                 return False
         hots = [item for item in own if item.statistic == HOT]
-        if len({item.variable for item in hots}) < len(hots):
+        if len({item.variable for item in hots}) < len(hots) or len(own) - len(hots) > 2:
             return False
         others = [item for item in term.atoms if item not in own]
         if any(isinstance(r, Shift) for item in others for r in item.references for _ in indices_in(r)):

@@ -89,6 +89,8 @@ def posterior_forms(
                 spans[name],
                 f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
             )
+        if kernel.name not in KEYS:
+            raise not_compiled(f"no conjugate posterior for `{name}`: its law is {kernel.name}", spans[name])
         power, inverted = 1.0, False
         joint: tuple[int, ...] = ()
         for monomial, _ in collected.parts:

@@ -57,9 +57,10 @@ class Reads(VariationalMoments):
         gated_axes: Mapping[str, tuple[int, ...]],
         blocks: Sequence[Monomials],
         origins: Mapping[str, Origin],
+        holed: frozenset[str],
     ) -> None:
         super().__init__(*arguments, forms=forms)
-        self.origins = origins
+        self.origins, self.holed = origins, holed
         self.missing, self.gated_axes, self.blocks = missing, gated_axes, tuple(blocks)
         self.matrices: dict[str, str] = {}
         """Names of sparse matrices of the data, by what they hold."""
@@ -124,8 +125,7 @@ class Reads(VariationalMoments):
         item = self.centred[name]
         operand = self._centred_operand(item, item.indices)
         assert isinstance(operand.array, Named)
-        symbol = self.scope.symbols[name]
-        assert len(symbol.axes) == len(item.indices)
+        assert len(self.scope.symbols[name].axes) == len(item.indices)
         return operand.array
 
     def origin(self, name: str) -> Array | None:

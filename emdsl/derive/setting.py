@@ -120,6 +120,7 @@ class Setting:
             gated_axes=self.gated_axes,
             blocks=blocks,
             origins=self.origins,
+            holed=self.holed,
         )
 
     def vanishes(self, term: Term) -> bool:

@@ -215,6 +215,8 @@ class Notation:
                 return rf"\log {with_indices(head, references)}"
             case "log1m":
                 return rf"\log(1 - {with_indices(head, references)})"
+            case "log1p":
+                return rf"\log(1 + {with_indices(head, references)} / {exponent:g})"
             case "inverse":
                 matrix = f"{with_indices(head, references[:-2])}^{{-1}}"
                 return with_indices(f"({matrix})", references[-2:])
@@ -395,4 +397,4 @@ def _free(value: Polynomial) -> set[Index]:
 
 
 def _is_log(item: Atom) -> bool:
-    return item.statistic.kind in ("log", "log1m", "logdet")
+    return item.statistic.kind in ("log", "log1m", "log1p", "logdet")

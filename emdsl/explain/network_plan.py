@@ -126,8 +126,8 @@ def _structure(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> 
 def _step(step: Step, derivation: Derivation) -> str:
     """`z` given `g` (2 × 2 states)"""
     names = in_words([f"`{name}`" for name in step.variables])
-    outer = tuple(dict.fromkeys(name for name, _ in step.neighbours))
-    given = f" given {in_words([f'`{name}`' for name in outer])}" if outer else ""
+    outer = tuple(name for name, _ in step.neighbours)
+    given = f" given {in_words([f'`{name}`' for name in dict.fromkeys(outer)])}" if outer else ""
     along = f" along {step.time.letter}" if step.time is not None else ""
     own = tuple(name for name, _ in step.kept) or step.variables
     return f"{names}{along}{given} ({_states((*outer, *own), derivation)} states)"

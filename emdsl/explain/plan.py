@@ -16,6 +16,7 @@ from emdsl.derive.m_step import Update
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.explain.network_plan import kernel, names_of, why
 from emdsl.explain.symbols import in_prose, in_words, size_in_words
+from emdsl.kernels.ascent import TransitionAscent
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
@@ -61,7 +62,7 @@ class Plan:
     @property
     def ascended(self) -> list[str]:
         """Parameters whose update is no maximum but a step towards it."""
-        rows = (row for row in self.rows if row.role == "parameter" and not row.closed_form)
+        rows = (row for row in self.rows if row.kernel == TransitionAscent().name)
         return [f"`{name}`" for row in rows for name in row.variables]
 
     @property

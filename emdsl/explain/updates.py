@@ -3,6 +3,7 @@ r"""Update formulas: the natural parameters of a block's conditional, and its mo
     Dirichlet   Σ η_k log π_k              π_k ← η_k / Σ η            q(π) = Dirichlet(η + 1)
     Beta        a log p + b log(1 − p)     p ← a / (a + b)            q(p) = Beta(a + 1, b + 1)
     Gamma       a log v + b v^p            v ← (−a / (p b))^(1/p)     q(v^p) = Gamma((a + 1) / p, rate −b)
+    beta prime  a log v − b log(1 + v/c)   v ← a c / (b − a)
     Gaussian    hᵀ v − ½ vᵀ P v            P v = h                    q(v) = N(P⁻¹ h, P⁻¹)
     Wishart     a log|Σ| + tr(B Σ⁻¹)       Σ ← B / a                  q(Σ) = InvWishart(−2 a − D − 1, −2 B)
 
@@ -24,7 +25,9 @@ from emdsl.derive.setting import Setting
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined, reference_name
 from emdsl.explain.symbols import Letters, auxiliary, exponent_text, name_text, raised, superscripted, with_indices
 from emdsl.kernels.ascent import LOG_LAW
+from emdsl.kernels.beta_prime import sums_in
 from emdsl.kernels.gaussian import PAIR, SINGLE
+from emdsl.kernels.kernel import Kinds
 
 #: A numerator of more terms than this gets a line of its own.
 SHORT = 3
@@ -148,6 +151,8 @@ def _positive(parameter: Parameter) -> tuple[str, ...]:
     axes = _own_axes(parameter)
     letters = parameter.notation.letters.knowing(axes)
     left = _entry(parameter, axes, letters)
+    if sums := sums_in(monomial.kinds for monomial, _ in parameter.conditional.parts):
+        return _beta_prime(parameter, left, axes, letters, sums)
     power = next(m.kinds[0][1] for m, _ in parameter.conditional.parts if m.kinds[0][0] == "power")
     logs, powers = _cofactor(parameter, axes, ("log", 1.0)), _cofactor(parameter, axes, ("power", power))
     if parameter.form is not None:
@@ -161,6 +166,23 @@ def _positive(parameter: Parameter) -> tuple[str, ...]:
     elif root != "1":
         ratio = rf"\left({ratio}\right)^{{{root}}}"
     return (rf"{left} &\leftarrow {ratio}", *lines)
+
+
+def _beta_prime(
+    parameter: Parameter, left: str, axes: tuple[Index, ...], letters: Letters, sums: Sequence[Kinds]
+) -> tuple[str, ...]:
+    """A quotient where one sum stands alone; else the equation that the update solves."""
+    logs, rate = _cofactor(parameter, axes, ("log", 1.0)), _cofactor(parameter, axes, ("power", 1.0)).scaled(-1.0)
+    tails = [(_cofactor(parameter, axes, *kinds).scaled(-1.0), kinds[0][1]) for kinds in sums]
+    if len(tails) == 1 and not rate.terms:
+        (tail, scale), less = tails[0], logs.scaled(-1.0)
+        below = parameter.setting.merged(Polynomial(tail.terms + less.terms, axes))
+        ratio, lines = _fraction(parameter, logs.scaled(scale), below, letters)
+        return (rf"{left} &\leftarrow {ratio}", *lines)
+    text = parameter.notation.polynomial
+    parts = [rf"\frac{{{text(tail, letters)}}}{{{left} + {scale:g}}}" for tail, scale in tails]
+    parts += [text(rate, letters)] if rate.terms else []
+    return (rf"\frac{{{text(logs, letters)}}}{{{left}}} &= {' + '.join(parts)} \quad \text{{, solved for }} {left}",)
 
 
 def _real(parameter: Parameter) -> tuple[str, ...]:

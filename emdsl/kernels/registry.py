@@ -5,6 +5,7 @@ from __future__ import annotations
 from emdsl.algebra.symbols import Symbol
 from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.beta import BetaKernel
+from emdsl.kernels.beta_prime import BetaPrimeKernel
 from emdsl.kernels.dirichlet import DirichletKernel
 from emdsl.kernels.gamma import GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
@@ -15,6 +16,7 @@ KERNELS: tuple[Kernel, ...] = (
     DirichletKernel(),
     TransitionAscent(),
     BetaKernel(),
+    BetaPrimeKernel(),
     GammaKernel(),
     GaussianKernel(),
     WishartKernel(),

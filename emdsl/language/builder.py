@@ -29,6 +29,7 @@ from emdsl.model.statements import (
     Type,
     Variable,
 )
+from emdsl.model.supports import computed
 
 if TYPE_CHECKING:
     from lark import Token
@@ -328,23 +329,9 @@ def evaluate(default: Expression) -> int | float:
         case Unary(_, operand):
             return -evaluate(operand)
         case Binary(operator, left, right) if operator != "@":
-            first, second = evaluate(left), evaluate(right)
-            try:
-                match operator:
-                    case "+":
-                        return first + second
-                    case "-":
-                        return first - second
-                    case "*":
-                        return first * second
-                    case "/":
-                        return first / second
-                    case "**":
-                        power = first**second
-                        if isinstance(power, (int, float)):
-                            return power
-            except ArithmeticError:
-                pass
+            result = computed(operator, evaluate(left), evaluate(right))
+            if result is not None:
+                return result
     raise ModelError(
         "E007",
         "the default of a constant is not a number",

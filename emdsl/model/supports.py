@@ -85,7 +85,7 @@ def computed(operator: str, first: float, second: float) -> float | None:
                 return first / second
             case "**":
                 power = first**second
-                return power if isinstance(power, float) else None
+                return power if isinstance(power, int | float) else None
     except (ZeroDivisionError, OverflowError):
         pass
     return None

@@ -65,13 +65,13 @@ class Source:
         return replace(self, variant=replace(self.variant, seen=seen))
 
     def inferring_for(self, data: Mapping[str, Any]) -> Source:
-        """The source that infers all that the data miss, where it compiles; else that by whose program they are taken.
+        """The source that infers all that the data miss, where it does so exactly; else that which these are taken by.
 
         The ends of series that nothing reads are left out of a fit, but have a law all the same.
         """
         if any(np.isnan(data[name]).any() for name in inferred(self.bound) if name in data):
             general = replace(self, variant=replace(self.variant, seen=False))
             with contextlib.suppress(ModelError):
-                general.compiled(general.variant)
-                return general
+                if not hasattr(general.module, "RESUMED"):
+                    return general
         return self.for_data(data)

@@ -10,7 +10,7 @@ rows that meet are one joint law for each row of the parents. Facts only: no for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, substitute
@@ -107,9 +107,15 @@ def _row_by_row(
                 if place is None:
                     return None
                 places[gate.variable, place] = None
-    if len({(name, tuple(_base(one) for one in place)) for name, place in places}) > len({name for name, _ in places}):
+    if not differ_in_lags(places):
         return None
     return Children(kind, tuple(variables), rows, tuple(places))
+
+
+def differ_in_lags(places: Iterable[Place]) -> bool:
+    """Whether the places of each variable are the same but for lags."""
+    bases = {(name, tuple(_base(one) for one in references)) for name, references in places}
+    return len(bases) == len({name for name, _ in bases})
 
 
 def _base(reference: Reference) -> Reference:

@@ -25,7 +25,7 @@ from emdsl.algebra.indices import (
     substitute,
 )
 from emdsl.algebra.symbols import Scope, parent_table
-from emdsl.structure.children import Children, Place
+from emdsl.structure.children import Children, Place, differ_in_lags
 
 #: Entries of one table over joint states, and joint states of one chain, at the most.
 TABLE_BUDGET, CHAIN_BUDGET = 20_000, 300
@@ -177,16 +177,10 @@ def _step(
                 time = lagged
                 longest[place[0]] = max(longest[place[0]], lag_of(place[1]))
         tables.append(moved)
-    if max(longest.values()) > 1 and any(table.everywhere for table in tables):
-        return None
     if chain != (time is not None):
         return None
     kept: tuple[Place, ...] = ()
     if time is None:
-        if any(lag_of(references) for _, references in neighbours) and not any(
-            place[1] == rows for place in neighbours
-        ):
-            return None  # nobody reads a message at an earlier row alone
         sent_rows, outer_places = rows, tuple(neighbours)
     else:
         outer = _outside_time(tuple(neighbours), rows, time, scope, source)
@@ -196,7 +190,7 @@ def _step(
         kept = tuple((one, _back(rows, time, lag)) for one in group for lag in range(longest[one]))
         if _kept_states(kept, scope) > budget:
             return None
-    if len({name for name, _ in outer_places}) < len(outer_places):
+    if not differ_in_lags(outer_places):
         return None
     message, targets = _message(("message", group, rows), sent_rows, outer_places, scope, source)
     return Step(group, rows, tuple(tables), tuple(neighbours), sent_rows, outer_places, message, targets, time, kept)

@@ -70,6 +70,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         observed c[p] ~ Bernoulli(logistic(sum(x[i]*d[p, i], i)))""",
         {"y": Y[:3], "c": BITS[:3], "x": X[:3]},
     ),
+    "shapes": (
+        """model M() plate n in N param q : unit latent z[n] ~ Binomial(2, q)
+        observed y[n] ~ Weibull(1 + z[n], scale=2)""",
+        {"y": np.exp(Y)},
+    ),
+    "tables_of_exponents": (
+        """model M(K = 2) plate n in N, k in K given a[k] : positive param q : simplex[K]
+        latent z[n] ~ Categorical(q) observed y[n] ~ Weibull(a[z[n]], scale=2)""",
+        {"y": np.exp(Y), "a": np.array([0.5, 3.0])},
+    ),
     "spreads": (
         "model M() plate n in N param q : unit param m : real latent z[n] ~ Binomial(2, q) "
         "observed y[n] ~ Normal(m, sd=1 + z[n])",

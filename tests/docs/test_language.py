@@ -31,6 +31,7 @@ COMPILED = {
     "Dirichlet": HEADER + "param p : simplex[3] ~ Dirichlet(2)  observed x[n] ~ Categorical(p)",
     "Wishart": HEADER + "param L : cov[2] ~ Wishart(4, scale=eye(2))  observed x[n] ~ MvNormal(0, prec=L)",
     "InvWishart": HEADER + "param S : cov[2] ~ InvWishart(5, scale=eye(2))  observed x[n] ~ MvNormal(0, cov=S)",
+    "NegBinomial": HEADER + "param m : positive  observed x[n] ~ NegBinomial(m, size=2)",
     "PointMass": HEADER
     + "param q : unit  param r : positive  latent s[n] ~ Bernoulli(q)  "
     + "observed x[n] ~ switch(s[n], Poisson(r), PointMass(0))",
@@ -45,7 +46,7 @@ REFUSED = {
     "`StudentT`": HEADER + "param m : real  param s : positive  observed x[n] ~ StudentT(4, m, scale=s)",
     "`MvStudentT`": HEADER + "param m : real[2]  param S : cov[2]  observed x[n] ~ MvStudentT(4, m, scatter=S)",
     "`VonMises`": HEADER + "param m : real  observed x[n] ~ VonMises(m, concentration=1)",
-    "`NegBinomial`": HEADER + "param m : positive  observed x[n] ~ NegBinomial(m, size=2)",
+    "`NegBinomial(mean": HEADER + "param r : positive  observed x[n] ~ NegBinomial(3, size=r)",
     "`Bernoulli(logit=)`": HEADER + "param b : real  observed x[n] ~ Bernoulli(logit=b)",
     "`Binomial(n, logit=)`": HEADER + "param b : real  observed x[n] ~ Binomial(9, logit=b)",
     "`Categorical(logits=)`": HEADER + "param b : real[3]  observed x[n] ~ Categorical(logits=b)",

@@ -31,6 +31,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.emit.arithmetic import text
 from emdsl.kernels.beta import BetaKernel
+from emdsl.kernels.beta_prime import BetaPrimeKernel
 from emdsl.kernels.dirichlet import DirichletKernel
 from emdsl.kernels.gamma import GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
@@ -158,6 +159,8 @@ class Case:
             return np.log(v)
         if kinds == LOG1M:
             return np.log1p(-v)
+        if kinds[0][0] == "log1p":
+            return np.log1p(v / kinds[0][1])
         if kinds == LOGDET:
             return np.linalg.slogdet(v)[1]
         if kinds == INVERSE:
@@ -421,3 +424,18 @@ CASES: tuple[Case, ...] = (
 )
 #: Cases of which some statistic does not occur: its natural parameter is zero, and no array stands for it.
 PARTIAL: tuple[Case, ...] = (_beta("Beta, only log", (LOG,)), _beta("Beta, only log1m", (LOG1M,)))
+
+
+def _beta_prime(name: str, scales: tuple[float, ...], rate: float) -> Case:
+    rng = np.random.default_rng(7)
+    tails: dict[Kinds, Any] = {(("log1p", scale),): -rng.uniform(6.0, 9.0, (2, 3)) for scale in scales}
+    naturals = {LOG: rng.uniform(0.3, 5.0, (2, 3)), **tails} | ({SINGLE: np.full((2, 3), -rate)} if rate else {})
+    return Case(name, BetaPrimeKernel(), "positive", (2, 3), (), naturals, lambda q: batch(stats.gamma, (), 0))
+
+
+#: Cases of a kernel that has no posterior.
+MODES: tuple[Case, ...] = (
+    _beta_prime("beta prime", (3.0,), 0.0),
+    _beta_prime("beta prime under a prior", (3.0,), 20.0),
+    _beta_prime("beta prime of two sums", (0.5, 49.0), 0.0),
+)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.laws.kernel_cases import CASES, PARTIAL, Case, step
+from tests.laws.kernel_cases import CASES, MODES, PARTIAL, Case, step
 
-EVERY = pytest.mark.parametrize("kernel_case", [*CASES, *PARTIAL], ids=str)
-INTERIOR = pytest.mark.parametrize("kernel_case", CASES, ids=str)
+EVERY = pytest.mark.parametrize("kernel_case", [*CASES, *PARTIAL, *MODES], ids=str)
+INTERIOR = pytest.mark.parametrize("kernel_case", [*CASES, *MODES], ids=str)
 
 
 @EVERY

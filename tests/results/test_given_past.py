@@ -82,6 +82,7 @@ ZOO = (
     "seasonal", "normal_chain_missing", "left_right", "chain_of_regressions", "chain_of_mixtures", "chain_map",
     "autoregressive_chain", "chain_labels", "two_chains", "vector_state", "level_and_slope", "known_start",
     "two_steps_back", "echo_weighted", "emission_of_three", "delayed_emission", "lags_one_and_three", "first_two_laws",
+    "states_two_steps_back", "states_under_two_chains",
 )  # fmt: skip
 
 

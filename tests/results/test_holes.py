@@ -29,8 +29,12 @@ observed y[0] ~ MvNormal(0, cov=eye(D)) observed y[t] missing ~ MvNormal(B @ y[t
 SWITCHING = """model M(K = 2) time t in T plate k in K param A[k] : simplex[K] param a[k] : real param s : positive
 latent z[0] ~ Categorical([0.5, 0.5]) latent z[t] ~ Categorical(A[z[t-1]])
 observed y[0] ~ Normal(0, sd=s) observed y[t] missing ~ Normal(a[z[t]] * y[t-1], sd=s)"""
+PRODUCTS = """model M() plate n in N param m : real param b : real latent x[n] ~ Normal(0, sd=1)
+observed u[n] missing ~ Normal(m, sd=1) observed v[n] ~ Normal(b * x[n] * u[n], sd=1)"""
 COUNTS = """model M() time t in T param a : positive param b : positive
 observed y[0] ~ Poisson(a) observed y[t] missing ~ Poisson(a + b * y[t-1])"""
+CHANCES = """model M() plate n in N param b : positive
+observed u[n] missing ~ Beta(2, 2) observed y[n] ~ Bernoulli(u[n]) observed x[n] ~ Poisson(b)"""
 EXPOSED = """model M() plate n in N param r : positive param b : positive
 observed u[n] missing ~ Gamma(2, rate=r) observed y[n] ~ Poisson(b * u[n])"""
 
@@ -104,7 +108,9 @@ COMPLETE = {
     "covariates": (COVARIATES, {"u": walk(), "v": 0.5 * walk() + walk(seed=4)}),
     "vectors": (VECTORS, {"y": np.stack([walk(), walk(seed=4)], axis=-1)}),
     "switching": (SWITCHING, {"y": walk()}),
+    "products": (PRODUCTS, {"u": walk(), "v": walk(seed=4)}),
     "counts": (COUNTS, {"y": np.arange(40) % 3}),
+    "chances": (CHANCES, {"u": 1 / (1 + np.exp(walk())), "y": np.arange(40) % 2, "x": np.arange(40) % 3}),
     "exposed": (EXPOSED, {"u": np.abs(walk()) + 0.1, "y": np.arange(40) % 3}),
 }
 
@@ -120,7 +126,9 @@ def test_complete_data_are_as_without_missing(name: str) -> None:
     assert set(fit.posterior) == set(plain.posterior)
 
 
-@pytest.mark.parametrize(("name", "hole"), [("autoregression", "y"), ("chain", "z"), ("labels", "z"), ("vectors", "y")])
+@pytest.mark.parametrize(
+    ("name", "hole"), [("autoregression", "y"), ("chain", "z"), ("labels", "z"), ("vectors", "y"), ("exposed", "u")]
+)
 def test_new_data_may_have_holes_where_those_of_the_fit_had_none(name: str, hole: str) -> None:
     text, data = COMPLETE[name]
     fit = em.parse(text)().fit(data, n_init=2)
@@ -136,15 +144,31 @@ def test_new_data_may_have_holes_where_those_of_the_fit_had_none(name: str, hole
 @pytest.mark.parametrize(
     ("name", "hole", "message"),
     [
-        ("switching", "y", "missing entries of `y`: they have no exact posterior beside `z`"),
+        ("products", "u", "missing entries of `u`: they have no exact posterior beside `x`"),
         ("counts", "y", "only the ends of series may be missing"),
-        ("exposed", "u", "missing entries of `u`: they are read, and are of type `positive`"),
+        ("chances", "u", "missing entries of `u`: they are read, and are of type `unit`"),
     ],
 )
 def test_holes_that_cannot_be_integrated_out_are_refused(name: str, hole: str, message: str) -> None:
     text, data = COMPLETE[name]
     with pytest.raises(em.ModelError, match=message):
         em.parse(text)().fit(data | {hole: holed(data[hole], 4)})
+
+
+def test_holes_under_states_have_a_bound() -> None:
+    """The likelihood lies above it, and `strict` forbids it; complete data are fitted exactly."""
+    text, data = COMPLETE["switching"]
+    holes = {"y": holed(data["y"], 2, 4)[:6]}
+    model = em.parse(text)()
+    fit = model.fit(holes, init={"A": [[0.8, 0.2], [0.3, 0.7]], "a": [0.9, -0.5], "s": 0.6}, max_iter=3)
+    case = instance(text, {}, holes)
+    exact = log_likelihood(case.model, case.constants, case.data, fit.params)
+    assert exact - 1 < fit.log_likelihood < exact - 1e-6
+    assert "bound" in str(fit.summary())
+    assert np.isfinite(fit.impute()["y"]).all() and np.isfinite(fit.forecast(2)["y"].var).all()
+    with pytest.raises(em.ModelError, match=r"is not exact: .*`y` and `z` meet"):
+        model.fit(holes, strict=True)
+    assert model.fit(data, n_init=1, max_iter=2, strict=True)
 
 
 @pytest.mark.parametrize("name", ["switching", "counts"])

@@ -10,6 +10,21 @@ def with_none(table: np.ndarray, *axes: int) -> np.ndarray:
     return np.pad(table, [(0, int(axis in axes)) for axis in range(table.ndim)])
 
 
+def with_first_for_none(table: np.ndarray, *axes: int) -> np.ndarray:
+    """A table with a last entry along each of these axes, where it says what it says of the first state."""
+    for axis in axes:
+        table = np.concatenate([table, table.take([0], axis)], axis)
+    return table
+
+
+def none_as_first(shares: np.ndarray, *axes: int) -> np.ndarray:
+    """Probabilities with the last state along each of these axes counted as the first."""
+    for axis in axes:
+        first, rest, last = np.split(shares, [1, -1], axis)
+        shares = np.concatenate([first + last, rest], axis)
+    return shares
+
+
 def none_only(states: int) -> np.ndarray:
     """Log weights (state,) that leave the last state only."""
     return np.where(np.arange(states) == states - 1, 0.0, -1e300)

@@ -18,6 +18,16 @@ def counted(values: np.ndarray, counts: np.ndarray | None) -> float:
     return float(np.sum(values if counts is None else values * counts))
 
 
+def or_given(expected: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """What is given, and where that is missing what is expected."""
+    return np.where(np.isnan(given), expected, given)
+
+
+def times_standing(missing: np.ndarray, counts: np.ndarray | None) -> np.ndarray:
+    """How often missing entries count; once without counts."""
+    return missing if counts is None else missing * counts
+
+
 def dirichlet_entropy(concentration: np.ndarray, counts: np.ndarray | None = None) -> float:
     """Entropies of Dirichlet laws, summed as often as they count."""
     total = concentration.sum(axis=-1)

@@ -92,6 +92,31 @@ def positive_root(numerator: np.ndarray, denominator: np.ndarray, root: float, n
     return np.maximum(value, 1e-300) ** root
 
 
+def beta_prime_mode(
+    name: str, scales: list[float], count: np.ndarray, rate: np.ndarray, *tails: np.ndarray
+) -> np.ndarray:
+    """The mode of v^count Π (1 + v / scale)^−tail exp(−rate v), scales ascending; an empty one has the pooled value."""
+    low, high = (
+        _beta_prime_root(name, count, rate, sum(tails[1:], tails[0]), scale) for scale in (scales[0], scales[-1])
+    )
+    if len(scales) == 1:
+        return low
+    for _ in range(60):
+        middle = np.sqrt(low) * np.sqrt(high)
+        rising = count > middle * (rate + sum(tail / (middle + scale) for tail, scale in zip(tails, scales)))
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+    return np.sqrt(low) * np.sqrt(high)
+
+
+def _beta_prime_root(name: str, count: np.ndarray, rate: np.ndarray, tail: np.ndarray, scale: float) -> np.ndarray:
+    """The positive root of rate v² + (rate scale + tail − count) v = count scale, by the form that cancels nothing."""
+    slope = rate * scale + tail - count
+    root = np.sqrt(slope**2 + 4 * rate * scale * np.maximum(count, 0.0))
+    falls = slope >= 0
+    above, below = np.where(falls, 2 * scale * count, root - slope), np.where(falls, slope + root, 2 * rate)
+    return positive_root(above, below, 1.0, name)
+
+
 def spread_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
     """(numerator / denominator)^root for a variance or standard deviation; an empty component gets the pooled one."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
