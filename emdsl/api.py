@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from emdsl.model.bound import BoundModel
     from emdsl.model.statements import Model as Statements
     from emdsl.results.diagram import Diagram
-    from emdsl.results.fit import Fit, Source, Variant
+    from emdsl.results.fit import Fit
+    from emdsl.results.source import Source, Variant
 
 METHODS = ("em", "vb", "hard")
 
@@ -188,7 +189,7 @@ class Bound:
         """What a fit is made with: by the program for the bound data where these are told."""
         from emdsl.data.holes import are_seen
         from emdsl.model.holes import inferred
-        from emdsl.results.fit import Source, Variant
+        from emdsl.results.source import Source, Variant
 
         _check_method(method)
         if data is None or not inferred(self.bound_model):
@@ -202,7 +203,7 @@ class Bound:
         """For any data; where missing entries that others read cannot be inferred, for ends of series that are."""
         from emdsl.errors import ModelError
         from emdsl.model.holes import inferred, may_end
-        from emdsl.results.fit import Variant
+        from emdsl.results.source import Variant
 
         try:
             self._compiled(Variant(method))

@@ -50,6 +50,12 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         param Q : cov[3] ~ InvWishart(6, scale=eye(3))
         observed y[s, 0] ~ MvNormal(0, cov=eye(3))  observed y[s, t] missing ~ MvNormal(B @ y[s, t-1], cov=Q)
     """),
+    # the rows of the first step had no precision under the law of the others
+    ("vectors_start_apart", holed(only(tracks, "y"), "y", (0, 0, 1), (1, 0), (2, 0, 2), (0, 2, 0), (2, 3)), """
+        model VectorsStartApart()  plate s in S  time t in T  param m : real[3]
+        param Q : cov[3] ~ InvWishart(6, scale=eye(3))
+        observed y[s, 0] missing ~ MvNormal(0, cov=eye(3))  observed y[s, t] missing ~ MvNormal(m, cov=Q)
+    """),
     ("gaps_beside_a_state", holed(walk(2, 5), "y", (0, 1), (0, 2), (1, 4)), """
         model GapsBesideAState()  plate s in S  time t in T  param a : real  param c : real  param v : positive
         latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1], var=0.5)

@@ -11,22 +11,22 @@ from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import DELTA, NUMBER, Polynomial, Term
 
 
-def resolve_deltas(value: Polynomial, kept: Set[Index] = frozenset()) -> Polynomial:
+def resolve_deltas(value: Polynomial, kept: Set[Index] = frozenset(), rows: Set[Index] = frozenset()) -> Polynomial:
     """Delta atoms removed where an index of theirs is bound, or both sides are numbers; numbers multiplied in.
 
-    `kept`: indices that stand elsewhere too, and so stay.
+    `kept`: indices that stand elsewhere too, and so stay. `rows`: indices that no number is put in place of.
     """
     terms = []
     for term in value.terms:
         resolved: Term | None = term
-        while resolved is not None and (reduced := _resolve_one(resolved, kept)) is not resolved:
+        while resolved is not None and (reduced := _resolve_one(resolved, kept, rows)) is not resolved:
             resolved = reduced
         if resolved is not None:
             terms.append(resolved)
     return Polynomial(tuple(terms), value.axes)
 
 
-def _resolve_one(term: Term, kept: Set[Index]) -> Term | None:
+def _resolve_one(term: Term, kept: Set[Index], rows: Set[Index]) -> Term | None:
     for item in term.atoms:
         rest = Term(term.coefficient, tuple(other for other in term.atoms if other is not item), term.bound)
         if item.statistic == NUMBER and isinstance(item.references[0], Fixed):
@@ -40,7 +40,8 @@ def _resolve_one(term: Term, kept: Set[Index]) -> Term | None:
         if isinstance(left, Fixed) and isinstance(right, Fixed):
             return None
         for index, image in ((left, right), (right, left)):
-            if isinstance(index, Index) and index in term.bound and index not in kept:
+            stays = index in kept or (isinstance(image, Fixed) and index in rows)
+            if isinstance(index, Index) and index in term.bound and not stays:
                 bound = tuple(other for other in term.bound if other != index)
                 return Term(term.coefficient, rest.atoms, bound).substitute({index: image})
     return term

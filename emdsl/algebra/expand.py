@@ -319,9 +319,12 @@ class Expansion(Cases):
 
     def _closed(self, value: Polynomial, index: Index) -> Polynomial:
         """Discrete latents at each row of a sum: Σ_k [z_i = k] f(k) has its own k at each i."""
-        terms = list(value.terms)
-        for key, state in list(self.gates.items()):
-            if index in key.indices:
+        terms, inside = list(value.terms), {index}
+        for key, state in self.gates.items():  # a state may be the place at which another latent is read
+            if key.indices & inside:
+                inside.add(state)
+        for key, state in reversed(list(self.gates.items())):
+            if state in inside:
                 if any(item.statistic == QUADRATIC for term in terms for item in term.atoms):
                     raise NotPolynomial(f"a sum over squares that `{key.variable}` enters", None)
                 hot = replace(key, references=(*key.references, state))

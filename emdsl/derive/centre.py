@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource, indices_in
 from emdsl.algebra.symbols import Scope, Symbol
-from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
+from emdsl.algebra.terms import IDENTITY, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
+from emdsl.derive.levels import LEVEL, about_values, level_origin, reference_symbol, slopes
 from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
 from emdsl.derive.origins import Origin, about_origins, origins
 
@@ -53,16 +54,25 @@ class CentredJoint:
 
 
 def centre(
-    joint: LogJoint, partly_known: frozenset[str], inferred: frozenset[str], latents: frozenset[str]
+    joint: LogJoint,
+    partly_known: frozenset[str],
+    inferred: frozenset[str],
+    latents: frozenset[str],
+    holed: frozenset[str],
 ) -> CentredJoint:
     """Expand all quadratics, about reference points where a location parameter allows it.
 
     `partly_known`: observed variables of which entries may be missing. `inferred`: global real variables. `latents`:
-    real latents.
+    real latents; `holed`: those of them over time that are observed, but for missing entries.
     """
     linear = _linear(joint, inferred | latents)
-    locations = linear & inferred
-    about = origins(joint, linear & latents, locations)
+    level = slopes(joint, holed, inferred)
+    multiply_levels = frozenset[str]().union(*level.values())
+    locations = (linear & inferred) | multiply_levels
+    about = dict(origins(joint, (linear & latents) - level.keys(), linear & inferred))
+    for name in level:
+        quantity, about[name] = level_origin(name, joint)
+        joint = replace(joint, derived={**joint.derived, quantity.name: quantity})
     centred: list[Centred] = []
     factors = []
     for factor in joint.factors:
@@ -73,10 +83,17 @@ def centre(
             terms += resolve_deltas(Polynomial(tuple(squared))).terms
         factors.append((factor, tuple(terms)))
     symbols = {item.name: _symbol(item, joint) for item in centred}
+    for name in sorted(multiply_levels):
+        symbols[f"reference {name}"] = reference_symbol(name, joint.scope.symbols[name])
     scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers, joint.scope.ragged)
     axes = _gated_axes(joint, locations)
     names = tuple(sorted(locations))
     return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, about)
+
+
+def is_centred_datum(name: str) -> bool:
+    """Whether a name is that of a centred quantity that has a datum in it, and not parameters of a prior alone."""
+    return "~" in name and not name.startswith("prior~")
 
 
 def _symbol(item: Centred, joint: LogJoint) -> Symbol:
@@ -140,7 +157,8 @@ def _about_reference(
     centred: list[Centred],
 ) -> Polynomial:
     residual = item.quadratic.residual
-    moved = tuple(term for term in residual.terms if any(part.variable in locations for part in term.atoms))
+    beside = {term for term in residual.terms if term.variables() & about.keys() and term.variables() & locations}
+    moved = tuple(term for term in residual.terms if term not in beside and term.variables() & locations)
     base = factor.variable if factor.variable in partly_known else None
     added = tuple(other for term in residual.terms for other in about_origins(term, about))
     if not moved and not added and base is None:
@@ -152,17 +170,18 @@ def _about_reference(
         if all(is_known(part, joint.scope, joint) or part.variable == base for part in term.atoms)
         and not states & term.indices
     )
-    others = tuple(term for term in residual.terms if term not in moved and term not in fixed)
-    offsets = tuple(
-        replace(term, atoms=tuple(replace(p, statistic=OFFSET) if p.variable in locations else p for p in term.atoms))
-        for term in moved
-    )
+    others = tuple(term for term in residual.terms if term not in {*moved, *fixed, *beside})
+    others += tuple(about_values(term, locations)[0] for term in residual.terms if term in beside)
+    levels = tuple(other for term in residual.terms if term in beside for other in about_origins(term, about))
+    offsets = tuple(about_values(term, locations)[1] for term in (*moved, *levels))
+    offsets += tuple(about_values(term, locations)[1] for term in residual.terms if term in beside)
     known = tuple(term for term in added if all(is_known(part, joint.scope, joint) for part in term.atoms))
     fixed = like_terms((*fixed, *known))
     references = like_terms((*moved, *(term for term in added if term not in known)))
     if not fixed and not references:
         return Polynomial((*offsets, *others), residual.axes)
-    of_data = base is not None or joint.scope.symbols[factor.variable].known
+    of_levels = any(joint.derived[n].function == LEVEL for n in _variables(fixed, references) & joint.derived.keys())
+    of_data = of_levels or base is not None or joint.scope.symbols[factor.variable].known
     told = {index for term in fixed for index in term.indices}  # known parts of each state, which no two states share
     chosen = [index for _, index in factor.gates if of_data and any(index in term.indices for term in references)]
     gates = tuple(index for index in chosen if index not in told)
@@ -170,10 +189,14 @@ def _about_reference(
     free |= set(residual.axes)
     indices = tuple(sorted(free - set(gates), key=lambda index: index.identity))
     subject = factor.variable if of_data else "prior"
-    name = _free_name(f"{subject}~", centred)
+    name = _free_name(f"rest of {subject}~" if of_levels else f"{subject}~", centred)
     centred.append(Centred(name, indices, fixed, references, gates, base))
     stands = Term(1.0, (Atom(name, IDENTITY, indices),))
     return Polynomial((stands, *offsets, *others), residual.axes)
+
+
+def _variables(*terms: tuple[Term, ...]) -> frozenset[str]:
+    return frozenset().union(*(term.variables() for listed in terms for term in listed))
 
 
 def _free_name(name: str, centred: list[Centred]) -> str:

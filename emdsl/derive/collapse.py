@@ -16,6 +16,8 @@ from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, indices_in
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, STRUCTURE, Atom, Term
+from emdsl.derive.centre import is_centred_datum
+from emdsl.derive.levels import LEVEL
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
 from emdsl.derive.statistics import Collapsed, Feature, LocalStatistic, SufficientStatistic, Sweep, canonical_form
@@ -65,8 +67,9 @@ class Collapser:
         term, rest = self._row_indices_out_of_globals(replace(term, atoms=local + rest), rows, is_local)
         held = {index for item in rest if self._is_global(item) for index in item.references}
         varying = {*rows, *(index for index in factor.plates if rows and index not in held)}
-        data = _without_masked_hot(tuple(item for item in rest if self._is_data(item, varying)))
-        globals_ = tuple(item for item in rest if not self._is_data(item, varying))
+        masked = frozenset(item.variable for item in rest if item.statistic == MASK)
+        data = _without_masked_hot(tuple(item for item in rest if self._is_data(item, varying, masked)))
+        globals_ = tuple(item for item in rest if not self._is_data(item, varying, masked))
         counted = tuple(
             index
             for index in factor.plates
@@ -200,15 +203,24 @@ class Collapser:
         symbol = self.joint.scope.symbols.get(item.variable)
         return symbol is None or symbol.known
 
-    def _is_data(self, item: Atom, varying: set[Index]) -> bool:
+    def _is_data(self, item: Atom, varying: set[Index], masked: frozenset[str]) -> bool:
         """Whether an atom is fixed by the data of a row: it varies with the row or within it, or is observed."""
         if not self._known(item):
             return False
         if item.indices & varying:
             return True
-        symbol = self.joint.scope.symbols.get(item.variable)
-        observed = symbol is not None and symbol.known and bool(symbol.plates)
-        return observed and not varying
+        return not varying and self._is_observed(item.variable, masked)
+
+    def _is_observed(self, name: str, masked: frozenset[str]) -> bool:
+        """Whether a known quantity has rows or may be missing, or is computed from one that does."""
+        derived = self.joint.derived.get(name)
+        if is_centred_datum(name) or (derived is not None and derived.function == LEVEL):
+            return True
+        if derived is not None:
+            read = (item for argument in derived.arguments for term in argument.terms for item in term.atoms)
+            return any(self._is_observed(item.variable, masked) for item in read)
+        symbol = self.joint.scope.symbols.get(name)
+        return symbol is not None and symbol.known and (bool(symbol.plates) or name in masked)
 
     # ---------------------------------------------------------------- statistics
 

@@ -144,7 +144,10 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
-    centred = centre(joint, partly, reals, frozenset(v.name for v in latents(bound) if types[v.name].kind == "real"))
+    unseen = frozenset(v.name for v in latents(bound) if types[v.name].kind == "real")
+    over_time = {plate.letter for plate in model.plates if plate.ordered}
+    holes = frozenset(v.name for v in model.variables if v.name in holed & unseen and over_time & {*v.plates})
+    centred = centre(joint, partly, reals, unseen, holes)
     centred = replace(centred, joint=_with_choices(centred.joint))
     local = _latents(bound, centred, method)
     blocks, networks = local.blocks, local.networks
@@ -183,7 +186,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         names=identifiers,
         scope=centred.joint.scope,
         source=joint.source,
-        derived=joint.derived,
+        derived=centred.joint.derived,
         centred={item.name: item for item in centred.centred},
         collapsed=collapsed,
         parameters=unknown,
@@ -242,7 +245,7 @@ def _module(
     functions += [laws] if laws is not None else []
     functions += [
         checking_weights(e_step, refused),
-        m_step_function(steps, setting),
+        m_step_function(steps, setting, codes),
         objective_function(setting),
         prepare_function(codes, inferences, laws, setting),
         Function(

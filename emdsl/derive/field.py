@@ -94,7 +94,7 @@ class FieldMoments(Reads):
         if not entries:
             parts = []
             for term, _ in members:
-                simple = resolve_deltas(Polynomial((term,), axes)).terms
+                simple = resolve_deltas(Polynomial((term,), axes), rows=self._met(term)).terms
                 parts += [self._contracted(one, axes) for one in simple]
             return total(tuple(parts), axes)
         placed: list[Array] = []
@@ -103,7 +103,8 @@ class FieldMoments(Reads):
             own = tuple(dict.fromkeys(i for r in references if not isinstance(r, Index) for i in indices_in(r)))
             renamed = term.substitute(dict(zip(own, entries, strict=True)))
             bound = tuple(index for index in renamed.bound if index not in entries)
-            for one in resolve_deltas(Polynomial((replace(renamed, bound=bound),), entries + plain)).terms:
+            closed = Polynomial((replace(renamed, bound=bound),), entries + plain)
+            for one in resolve_deltas(closed, rows=self._met(renamed)).terms:
                 product = self._sparse_product(one, entries, plain, targets, axes)
                 if product is not None:
                     placed.append(product)
@@ -120,6 +121,14 @@ class FieldMoments(Reads):
             return placed[0]
         carried = frozenset(axis for part in placed for axis in carried_axes(part))
         return total(tuple(with_axes(part, axes) for part in placed), _order(axes, tuple(carried)))
+
+    def _met(self, term: Term) -> frozenset[Index]:
+        """The rows at which variables of one block meet: they have moments together over all their rows only."""
+        found: set[Index] = set()
+        for block in self.blocks:
+            own = [item for item in term.atoms if item.variable in block.block.all]
+            found |= {index for item in own for index in item.indices if len(own) > 1}
+        return frozenset(found)
 
     def _apart(
         self, parts: Sequence[Array], entries: tuple[Index, ...], plain: tuple[Index, ...]

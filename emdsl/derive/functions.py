@@ -162,7 +162,7 @@ def prior_terms(setting: Setting) -> list[Term]:
     return [term for _, term in setting.collapsed.terms if not term.variables() & names]
 
 
-def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
+def m_step_function(updates: Sequence[Update], setting: Setting, codes: Sequence[SweepCode]) -> Function:
     """`m_step(statistics, params)`: every block to its maximum."""
     body = Body(setting.names)
     moments = setting.moments(body)
@@ -175,8 +175,9 @@ def m_step_function(updates: Sequence[Update], setting: Setting) -> Function:
             body.assume(f"reference {name}", axes)
         else:
             body.define(f"reference {name}", setting.names.of(setting.whole(name)), axes)
+    cancels = _have_one_point(setting, codes)
     for update in updates:
-        write_update(update, body, moments, setting.scope, setting.source, setting.symmetric, setting.held)
+        write_update(update, body, moments, setting.scope, setting.source, setting.symmetric, setting.held, cancels)
     kept = [f'"{key}": {setting.names.of(key)}' for name in setting.parameters for key in setting.keys(name)]
     kept += [f'"given.{name}": {setting.names.of(name)}' for name in setting.carried]
     doc = "Parameters that maximise the expected log joint, given its sufficient statistics."
@@ -231,17 +232,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         places = str(axes[0]) if len(axes) == 1 else str(axes)
         common = f"np.broadcast_to({own}.mean(axis={places}, keepdims=True), {own}.shape)"
         statements.append(Assign(setting.names.of(f"reference {name}"), common))
-    gaussian = any(code.sweep.block is not None and code.sweep.block.gaussian for code in codes)
-    several = any(code.sweep.block is not None and len(code.sweep.block.discrete) > 1 for code in codes)
-    gathered = any(
-        is_membership(item, statistic.feature)
-        for sweep in setting.collapsed.sweeps
-        for statistic in sweep.statistics
-        for item in statistic.feature.atoms
-    )
-    groupable = not (gaussian or several or gathered or setting.networks) and all(
-        axes == (0,) for axes in setting.gated_axes.values()
-    )
+    groupable = _is_groupable(setting, codes)
     entries = ", ".join(f'"{name}": {setting.names.of(f"reference {name}")}' for name in setting.gated_axes)
     own_entries = ", ".join(f'"{name}": {setting.names.of(setting.whole(name))}' for name in setting.gated_axes)
     sources = tuple((name, text) for name, text in setting.sources(params=True) if "reference_points" not in text)
@@ -269,6 +260,27 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
         f"{{{entries}}}",
         sources,
     )
+
+
+def _is_groupable(setting: Setting, codes: Sequence[SweepCode]) -> bool:
+    """Whether the rows of each state may have reference points of their own."""
+    gaussian = any(code.sweep.block is not None and code.sweep.block.gaussian for code in codes)
+    several = any(code.sweep.block is not None and len(code.sweep.block.discrete) > 1 for code in codes)
+    gathered = any(
+        is_membership(item, statistic.feature)
+        for sweep in setting.collapsed.sweeps
+        for statistic in sweep.statistics
+        for item in statistic.feature.atoms
+    )
+    return not (gaussian or several or gathered or setting.networks) and all(
+        axes == (0,) for axes in setting.gated_axes.values()
+    )
+
+
+def _have_one_point(setting: Setting, codes: Sequence[SweepCode]) -> bool:
+    """Whether all states share their reference points, however far apart they lie."""
+    own = any(has_own_points(code.sweep, setting) for code in codes)
+    return bool(setting.gated_axes) and not own and not _is_groupable(setting, codes)
 
 
 def _offset_pairs(setting: Setting) -> list[tuple[Term, SufficientStatistic]]:

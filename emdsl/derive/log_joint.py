@@ -264,6 +264,8 @@ def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: Ind
     unknown = any(item.statistic in (QUADRATIC, SPLIT) or not expansion.is_known(item) for item in term.atoms)
     constant = all(not item.references for item in term.atoms)
     keep_all = (unknown or constant) and len(expansion.gates) == 1
+    for key, index in reversed(expansion.gates.items()):  # a state may be the place at which a later one is read
+        used |= key.indices if index in used else frozenset()
     gates = tuple((key, index) for key, index in expansion.gates.items() if keep_all or index in used)
     atoms = tuple(Atom(key.variable, key.statistic, (*key.references, index)) for key, index in gates)
     return replace(term, atoms=atoms + term.atoms, bound=axes + tuple(index for _, index in gates) + term.bound)
@@ -294,6 +296,8 @@ def _masked(value: Polynomial, variable: Variable, plates: tuple[Reference, ...]
     """Missing entries contribute log 1: every term is multiplied by the mask of the datum."""
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
+    if len(value.axes) < len(scope.symbols[variable.name].event):
+        raise not_compiled(f"missing entries of `{variable.name}`, whose law couples its entries", variable.span)
     mask = Atom(variable.name, MASK, plates + value.axes)
     return Polynomial(tuple(replace(t, atoms=(*t.atoms, mask)) for t in value.terms), value.axes)
 

@@ -16,7 +16,7 @@ from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.arrays.algebra import coefficients
 from emdsl.arrays.body import Body
-from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.arrays.expressions import Apply, Array, Named, Total, total
 from emdsl.derive.cancellation import cancel
 from emdsl.derive.cavi import write_posterior
 from emdsl.derive.conditional import conditional
@@ -144,6 +144,22 @@ def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str,
             )
 
 
+#: Modes of spreads and precisions, and which argument is the sum of squares that they depend on.
+SQUARES = {"spread_root": 0, "positive_root": 1}
+
+
+def _guarded(mode: Apply, name: str) -> Apply:
+    """The mode of a spread, its sum of squares looked at for digits: it is what is left of larger ones."""
+    place = SQUARES[mode.function]
+    squares = mode.arguments[place]
+    if not isinstance(squares, Total) or min(coefficients(squares)) >= 0:
+        return mode
+    larger = total(tuple(part for part in squares.parts if min(coefficients(part)) > 0), squares.axes)
+    arguments = list(mode.arguments)
+    arguments[place] = Apply("left_of", (larger, squares, f'"{name}"'), squares.axes)
+    return replace(mode, arguments=tuple(arguments))
+
+
 def write_update(
     update: Update,
     body: Body,
@@ -152,8 +168,12 @@ def write_update(
     source: IndexSource,
     symmetric: frozenset[str],
     held: Mapping[str, Held],
+    cancels: bool,
 ) -> None:
-    """The statements of one update; each variable of the block is assigned anew."""
+    """The statements of one update; each variable of the block is assigned anew.
+
+    `cancels`: squares are taken about points that all states share, and are larger than what is left of them.
+    """
     what = "q ∝ exp of the expectation of" if update.variables[0] in getattr(moments, "forms", {}) else "maximises"
     what = what if update.closed_form else f"{update.reason.replace('`', '')}, on"
     body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms)}"
@@ -174,6 +194,8 @@ def write_update(
             raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
+    if cancels and isinstance(mode, Apply) and mode.function in SQUARES:
+        mode = _guarded(mode, name)
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
     kept = define_held(name, held[name], body) if name in held else ""
     reference = body.assume(f"reference {name}", naturals.axes).name if is_offset else ""

@@ -32,7 +32,7 @@ class Places:
         self.real = {name for name in latents if name in symbols and symbols[name].kind == "real"}
         self.latents = {name for name in latents if name in symbols and symbols[name].categories is not None}
         self.sizes: dict[str, int] = {}
-        for name in self.latents:
+        for name in sorted(self.latents):
             for size, letter in symbols[name].plates:
                 number = size if isinstance(size, int) else scope.numbers.get(size)
                 if number is not None and letter not in scope.ragged:
@@ -42,7 +42,10 @@ class Places:
         """The term with the places at which its latents are read as rows of their plates."""
         terms = [term]
         for letter in self.sizes:
-            terms = [self._in_rows(one, letter) for found in terms for one in self._written_out(found, letter)]
+            terms = [one for found in terms for one in self._written_out(found, letter)]
+        terms = [one for many in terms for one in self._once(many)]
+        for letter in self.sizes:
+            terms = [self._in_rows(one, letter) for one in terms]
         return terms
 
     def _places(self, term: Term, letter: str) -> Iterator[tuple[Atom, int]]:
@@ -65,7 +68,11 @@ class Places:
             if not isinstance(reference, Fixed):
                 positions = range(self.sizes[letter])
                 terms = [self._at(one, reference, position, letter) for one in terms for position in positions]
-        return [one for many in terms for one in self._once(_unweighted(many))] if len(terms) > 1 else terms
+        written = Polynomial(tuple(_unweighted(one) for one in terms))
+        return list(resolve_deltas(written).terms) if len(terms) > 1 else terms
+
+    def _hots(self, term: Term) -> list[Atom]:
+        return [item for item in term.atoms if item.statistic == HOT and item.variable in self.latents]
 
     def _is_open(self, reference: Reference, term: Term) -> bool:
         """Whether a reference is one of some places: fixed, summed over, or told by an index array."""
@@ -95,16 +102,17 @@ class Places:
 
     def _once(self, term: Term) -> list[Term]:
         """A latent that is read twice at one row: [z = k][z = l] = [z = k][k = l]."""
-        atoms: list[Atom] = []
-        rows: dict[tuple[str, tuple[Reference, ...]], Atom] = {}
-        for item in term.atoms:
-            row = (item.variable, item.references[:-1])
-            if item.statistic == HOT and item.variable in self.latents and row in rows:
-                atoms.append(Atom(STRUCTURE, DELTA, (rows[row].references[-1], item.references[-1])))
-            else:
-                rows.setdefault(row, item)
-                atoms.append(item)
-        return list(resolve_deltas(Polynomial((replace(term, atoms=tuple(atoms)),))).terms)
+        own, first = self._hots(term), dict[tuple[str, tuple[Reference, ...]], Atom]()
+        same = []
+        for item in own:
+            state = first.setdefault((item.variable, item.references[:-1]), item).references[-1]
+            if state != item.references[-1]:
+                same.append(Atom(STRUCTURE, DELTA, (state, item.references[-1])))
+        if len(first) == len(own):
+            return [term]
+        rest = (item for item in term.atoms if item not in own)
+        once = replace(term, atoms=(*first.values(), *same, *rest))
+        return list(resolve_deltas(Polynomial((once,))).terms)
 
     def _in_rows(self, term: Term, letter: str) -> Term:
         """Fixed places of latents that meet, as rows of the plate."""

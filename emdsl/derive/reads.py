@@ -18,6 +18,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, 
 from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
+from emdsl.derive.levels import LEVEL, level_code
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import derived_statistic, log_complement_of_known, log_of_known, numpy_name, power_of_known
 from emdsl.derive.origins import Origin
@@ -124,8 +125,7 @@ class Reads(VariationalMoments):
         item = self.centred[name]
         operand = self._centred_operand(item, item.indices)
         assert isinstance(operand.array, Named)
-        symbol = self.scope.symbols[name]
-        assert len(symbol.axes) == len(item.indices)
+        assert len(self.scope.symbols[name].axes) == len(item.indices)
         return operand.array
 
     def origin(self, name: str) -> Array | None:
@@ -213,6 +213,8 @@ class Reads(VariationalMoments):
         """A statistic of `function(arguments)` over its own indices, computed once."""
         item = self.derived[atom.variable]
         known = self.body.known(item.name)
+        if known is None and item.function == LEVEL:
+            known = self.body.define(item.name, level_code(item, self.scope), item.indices)
         if known is None:
             arguments: list[Array | float | str] = []
             for argument in item.arguments:

@@ -21,6 +21,7 @@ from emdsl.algebra.symbols import (
 )
 from emdsl.derive.refusal import not_compiled
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import COUPLED_LAWS
 from emdsl.model.statements import Model, Role, Type, Variable
 
 
@@ -102,10 +103,6 @@ def is_partly_missing(variable: Variable, kind: Type) -> bool:
     """Whether entries of one value may be missing that the law couples to the others."""
     law = variable.definitions[0].law.family if variable.definitions else ""
     return variable.missing and variable.role is Role.OBSERVED and law in COUPLED_LAWS and bool(kind.event_shape)
-
-
-#: Laws that couple the entries of a value by a precision matrix.
-COUPLED_LAWS = ("MvNormal",)
 
 
 def size_of(dim: Expression, bound: BoundModel) -> str | int:

@@ -13,6 +13,7 @@ from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.derivation import METHODS, Derivation
 from emdsl.derive.functions import prior_terms
+from emdsl.derive.levels import LEVEL
 from emdsl.derive.likelihood import data_only_terms
 from emdsl.derive.log_joint import Factor
 from emdsl.derive.m_step import Update
@@ -179,7 +180,12 @@ def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]
             f", but for {_names(gated)} the mean of these over the states while the states lie near each other; a "
             "datum is taken anew about the point of each state"
         )
-    return [Prose(f"{text}. What is taken about them bears a tilde:"), Display(tuple(lines))]
+    text += ". What is taken about them bears a tilde"
+    if any(item.function == LEVEL for item in derivation.joint.derived.values()):
+        text += (
+            "; a bar is on what is seen of a variable with missing entries, and on the value before where nothing is"
+        )
+    return [Prose(f"{text}:"), Display(tuple(lines))]
 
 
 def _names(names: Sequence[str]) -> str:

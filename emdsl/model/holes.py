@@ -3,7 +3,8 @@
     observed u[n] missing ~ Normal(m, sd=a)      observed v[n] ~ Normal(b * u[n], sd=s)
 
 Such an entry is inferred as an entry of a latent is of which others are given. Where the data miss none that is read,
-all are data like any other (`seen`).
+all are data like any other (`seen`). Vectors whose entries read each other by a precision matrix are among them where
+their law at fixed steps is another one: over all steps they are then one latent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.laws import expressions
 from emdsl.model.statements import Model, Role, Variable
 
+#: Laws that couple the entries of a value by a precision matrix.
+COUPLED_LAWS = ("MvNormal",)
+
 
 def inferred(bound: BoundModel) -> frozenset[str]:
     """The observed variables of which missing entries are inferred together with what reads them."""
@@ -25,8 +29,14 @@ def inferred(bound: BoundModel) -> frozenset[str]:
         if variable.role is Role.OBSERVED
         and variable.missing
         and variable.name not in bound.settled
-        and readers(variable.name, model)
+        and (readers(variable.name, model) or _differs_by_step(variable, bound))
     )
+
+
+def _differs_by_step(variable: Variable, bound: BoundModel) -> bool:
+    """Whether entries of a value are coupled by laws that are not the same at all steps."""
+    coupled = any(definition.law.family in COUPLED_LAWS for definition in variable.definitions)
+    return coupled and len(variable.definitions) > 1 and bool(bound.checked.types[variable.name].event_shape)
 
 
 def readers(name: str, model: Model) -> frozenset[str]:

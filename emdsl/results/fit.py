@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from emdsl.data.binding import bind_data
-from emdsl.data.holes import are_seen
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import inferred, seen, with_latents
+from emdsl.model.holes import inferred
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
@@ -27,61 +26,14 @@ from emdsl.results.over_time import OverTime, log_likelihoods
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
-from emdsl.results.series import chained_states, in_layout, nesting, opened, row_count
+from emdsl.results.series import chained_states, in_layout, nesting, row_count
+from emdsl.results.source import Source
 from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
 
 VARIATIONAL = "evidence lower bound"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What a program is compiled for: a method, and the data that it takes."""
-
-    method: str
-    seen: bool = False
-    """The data miss no entry which one that is there reads: none is inferred."""
-    opened: bool = False
-    """All that is observed over time may be missing."""
-
-    def of(self, bound: BoundModel) -> BoundModel:
-        """The model with the changes that the data ask for."""
-        bound = seen(bound) if self.seen else bound
-        return opened(bound) if self.opened else bound
-
-
-@dataclass(frozen=True)
-class Source:
-    """The model of a fit: bound, its canonical text, and how its programs are compiled."""
-
-    bound: BoundModel
-    text: str
-    variant: Variant
-    compiled: Callable[[Variant], Program]
-
-    @property
-    def program(self) -> Program:
-        return self.compiled(self.variant)
-
-    @property
-    def module(self) -> Any:
-        return self.program.module
-
-    @property
-    def inferring(self) -> BoundModel:
-        """The model with all that the program infers as latents."""
-        return self.bound if self.variant.seen else with_latents(self.bound)
-
-    def other(self, method: str, opened: bool = False) -> Program:
-        """The program of another method for the same data."""
-        return self.compiled(replace(self.variant, method=method, opened=opened))
-
-    def for_data(self, data: Mapping[str, Any]) -> Source:
-        """The source by whose program these data can be taken."""
-        seen = bool(inferred(self.bound)) and are_seen(self.bound, data)
-        return replace(self, variant=replace(self.variant, seen=seen))
 
 
 class Fit:
@@ -195,7 +147,9 @@ class Fit:
     def impute(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
         posterior, bound = self._known(data, arrays)
-        source, result = self.source.for_data(bound), {}
+        source, result = self.source.inferring_for(bound), {}
+        if source.variant != self.source.for_data(bound).variant:
+            posterior = self._posteriors(source.module.posterior(bound, self._outcome.params), bound)
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -393,7 +347,7 @@ class Fit:
         return frozenset(variable.name for variable in self._model.variables if variable.role is Role.LATENT)
 
     def _over_time(self, data: Mapping[str, Any]) -> OverTime:
-        method, source = "vb" if self.method == "vb" else "em", self.source.for_data(data)
+        method, source = "vb" if self.method == "vb" else "em", self.source.inferring_for(data)
 
         def opened() -> Program:
             return source.other(method, opened=True)

@@ -5,19 +5,19 @@ there follows from the states that its law reads: a mixture over them, one after
 
     p(y) = Σ_z p(z) Σ_w p(w | z) p(y | z, w)        E[y] and var[y] from those of the laws
 
-A real state is put at 2 d points, its mean ± √d times the columns of a root of its covariance: means and variances of
-what is linear in it are exact. The parameters are those of the fit: their own uncertainty is not part of it.
+Discrete states come first: given these, a continuous one is put at a few points (`emdsl.results.points`). The
+parameters are those of the fit: their own uncertainty is not part of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Expression, Name, Subscript, names, walk
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, walk
 from emdsl.data.ragged import merged_letters
 from emdsl.errors import DataError
 from emdsl.families.moments import moments
@@ -25,8 +25,10 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
 from emdsl.results.forward import Ahead
+from emdsl.results.futures import drawn
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
+from emdsl.results.points import points
 from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, expressions_of, group_sizes, merged, padded, plates_of
 from emdsl.runtime.diagnostics import resuming
@@ -80,6 +82,9 @@ def imputed(
             raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`, which is seen in part")
     filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
     entries[rows] = np.where(gone[rows], filled, entries[rows])
+    latents = any(other.role is Role.LATENT for other in bound.checked.model.variables)
+    if np.isnan(result).any() and not latents:  # what reads missing entries of its own series
+        result = np.where(np.isnan(result), drawn(bound, data, variable.name, params, sizes), result)
     return result
 
 
@@ -183,15 +188,14 @@ class _Outlook:
     def _sites(self, variable: Variable, law: Law) -> list[_Site]:
         """The latents that a law of a variable reads, those of the fewest plates first."""
         found: dict[_Site, None] = {}
-        for value in expressions_of(without_lets(law, self.model)):
-            for node in walk(value):
-                site = self._site(node)
-                if site is None:
-                    continue
-                if any(names(index) - set(variable.plates) - self._known for index in site.indices):
-                    raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
-                found[site] = None
-        sites = sorted(found, key=lambda site: len(site.indices))
+        for site in self._read(law):
+            if any(names(index) - set(variable.plates) - self._known for index in site.indices):
+                raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
+            found[site] = None
+            if self._is_skewed(site.name) and not self._apart:
+                found |= dict.fromkeys(self._states_of(site))
+        discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
+        sites = sorted(found, key=lambda site: (site.name not in discrete and not self._apart, len(site.indices)))
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
             own = set(self._variable(site.name).plates)
@@ -203,6 +207,33 @@ class _Outlook:
                     f"and `{outside[0]}` ties entries of `{site.name}` together"
                 )
         return sites
+
+    def _read(self, law: Law) -> list[_Site]:
+        """The latents that a law reads."""
+        nodes = (node for value in expressions_of(without_lets(law, self.model)) for node in walk(value))
+        return [site for node in nodes if (site := self._site(node)) is not None]
+
+    def _is_skewed(self, name: str) -> bool:
+        """Whether a latent has another law than a finite or a normal one."""
+        return self.bound.checked.types[name].kind in ("positive", "unit")
+
+    def _states_of(self, site: _Site) -> list[_Site]:
+        """The discrete latents given which a continuous one has a law of its family, where it stands at its letters."""
+        variable = self._variable(site.name)
+        if site.indices != tuple(Name(letter) for letter in variable.plates):
+            return []
+        running = [one for one in variable.definitions if not any(isinstance(slot, Number) for slot in one.slots)]
+        read = [other for one in running for other in self._read(one.law)]
+        return [other for other in read if self.bound.checked.types[other.name].kind == "index"]
+
+    def _family(self, site: _Site, before: Set[str]) -> str | None:
+        """The family of a skewed latent given the latents `before` it; "" where it is a mixture, None of others."""
+        if not self._is_skewed(site.name):
+            return None
+        variable = self._variable(site.name)
+        read = {other.name for one in variable.definitions for other in self._read(one.law)}
+        families = {one.law.family for one in variable.definitions}
+        return families.pop() if len(families) == 1 and (self._apart or read <= before) else ""
 
     @property
     def _known(self) -> set[str]:
@@ -239,10 +270,24 @@ class _Outlook:
             single = [{letter: index[row : row + 1] for letter, index in rows.items()} for row in range(count)]
             found = [self._mixed_law(variable, law, sites, one) for one in single]
             return {key: np.concatenate([one[key] for one in found]) for key in found[0]}
+        total = self._averaged(variable, law, sites, rows, finer=False)
+        skewed = [site.name for site in sites if self._is_skewed(site.name)]
+        if skewed:
+            again = self._averaged(variable, law, sites, rows, finer=True)
+            if not all(np.allclose(total[key], again[key], rtol=1e-7, atol=1e-9) for key in total):
+                raise DataError(
+                    f"the mean and variance of `{variable.name}` are not known: they do not follow from those of "
+                    f"`{skewed[0]}`; draw them with `sample`"
+                )
+        return total
+
+    def _averaged(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows, *, finer: bool) -> Statistics:
+        """Moments mixed over points of the sites."""
+        count = len(next(iter(rows.values())))
         total: Statistics = {}
         second: Array | float = 0.0
         spread = ""
-        for weight in self._points(sites, rows, np.ones(count), self.posterior, {}):
+        for weight in self._points(sites, rows, np.ones(count), self.posterior, {}, finer):
             found_law = self._of_law(without_lets(law, self.model), rows, count, variable)
             spread = "cov" if "cov" in found_law else "var"
             mean = found_law["mean"]
@@ -309,6 +354,7 @@ class _Outlook:
         weight: Array,
         posterior: Mapping[str, Statistics],
         labels: Mapping[str, Array],
+        finer: bool,
     ) -> Iterator[Array]:
         """Weights (row,) of joint values of the sites, each time with these values in the reader."""
         if not sites:
@@ -320,7 +366,7 @@ class _Outlook:
         entries = tuple(np.broadcast_to(entry, weight.shape) for entry in entries)
         event = np.shape(statistics["mean"])[len(variable.plates) :] if "mean" in statistics else ()
         shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
-        for share, value in _values(statistics, entries):
+        for share, value in points(statistics, entries, self._family(site, {*labels}), finer):
             known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
             if self._apart and site.name in labels:  # an entry that an earlier site has settled keeps its value
                 settled = ~np.isnan(known[entries])
@@ -331,7 +377,7 @@ class _Outlook:
             self.reader.values[site.name] = known
             below = labels | {site.name: known}  # type: ignore[operator]
             inferred = self._infer(below) if rest and not self._apart else posterior
-            yield from self._points(rest, rows, weight * share, inferred, below)
+            yield from self._points(rest, rows, weight * share, inferred, below, finer)
 
     def _of_law(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:
         event = self.reader.event_shape(variable.name)
@@ -363,27 +409,6 @@ class _Outlook:
         (dim,) = self.bound.checked.types[variable.name].dims
         size = int(self.reader.evaluator.rows(dim, {})[0])
         return np.asarray(value[..., None] == np.arange(size)).astype(float)
-
-
-def _values(statistics: Statistics, entries: tuple[Array, ...]) -> Iterator[tuple[Array | float, Array | float]]:
-    """Shares and values of one latent at each row: its states, or points with its mean and covariance."""
-    if "probabilities" in statistics:
-        probabilities = statistics["probabilities"][entries]
-        for state in range(probabilities.shape[-1]):
-            if np.any(probabilities[..., state] > 0):
-                yield probabilities[..., state], float(state)
-        return
-    mean = statistics["mean"][entries]
-    if "cov" in statistics:
-        values, vectors = np.linalg.eigh(statistics["cov"][entries])
-        root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] * np.sqrt(mean.shape[-1])
-    elif "var" in statistics:
-        root = np.sqrt(np.maximum(statistics["var"][entries], 0.0))[..., None]
-    else:
-        raise DataError("a latent without a variance cannot be pushed through the law of what is observed")
-    for column in range(root.shape[-1]):
-        for sign in (1.0, -1.0):
-            yield 0.5 / root.shape[-1], mean + sign * root[..., column]
 
 
 def _scaled(weight: Array, values: Values) -> Array:

@@ -15,12 +15,15 @@ from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role, Variable
-from emdsl.results.series import Steps, expressions_of, padded, plates_of
+from emdsl.results.series import Steps, expressions_of, merged, padded, plates_of
 from emdsl.results.simulate import Simulation
 from emdsl.runtime.diagnostics import resuming
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
+
+#: How many draws stand for what is missing at the ends of series.
+DRAWS = 1000
 
 
 def simulated(
@@ -56,6 +59,24 @@ def simulated(
                 values = steps.of(np.asarray(drawn[variable.name], float), plates_of(bound, variable))
                 collected.setdefault(variable.name, []).append(values)
     return {name: _summed_up(np.stack(values), bound, name, sizes) for name, values in collected.items()}
+
+
+def drawn(
+    bound: BoundModel, data: Mapping[str, Any], name: str, params: Mapping[str, Array], sizes: Mapping[str, int]
+) -> Array:
+    """A variable of a model without latents, its missing entries at the means of draws given what is seen before them.
+
+    In the layout of the data; categories are the most frequent ones.
+    """
+    variables = [v for v in bound.checked.model.variables if v.name in data]
+    known = {v.name: padded(np.asarray(data[v.name], dtype=float), plates_of(bound, v), data) for v in variables}
+    past = {v.name: known.pop(v.name) for v in variables if v.role is Role.OBSERVED}
+    simulation, rng = Simulation(bound, {**params, **known}, sizes, data), np.random.default_rng(0)
+    values = np.stack([np.asarray(simulation.run(rng, past)[name], dtype=float) for _ in range(DRAWS)])
+    found = _summed_up(values, bound, name, sizes)
+    filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
+    own = next(v for v in variables if v.name == name)
+    return merged(np.asarray(filled, dtype=float), plates_of(bound, own), data)
 
 
 def _summed_up(values: Array, bound: BoundModel, name: str, sizes: Mapping[str, int]) -> Statistics:

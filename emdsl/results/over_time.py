@@ -20,6 +20,7 @@ from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import readers
 from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
@@ -81,7 +82,14 @@ class OverTime:
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         within, back = self._observed_reads()
-        if within or (back and steps > 1):
+        ended = self._ended(data)
+        latents = [variable.name for variable in self.bound.checked.model.variables if variable.role is Role.LATENT]
+        if ended and latents:
+            raise DataError(
+                f"the last steps of `{ended}` are missing, which depend on `{latents[0]}` and are read later: "
+                "give series that end where they are seen, and forecast more steps"
+            )
+        if within or ended or (back and steps > 1):
             now = shortened(self.bound, data, ahead.plate, int(np.max(ahead.places)) + 1)
             found = simulated(now, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
         else:
@@ -109,6 +117,8 @@ class OverTime:
                     }
             return result
 
+        if not self._over_time(Role.LATENT):
+            return ByName[Posterior]("there is no such result", {})
         return self._given_past(data, by_one_pass, at)
 
     def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
@@ -170,6 +180,12 @@ class OverTime:
                             now = node.indices[observed[name]] == Name(letter)
                             within, back = (name, back) if now else (within, name)
         return within, back
+
+    def _ended(self, data: Mapping[str, Any]) -> str | None:
+        """An observed variable of which later steps read the last ones, where these are missing."""
+        model = self.bound.checked.model
+        read = (variable.name for variable in self._over_time(Role.OBSERVED) if readers(variable.name, model))
+        return next((name for name in read if np.isnan(data[name]).any()), None)
 
     def _sizes(self, steps: Steps) -> dict[str, int]:
         model = self.bound.checked.model

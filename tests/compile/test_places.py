@@ -60,6 +60,20 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {"y": 1.5},
         ("em",),
     ),
+    "chosen_by_a_latent": (
+        """model M() plate n in N, j in 3 param q : simplex[2] param r : simplex[3] param m : real[2]
+        latent z[n, j] ~ Categorical(q) latent c[n] ~ Categorical(r)
+        observed y[n] ~ Normal(m[z[n, c[n]]], sd=0.5)""",
+        {"y": Z},
+        ("em", "hard"),
+    ),
+    "chosen_by_a_latent_or_a_number": (
+        """model M() plate n in N, j in 2 param q : unit param r : unit param b : real
+        latent z[n, j] ~ Bernoulli(q) latent c[n] ~ Bernoulli(r)
+        observed y[n] ~ Normal(b*abs(z[n, c[n]] - c[n]) + z[n, 1], sd=0.5)""",
+        {"y": Z},
+        ("em",),
+    ),
     "pairs_told_by_index_arrays": (
         """model M() plate n in N, p in 3 given i[n] : index[3] given j[n] : index[3] param q : simplex[3]
         param b : real latent z[p] ~ Categorical(q) observed y[n] ~ Normal(b*abs(z[i[n]] - z[j[n]]), sd=1)""",
@@ -104,6 +118,16 @@ def test_sums_over_ragged_groups_are_bounded() -> None:
     """Where data tell how many there are, the rows of a sum are updated in turn."""
     text = f"{RAGGED} latent d[p, i] ~ Bernoulli(q) observed y[p] ~ Normal(b*sum(x[p, i]*d[p, i], i), sd=1)"
     check_network(text, {}, {"y": Z, "x": [[1.0, 2.0], [0.5], [0.3, -1.0]]}, exact=False)
+
+
+def test_places_told_by_places_are_bounded() -> None:
+    """A sum over places that latents tell, and a place that is told by a latent at such a place."""
+    text = """model M() plate n in N, j in 2, i in 2, k in 2 param q : unit param r : unit param m[k] : real
+        latent z[n, j] ~ Bernoulli(q) latent d[n, i] ~ Bernoulli(r) latent c[n] ~ Bernoulli(0.4)"""
+    check_network(f"{text} observed y[n] ~ Normal(m[z[n, d[n, c[n]]]], sd=0.5)", {}, {"y": Z[:2]}, exact=False)
+    check_network(
+        f"{text} observed y[n] ~ Normal(sum(m[z[n, d[n, i]]], i) + c[n], sd=0.5)", {}, {"y": Z[:2]}, exact=False
+    )
 
 
 def test_pairs_of_many_are_bounded() -> None:

@@ -232,3 +232,20 @@ def test_what_no_row_reads_stays_small() -> None:
         found = solve(design.T @ design, linear)
         np.testing.assert_allclose(design.T @ design @ found, linear, rtol=1e-9)
         assert np.abs(found).max() < 100
+
+
+@pytest.mark.parametrize("spread", ["var=v", "sd=v", "prec=v"])
+def test_a_collapse_by_hand_is_an_error_before_digits_are_lost(spread: str) -> None:
+    """States of a network share one reference point: squares about it have no digits left where rows are fitted so."""
+    text = f"""model M(K = 2) time t in T plate k in K param A[k] : simplex[K] param m[k] : real param v : positive
+    latent z[0] ~ Categorical([0.5, 0.5]) latent z[t] ~ Categorical(A[z[t-1]])
+    observed x[t] ~ Normal(m[z[t]], {spread})"""
+    module, data = emitted(text, x=np.array([0.1, 0.100001, 5.3, 5.3, 0.1]))
+    params: Values = {"A": np.full((2, 2), 0.5), "m": np.array([0.0, 1.0]), "v": np.array(1.0)}
+    trace: list[float] = []
+    with pytest.raises(module.DegenerateError, match="`v` collapsed: beside the distances between states"):
+        for _ in range(20):
+            statistics, value = module.e_step(data, params)
+            trace.append(value)
+            params = module.m_step(statistics, params)
+    assert len(trace) > 3 and (np.diff(trace) >= 0).all()

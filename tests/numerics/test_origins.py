@@ -55,6 +55,11 @@ MODELS: dict[str, tuple[str, dict[str, Array], dict[str, Any], tuple[str, ...], 
         observed y[t] missing ~ Normal(x[t], var=r)""",
         {"y": np.where(np.arange(40) % 7 == 3, np.nan, Y)}, {"m": 0.1, "q": 0.3, "r": 0.8}, ("m",), {"x": 1.0},
     ),
+    "gaps in a walk": (
+        """model M() time t in T param m : real param c : real param q : positive
+        observed y[0] ~ Normal(m, var=1) observed y[t] missing ~ Normal(y[t-1] + c, var=q)""",
+        {"y": np.where(np.arange(40) % 7 == 3, np.nan, Y)}, {"m": 0.1, "c": 0.1, "q": 0.8}, ("m",), {"y": 1.0},
+    ),
     "groups of two kinds": (
         """model M(K = 2) plate i in N, g in G, k in K given grp[i] : index[G] param pi : simplex[K] param m : real
         param a[k] : positive param s : positive latent z[g] ~ Categorical(pi)

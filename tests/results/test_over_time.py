@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -372,3 +373,48 @@ def test_refusals() -> None:
     bound = em.parse(CHAIN.replace("T[s]", "T"))(T=3).fit(y=np.array(series((3, 3))), init=START, max_iter=0)
     with pytest.raises(DataError, match="the number of steps, T, is part of the model"):
         bound.forecast(1)
+
+
+SWITCHES = """model M(K = 2) time t in T plate k in K param A[k] : simplex[K] param r[k] : positive
+latent z[0] ~ Categorical([0.4, 0.6]) latent z[t] ~ Categorical(A[z[t-1]])"""
+
+#: A law that reads a positive latent, and mean and second moment of it given the rate r of this latent's state.
+POSITIVE: dict[str, tuple[str, Callable[[Array], tuple[Array, Array]]]] = {
+    "beside its state": (
+        "latent g[t] ~ Gamma(3, rate=r[z[t]]) observed y[t] ~ Poisson(g[t] * r[z[t]])",
+        lambda r: (3 + 0 * r, 15 + 0 * r),
+    ),
+    "of an unread state, as a precision": (
+        "latent g[t] ~ Gamma(3, rate=r[z[t]]) observed y[t] ~ Normal(0, prec=g[t])",
+        lambda r: (0 * r, r / 2),
+    ),
+    "as a rate": (
+        "latent g[t] ~ Gamma(4, rate=2) observed y[t] ~ Exponential(rate=g[t] * r[z[t]])",
+        lambda r: (2 / 3 / r, 2 * 2 / 3 / r**2),
+    ),
+    "as an inverse": (
+        "latent g[t] ~ InvGamma(5, scale=2) observed y[t] ~ Normal(0, prec=r[z[t]] / g[t])",
+        lambda r: (0 * r, 0.5 / r),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+def test_forecasts_through_positive_latents(name: str) -> None:
+    """As sums over the states: these come first, since others are no more than their means and variances by then."""
+    law, moments = POSITIVE[name]
+    y = 1 + np.random.default_rng(0).poisson(3, 30)
+    start = {"A": np.array([[0.3, 0.7], [0.8, 0.2]]), "r": np.array([1.0, 4.0])}
+    fit = em.parse(f"{SWITCHES} {law}")().fit(y=y, init=start, max_iter=1)
+    mean, square = moments(fit.params["r"])
+    shares, found = fit.forecast(3)["z"].probabilities, fit.forecast(3)["y"]
+    assert_allclose(found.mean, shares @ mean, rtol=1e-8, atol=1e-12)
+    assert_allclose(found.var, shares @ square - (shares @ mean) ** 2, rtol=1e-8)
+
+
+def test_forecasts_that_no_points_stand_for_are_refused() -> None:
+    """The mean of 1/p under a Beta law does not follow from the mean and variance of p."""
+    text = "model M() time t in T param q : unit latent p[t] ~ Beta(3, 4) observed y[t] ~ Geometric(p[t])"
+    fit = em.parse(f"{text} observed x[t] ~ Bernoulli(q)")().fit(y=[1, 0, 3], x=[0, 1, 1])
+    with pytest.raises(em.DataError, match="they do not follow from those of `p`; draw them with `sample`"):
+        fit.forecast(1)

@@ -241,6 +241,23 @@ def about(values: np.ndarray | None, origin: np.ndarray) -> np.ndarray | None:
     return None if values is None else values - origin
 
 
+def level_of(values: np.ndarray, axis: int, starts: np.ndarray | None = None) -> np.ndarray:
+    """Values with the last one seen before where one is missing, else with the next one, and 0 where none is seen.
+
+    axis: along which values follow each other; series that lie end to end there begin at `starts`.
+    """
+    moved = np.moveaxis(values, axis, 0)
+    count, shape = len(moved), (-1,) + (1,) * (moved.ndim - 1)
+    edges = np.array([0, count]) if starts is None else starts
+    first, end = (np.repeat(ends, np.diff(edges)).reshape(shape) for ends in (edges[:-1], edges[1:]))
+    rows, seen = np.arange(count).reshape(shape), ~np.isnan(moved)
+    before = np.maximum.accumulate(np.where(seen, rows, -1), axis=0)
+    after = np.minimum.accumulate(np.where(seen, rows, count)[::-1], axis=0)[::-1]
+    chosen = np.where(before >= first, before, np.where(after < end, after, -1))
+    known = np.take_along_axis(np.nan_to_num(moved), np.maximum(chosen, 0), axis=0)
+    return np.moveaxis(np.where(chosen < 0, 0.0, known), 0, axis)
+
+
 def known_rows(given: np.ndarray | None, width: int) -> np.ndarray | None:
     """Given values as (row, d), or None."""
     return None if given is None else np.reshape(given, (-1, width))

@@ -129,6 +129,16 @@ def spread_root(numerator: np.ndarray, denominator: np.ndarray, root: float, nam
     return value**root
 
 
+def left_of(summands: np.ndarray, squares: np.ndarray, name: str) -> np.ndarray:
+    """Squares that are what is left of the summands; a rest that is no more than rounding is a collapse."""
+    if np.any((squares <= 1e-13 * summands) & (summands > 0)):
+        raise DegenerateError(
+            f"`{name}` collapsed: beside the distances between states it is no more than rounding; "
+            "tie it over the plate, give it a prior, or start elsewhere"
+        )
+    return squares
+
+
 def collapse_message(name: str, where: np.ndarray) -> str:
     """Which entry of a parameter collapsed, and what to do."""
     place = tuple(int(index) for index in np.argwhere(where)[0])
