@@ -215,31 +215,15 @@ class Cases(Groups):
 
     # ---------------------------------------------------------------- known variables
 
-    def looked_up(self, value: Polynomial) -> Polynomial:
-        """Entries that a known table chooses among those written out: δ(a_n, i) is [a_n = i]."""
-        return Polynomial(
-            tuple(replace(term, atoms=tuple(map(self._looked_up, term.atoms))) for term in value.terms), value.axes
-        )
-
-    def _looked_up(self, item: Atom) -> Atom:
-        tables = [one for one in item.references if isinstance(one, Gather)] if item.statistic == DELTA else []
-        places = [one for one in item.references if isinstance(one, Fixed)]
-        if len(tables) != 1 or len(places) != 1 or not self._is_discrete(tables[0].table):
-            return item
-        return Atom(tables[0].table, HOT, (*tables[0].references, places[0]))
-
     def _known_discrete(self, value: Polynomial) -> Atom | None:
         """A known discrete variable that stands as a number, or that chooses among entries that are written out."""
         for term in value.terms:
             for item in term.atoms:
                 if item.statistic == IDENTITY and self._is_discrete(item.variable):
                     return item
-                if (
-                    item.statistic == HOT
-                    and isinstance(item.references[-1], Fixed)
-                    and self._is_discrete(item.variable)
-                ):
-                    return Atom(item.variable, IDENTITY, item.references[:-1])
+                table = _chooser(item)
+                if table is not None and self._is_discrete(table.table):
+                    return Atom(table.table, IDENTITY, table.references)
         return None
 
     def _is_discrete(self, name: str) -> bool:
@@ -261,7 +245,8 @@ class Cases(Groups):
             raise NotPolynomial(
                 f"{what} of `{table.variable}` as a number, which has more than {CASES} values", node.span
             )
-        indicators = [Atom(table.variable, HOT, (*table.references, Fixed(state))) for state in range(count)]
+        chooser = Gather(table.variable, table.references)
+        indicators = [Atom(STRUCTURE, DELTA, (chooser, Fixed(state))) for state in range(count)]
         return _sum([self._where(indicator, function(state)) for state, indicator in enumerate(indicators)])
 
 
@@ -289,11 +274,19 @@ def at_value(value: Polynomial, table: Atom, state: int) -> Polynomial:
     for term in value.terms:
         others = tuple(item for item in term.atoms if item != table)
         power = len(term.atoms) - len(others)
-        atoms = tuple(
-            Atom(STRUCTURE, DELTA, (item.references[-1], Fixed(state)))
-            if (item.variable, item.statistic, item.references[:-1]) == (table.variable, HOT, table.references)
-            else item
-            for item in others
-        )
+        atoms = tuple(_at_value(item, Gather(table.variable, table.references), state) for item in others)
         terms.append(Term(term.coefficient * float(state) ** power, atoms, term.bound))
     return Polynomial(like_terms(resolve_deltas(Polynomial(tuple(terms), value.axes)).terms), value.axes)
+
+
+def _at_value(item: Atom, chooser: Gather, state: int) -> Atom:
+    if _chooser(item) != chooser:
+        return item
+    return replace(item, references=tuple(Fixed(state) if one == chooser else one for one in item.references))
+
+
+def _chooser(item: Atom) -> Gather | None:
+    """What an index array chooses: a_n of δ(a_n, i), an entry i of those that are written out."""
+    if item.statistic != DELTA or not any(isinstance(one, Fixed) for one in item.references):
+        return None
+    return next((one for one in item.references if isinstance(one, Gather)), None)

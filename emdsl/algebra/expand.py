@@ -134,7 +134,7 @@ class Expansion(Cases):
         return self._entry(Polynomial(value.terms, tuple(missing) + value.axes), rest)
 
     def _entry(self, value: Polynomial, references: tuple[Reference, ...]) -> Polynomial:
-        return self.looked_up(resolve_deltas(value.at(references))) if references else value
+        return resolve_deltas(value.at(references)) if references else value
 
     def _array(self, items: list[Polynomial]) -> Polynomial:
         axis = self.source.fresh(len(items), "i")

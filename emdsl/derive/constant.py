@@ -14,6 +14,7 @@ from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.levels import levels_of
 from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
 
@@ -35,6 +36,7 @@ class Constants:
         self.within = within or setting.names.of(f"infer {network}")
         names, symbols = setting.names, setting.scope.symbols
         self.data = {names.of(name) for name in symbols if setting.is_data(name)}
+        self.data |= {names.of(item.name) for item in levels_of(setting.derived).values()}
         sizes = {size for symbol in symbols.values() for size, _ in symbol.axes if isinstance(size, str)}
         sizes |= {symbol.categories for symbol in symbols.values() if isinstance(symbol.categories, str)}
         self.known = self.data | {names.of(size) for size in sizes} | {"data", "np", "float", "int"}

@@ -17,6 +17,8 @@ from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
+from emdsl.derive.levels import level_code, levels_of
+from emdsl.derive.levels import prepared_key as levels_key
 from emdsl.derive.likelihood import LAWS, constant_part
 from emdsl.derive.lower import lower
 from emdsl.derive.m_step import Update, write_update
@@ -136,7 +138,8 @@ def prepare_function(
     codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], laws: Function | None, setting: Setting
 ) -> Function:
     """`prepare(data, params)`: the data with everything that no iteration changes."""
-    entries = [
+    entries = [f'"{levels_key(name)}": {level_code(name, setting.scope)}' for name in levels_of(setting.derived)]
+    entries += [
         f'"{prepared_key(code)}": sum_features(*{code.name}(data, params))' for code in codes if is_fixed(code, setting)
     ]
     constants = [(one.terms.network.name, one.constants) for one in inferences if one.constants is not None]

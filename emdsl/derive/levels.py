@@ -44,9 +44,18 @@ def level_origin(name: str, joint: LogJoint) -> tuple[Derived, Origin]:
     return quantity, Origin(axes, (Term(1.0, (Atom(quantity.name, IDENTITY, axes),)),))
 
 
-def level_code(item: Derived, scope: Scope) -> str:
+def levels_of(derived: Mapping[str, Derived]) -> dict[str, Derived]:
+    """The levels among known quantities, by the variable."""
+    return {item.name.removeprefix(f"{LEVEL} of "): item for item in derived.values() if item.function == LEVEL}
+
+
+def prepared_key(name: str) -> str:
+    """Where the level of a variable stands in prepared data."""
+    return f"{LEVEL}.{name}"
+
+
+def level_code(name: str, scope: Scope) -> str:
     """The level of a variable in the emitted code: along the last of its plates, series by series."""
-    name = item.name.removeprefix(f"{LEVEL} of ")
     plates = scope.symbols[name].plates
     letter = plates[-1][1]
     starts = f', data["offsets.{letter}"]' if letter in scope.ragged else ""

@@ -30,7 +30,6 @@ from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
 from emdsl.kernels.ascent import TransitionAscent
-from emdsl.kernels.beta_prime import BetaPrimeKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.registry import match
 
@@ -83,19 +82,14 @@ def updates(
             kernel_name, kernel_reason = "joint Gaussian", "coupled, so solved for together"
         else:
             symbol = scope.symbols[group[0]]
-            found, refusal = match(symbol, conditional(symbol, reduced, source).signature)
+            signature = conditional(symbol, reduced, source).signature
+            found, refusal = match(symbol, signature)
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
-            kernel_name, kernel_reason = found.name, ""
-            if isinstance(found, TransitionAscent):
-                if group[0] in held:
-                    raise not_compiled(
-                        f"entries of `{group[0]}` that are held beside its stationary law", spans[group[0]]
-                    )
-                kernel_reason, closed_form = found.reason(symbol), False
-            elif isinstance(found, BetaPrimeKernel):
-                kernel_reason = found.reason(conditional(symbol, reduced, source).signature)
-                closed_form = not kernel_reason
+            if isinstance(found, TransitionAscent) and group[0] in held:
+                raise not_compiled(f"entries of `{group[0]}` that are held beside its stationary law", spans[group[0]])
+            kernel_name, kernel_reason = found.name, found.open_reason(symbol, signature)
+            closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
         given = {name for term in reduced for name in term.variables() & later}
         reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)

@@ -18,7 +18,7 @@ from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, 
 from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
-from emdsl.derive.levels import LEVEL, level_code
+from emdsl.derive.levels import LEVEL
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import derived_statistic, log_complement_of_known, log_of_known, numpy_name, power_of_known
 from emdsl.derive.origins import Origin
@@ -214,7 +214,7 @@ class Reads(VariationalMoments):
         item = self.derived[atom.variable]
         known = self.body.known(item.name)
         if known is None and item.function == LEVEL:
-            known = self.body.define(item.name, level_code(item, self.scope), item.indices)
+            known = self.body.assume(item.name, item.indices)
         if known is None:
             arguments: list[Array | float | str] = []
             for argument in item.arguments:
@@ -316,7 +316,7 @@ class Reads(VariationalMoments):
         return self._contracted(self.gathered(term, frozenset(axes))[0], axes)
 
     def _contracted(self, term: Term, axes: tuple[Index, ...]) -> Array:
-        for block in self.blocks:
+        for block in self.blocks if self.sums else ():
             own = [item for item in term.atoms if item.variable in block.block.all]
             if len(own) < 2 or block.block.coupled:
                 continue

@@ -12,7 +12,7 @@ from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.levels import LEVEL, level_code
+from emdsl.derive.levels import LEVEL
 from emdsl.derive.lower import (
     OVER_AXES,
     derived_statistic,
@@ -158,7 +158,7 @@ class RowMoments:
     def _derived(self, item: Derived, references: tuple[Reference, ...]) -> Operand:
         """`function(arguments)`, with the derivation's own indices in place of the quantity's."""
         if item.function == LEVEL:
-            read, left = self._indexed(level_code(item, self.scope), references, self.lead)
+            read, left = self._indexed(self.body.names.of(item.name), references, self.lead)
             return Operand(read, left)
         count = OVER_AXES.get(item.function, 0)
         own = [axis for axis in item.arguments[0].axes[-count:] if axis in item.indices] if count else []

@@ -15,6 +15,7 @@ from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
+from emdsl.derive.levels import level_code, levels_of, prepared_key
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import NetworkTerms
 from emdsl.derive.origins import Origin
@@ -254,6 +255,9 @@ class Setting:
             for name in self.scope.symbols:
                 if self.is_data(name):
                     listed.append((self.names.of(name), f'data["{name}"]'))
+            for name, item in levels_of(self.derived).items():
+                key, code = prepared_key(name), level_code(name, self.scope)
+                listed.append((self.names.of(item.name), f'data["{key}"] if "{key}" in data else {code}'))
         if statistics:
             swept = [item.name for sweep in self.collapsed.sweeps for item in sweep.statistics]
             for name in (*swept, *(item.name for item in self.coupled)):

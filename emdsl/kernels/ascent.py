@@ -11,13 +11,13 @@ from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.expressions import Apply, Array
 from emdsl.errors import CompilerBug
 from emdsl.kernels.dirichlet import LOG
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG_LAW: Kinds = (("log_stationary", 1.0),)
 
 
 @dataclass(frozen=True)
-class TransitionAscent:
+class TransitionAscent(Kernel):
     name: str = "gradient"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
@@ -26,8 +26,7 @@ class TransitionAscent:
         fits = LOG_LAW in signature and signature <= {LOG, LOG_LAW}
         return None if fits else "the probabilities enter otherwise than by their logarithms"
 
-    def reason(self, symbol: Symbol) -> str:
-        """Why there is no closed form."""
+    def open_reason(self, symbol: Symbol, signature: frozenset[Kinds]) -> str:
         name = symbol.name
         return f"`stationary({name})` moves with all of `{name}`, so a gradient step (L-BFGS) that never falls"
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import apply, shifted
 from emdsl.arrays.expressions import Array, Contraction, Total
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 LOG1M: Kinds = (("log1m", 1.0),)
 
 
 @dataclass(frozen=True)
-class BetaKernel:
+class BetaKernel(Kernel):
     name: str = "Beta"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:

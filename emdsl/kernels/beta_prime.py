@@ -15,14 +15,14 @@ from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import scaled
 from emdsl.arrays.expressions import Apply, Array
 from emdsl.errors import CompilerBug
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 LINEAR: Kinds = (("power", 1.0),)
 
 
 @dataclass(frozen=True)
-class BetaPrimeKernel:
+class BetaPrimeKernel(Kernel):
     name: str = "beta prime"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
@@ -32,8 +32,7 @@ class BetaPrimeKernel:
         fits = sums and LOG in signature and signature <= {LOG, LINEAR, *sums}
         return None if fits else "its support has other laws"
 
-    def reason(self, signature: frozenset[Kinds]) -> str:
-        """Why there is no closed form, where there is none."""
+    def open_reason(self, symbol: Symbol, signature: frozenset[Kinds]) -> str:
         return "" if len(sums_in(signature)) == 1 else "the one root of its score, found between bounds"
 
     def mode(self, naturals: Naturals) -> Array:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import apply, coefficients, shifted
 from emdsl.arrays.expressions import Array
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 
 
 @dataclass(frozen=True)
-class DirichletKernel:
+class DirichletKernel(Kernel):
     name: str = "Dirichlet"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import common_factor, scaled, shifted
 from emdsl.arrays.expressions import Apply, Array
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
 
 
 @dataclass(frozen=True)
-class GammaKernel:
+class GammaKernel(Kernel):
     name: str = "Gamma"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:

@@ -14,7 +14,7 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import reordered, scaled
 from emdsl.arrays.expressions import Apply, Array
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 #: Statistics of a real variable: itself, or its offset from the reference point.
 SINGLE: tuple[Kinds, ...] = ((("power", 1.0),), (("offset", 1.0),))
@@ -22,7 +22,7 @@ PAIR: tuple[Kinds, ...] = tuple(kinds * 2 for kinds in SINGLE)
 
 
 @dataclass(frozen=True)
-class GaussianKernel:
+class GaussianKernel(Kernel):
     name: str = "Gaussian"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:

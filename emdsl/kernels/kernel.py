@@ -46,8 +46,12 @@ class Kernel(Protocol):
         """Why the kernel does not fit a variable with this signature; None where it fits."""
         ...
 
+    def open_reason(self, symbol: Symbol, signature: frozenset[Kinds]) -> str:
+        """Why the mode has no closed form; empty where it has one."""
+        return ""
+
     def mode(self, naturals: Naturals) -> Array:
-        """The maximiser of the conditional."""
+        """The maximiser of the conditional, or a step towards it from the current value."""
         ...
 
     def posterior(self, naturals: Naturals) -> Posterior:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import common_factor, scaled, shifted
 from emdsl.arrays.expressions import Apply, Array, Named
-from emdsl.kernels.kernel import Kinds, Naturals, Posterior
+from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOGDET: Kinds = (("logdet", 1.0),)
 MATRIX: Kinds = (("power", 1.0),)
@@ -19,7 +19,7 @@ INVERSE: Kinds = (("inverse", 1.0),)
 
 
 @dataclass(frozen=True)
-class WishartKernel:
+class WishartKernel(Kernel):
     name: str = "Wishart"
 
     def refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Number
 from emdsl.algebra.expressions import names as names_in
@@ -87,7 +89,8 @@ def _check_fixed_value(
     numbers = reader.sizes.numbers
     if not names_in(fix.value) <= set(numbers):
         return
-    number: Literal = evaluate(fix.value, numbers).tolist()
+    with np.errstate(all="ignore"):  # what is no number is told below
+        number: Literal = evaluate(fix.value, numbers).tolist()
     if not _finite(number):
         fault: str | None = "an infinite value"
     elif kind == "simplex" and not left:

@@ -27,7 +27,7 @@ UPDATES = {
     "poisson_mixture": (r"\mathrm{rate}_{k} \leftarrow \frac{S^{y}_{k}}{N_{k}}",),
     "normal_mixture_sd": (r"s_{k} \leftarrow \sqrt{",),
     "grouped_proportions": (r"\pi_{gk} \leftarrow \frac{N^{\mathrm{group}}_{kg}}{\sum_{k'} N^{\mathrm{group}}_{k'g}}",),
-    "allele_frequencies": (r"p \leftarrow \frac{2 N^{g} + N^{g (2)}}{2 N^{g} + 2 N^{g (2)} + 2 N^{g (3)}}",),
+    "allele_frequencies": (r"p \leftarrow \frac{2 N^{g}_{0} + N^{g}_{1}}{2 N^{g}_{0} + 2 N^{g}_{1} + 2 N^{g}_{2}}",),
     "bernoulli_mixture_map": (r"\pi_{k} \leftarrow \frac{1 + N_{k}}{K + \sum_{k'} N_{k'}}",),
     "random_intercept": (r"v \leftarrow \frac{S^{\tilde{y} \tilde{y}} - 2 S^{u \tilde{y}} + S^{u u (2)}}{N^{(2)}}",),
 }

@@ -142,7 +142,8 @@ def steady_chain(
         return None
     pattern, coupled = diagonal[:length], lower[:length]
     budget = 40 + n // 400
-    same = np.append(False, np.ones(length - 1, dtype=bool))
+    same = np.ones(length, dtype=bool)
+    same[0] = False
     for part in (pattern, coupled):
         same[np.flatnonzero(part[1:] != part[:-1]) // (d * d) + 1] = False
     if length - np.count_nonzero(same) > budget:

@@ -96,7 +96,7 @@ class RowEvidence:
             first, last = blocks[block], blocks[block + 1]
             count = counts[first]
             out = packed[places[first] : places[last]].reshape(last - first, width, count)
-            if last - first < 8:
+            if last - first < 8:  # as series end here and there: windows of so few steps save nothing
                 for step in range(first, last):
                     out[step - first] = self.features_of(firsts[:count] + step)
                 return
