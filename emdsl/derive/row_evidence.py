@@ -8,10 +8,10 @@ the feature of t: if that is all that the statistics need, no array over rows an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, read, total
 from emdsl.derive.coupled import Monomial
@@ -26,13 +26,14 @@ Key = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True)
 class Separated:
-    """Evidence as constant (state,), products (natural (state, …), feature (row…, …)) and tables (table, entries).
+    """Evidence as constant (state,), products (natural (state, …), factors) and tables (table, entries).
 
+    A feature (row…, …) is its one factor, or the product of two, each with one axis at most beside the rows.
     `keys`: the operands of each feature, by which a statistic is recognised.
     """
 
     constant: Array | None
-    products: tuple[tuple[Array, Array], ...]
+    products: tuple[tuple[Array, tuple[Array, ...]], ...]
     tables: tuple[tuple[Array, str], ...]
     keys: tuple[Key, ...]
 
@@ -110,8 +111,13 @@ def operands_key(operands: Sequence[Operand], rows: tuple[Index, ...], links: tu
         for reference in one.references:
             labels.setdefault(reference, f"summed {len(labels)}")
     return tuple(
-        (one.array.name if isinstance(one.array, Named) else repr(one.array), tuple(labels[r] for r in one.references))
-        for one in ordered
+        sorted(
+            (
+                one.array.name if isinstance(one.array, Named) else repr(one.array),
+                tuple(labels[r] for r in one.references),
+            )
+            for one in ordered
+        )
     )
 
 
@@ -156,12 +162,12 @@ def row_evidence(
     arguments = [moments.length(state.size), " * ".join(moments.length(row.size) for row in rows)]
     if found.constant is not None:
         arguments.append(f"constant={named('constant', found.constant, (state,))}")
-    pairs = [
-        (named("natural", natural, natural.axes), named("feature", feature, feature.axes))
-        for natural, feature in found.products
+    products = [
+        (named("natural", natural, natural.axes), *(named("feature", factor, factor.axes) for factor in factors))
+        for natural, factors in found.products
     ]
-    listed = ", ".join(f"({natural}, {feature})" for natural, feature in pairs)
-    arguments += [f"products=[{listed}]"] if pairs else []
+    listed = ", ".join(f"({', '.join(names)})" for names in products)
+    arguments += [f"products=[{listed}]"] if products else []
     tables = [(named("table", table, table.axes), entries) for table, entries in found.tables]
     listed = ", ".join(f"({table}, {entries})" for table, entries in tables)
     arguments += [f"tables=[{listed}]"] if tables else []
@@ -183,7 +189,7 @@ def _series(references: tuple[Reference, ...]) -> tuple[Index, ...]:
 
 
 def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: FieldMoments) -> Separated | None:
-    """The sum taken apart; None if a part depends on row and state at once, or has features with two axes."""
+    """The sum taken apart; None if a part depends on row and state at once."""
     constants: list[Array] = []
     naturals: dict[tuple[Operand, ...], list[Contraction]] = {}
     tables: list[tuple[Array, str]] = []
@@ -202,19 +208,41 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
             references = tuple(state if place == state else axes[1] for place in table.places)
             operands = (Operand(table.array, references), *others)
             tables.append((replace(part, operands=operands, axes=axes), table.code))
-    products, keys = [], []
-    for by_row, members in naturals.items():
-        links = _links(by_row, rows, {r for part in members for one in part.operands for r in one.references})
-        if len(links) > 1:
-            return None
-        keys.append(operands_key(by_row, rows, links))
-        natural = total(tuple(replace(part, axes=(state, *links)) for part in members), (state, *links))
-        feature = Contraction(1.0, by_row, (*rows, *links))
-        products.append((moments.covered(natural, natural.axes), moments.covered(feature, feature.axes)))
+    members: dict[Key, list[Contraction]] = {}
+    factors: dict[Key, tuple[tuple[Index, ...], tuple[Array, ...]]] = {}
+    for by_row, parts in naturals.items():
+        links = _links(by_row, rows, {r for part in parts for one in part.operands for r in one.references})
+        key = operands_key(by_row, rows, links)
+        if key not in factors:
+            factors[key] = links, tuple(moments.covered(one, one.axes) for one in _factors(by_row, rows, links))
+        renaming: dict[Index, Reference] = dict(zip(links, factors[key][0], strict=True))
+        members.setdefault(key, []).extend(_renamed(part, renaming, (state, *factors[key][0])) for part in parts)
+    products = [
+        (moments.covered(total(tuple(members[key]), (state, *links)), (state, *links)), own)
+        for key, (links, own) in factors.items()
+    ]
     if not products and not tables:
         return None
     constant = total(tuple(constants), (state,)) if constants else None
-    return Separated(constant, tuple(products), tuple(tables), tuple(keys))
+    return Separated(constant, tuple(products), tuple(tables), tuple(factors))
+
+
+def _renamed(part: Contraction, renaming: Mapping[Index, Reference], axes: tuple[Index, ...]) -> Contraction:
+    operands = tuple(
+        replace(one, references=tuple(substitute(r, renaming) for r in one.references)) for one in part.operands
+    )
+    return replace(part, operands=operands, axes=axes)
+
+
+def _factors(by_row: tuple[Operand, ...], rows: tuple[Index, ...], links: tuple[Index, ...]) -> list[Contraction]:
+    """A product of two that share no sum as its factors, in the order of their links; any other as one array."""
+    own = [tuple(link for link in links if link in one.references) for one in by_row]
+    carried = [set(one.references) - set(rows) for one in by_row]
+    apart = len(by_row) == 2 and all(len(one) < 2 and set(one) == inner for one, inner in zip(own, carried))
+    if not apart or (len(links) == 2 and () in own):
+        return [Contraction(1.0, by_row, (*rows, *links))]
+    listed = sorted(zip(own, by_row), key=lambda pair: [links.index(link) for link in pair[0]])
+    return [Contraction(1.0, (one,), (*rows, *kept)) for kept, one in listed]
 
 
 def _summands(value: Array) -> list[Contraction]:

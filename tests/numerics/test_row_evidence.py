@@ -19,6 +19,11 @@ def example(lengths, states, kind, seed=0):
             feature[:: max(rows // 50, 1)] *= 300.0
         parts |= {"constant": constant, "products": [(natural, feature), (single, by_row)]}
         dense += constant + feature @ natural.T + np.outer(by_row, single)
+    if kind == "pairs":  # x_d x_e, x_d y, y y, and x_d beside them
+        full, beside, square = rng.normal(size=(states, 2, 2)), rng.normal(size=(states, 2)), -rng.random(states)
+        parts["products"] += [(full, feature, feature), (beside, feature, by_row), (square, by_row, by_row)]
+        dense += np.einsum("kde,td,te->tk", full, feature, feature) + np.outer(by_row**2, square)
+        dense += (feature * by_row[:, None]) @ beside.T
     if kind in ("table", "both", "labels"):
         table, entries = np.log(rng.dirichlet(np.full(5, 0.3), size=states)), rng.integers(5, size=rows)
         parts["tables"] = [(table, entries)]
@@ -36,7 +41,7 @@ def example(lengths, states, kind, seed=0):
 
 
 @pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("kind", ["features", "far", "table", "both", "labels"])
+@pytest.mark.parametrize("kind", ["features", "far", "pairs", "table", "both", "labels"])
 @pytest.mark.parametrize("lengths", [[1], [3, 1, 0, 4], [40_000], [900] * 30 + [1, 2000]])
 def test_as_an_array(lengths, kind, hard):
     evidence, dense, transition, offsets, weights = example(lengths, 3, kind)
@@ -51,8 +56,10 @@ def test_as_an_array(lengths, kind, hard):
     scaled = marginals * np.repeat(weights, np.diff(offsets))[:, None]
     for one in (found, given):
         np.testing.assert_allclose(one.constant, scaled.sum(axis=0), rtol=1e-10)
-        for product, features in zip(one.products, evidence.features, strict=True):
-            np.testing.assert_allclose(product, np.reshape(scaled.T @ features, product.shape), rtol=1e-9, atol=1e-9)
+        x, y = (np.reshape(column, (len(dense), -1)) for column in evidence.columns or (dense, dense))
+        pairs = np.einsum("tk,td,te->kde", scaled, x, x), scaled.T @ (x * y), scaled.T @ y[:, 0] ** 2
+        for product, sums in zip(one.products, (scaled.T @ x, scaled.T @ y[:, 0], *pairs), strict=False):
+            np.testing.assert_allclose(product, sums, rtol=1e-9, atol=1e-9)
         for table, (_, entries) in zip(one.tables, evidence.tables, strict=True):
             np.testing.assert_allclose(table, scaled.T @ np.eye(5)[entries], rtol=1e-10, atol=1e-10)
         occupied = np.flatnonzero(np.diff(offsets) > 0)

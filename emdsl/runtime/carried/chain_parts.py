@@ -132,7 +132,7 @@ class ChainPart(ChainSteps):
         self.counts: list[int] = np.searchsorted(-self.lengths, -np.arange(self.steps + 1)).tolist()
         self.places: list[int] = np.cumsum([0, *self.counts]).tolist()
         self.even = as_slice(self.firsts)
-        self.features = self.evidence.arranged(self.firsts, self.counts[:-1])
+        self.columns = self.evidence.arranged(self.firsts, self.counts[:-1])
         self.load_all()
 
     def rows(self, step: int) -> np.ndarray | slice:
@@ -163,7 +163,7 @@ class ChainPart(ChainSteps):
             for step in range(self.steps * share // shares, self.steps * (share + 1) // shares):
                 n, packed = self.counts[step], self.at(step)
                 if step:
-                    taken[:, :n] += self.load(self.rows(step), packed[:batch], features=self.features[step])
+                    taken[:, :n] += self.load(self.rows(step), packed[:batch], columns=self.columns[step])
                 else:
                     for lanes, starts in ((self.inner, None), (self.outer, self.series[self.owner[self.outer]])):
                         part = np.empty((batch, self.states, len(lanes)))
@@ -325,7 +325,7 @@ class ChainPart(ChainSteps):
             if step % 64 == 63:
                 posterior /= posterior.sum(axis=1)[:, None]
             rows, weights = self.rows(step), None if self.shares is None else self.shares[:, :n]
-            share.put(rows, weights, posterior, features=self.features[step])
+            share.put(rows, weights, posterior, columns=self.columns[step])
             if step:
                 into = self.own, rows, weights
                 posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step, slice(0, n)), into)

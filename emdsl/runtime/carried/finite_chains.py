@@ -99,7 +99,9 @@ def given_expectations(
     found = Expectations(evidence, np.zeros((len(offsets) - 1, evidence.states)))
     values = np.reshape(shares, (-1, evidence.states))
     by_row = None if weights is None else np.repeat(weights, np.diff(offsets))[None]
-    found.put(slice(0, evidence.rows), by_row, values.T[None])
+    for first in range(0, evidence.rows, 2**14):  # features of few rows at a time
+        rows = slice(first, min(first + 2**14, evidence.rows))
+        found.put(rows, None if by_row is None else by_row[:, rows], values[rows].T[None])
     occupied = np.flatnonzero(np.diff(offsets) > 0)
     found.start(occupied, values[offsets[occupied]].T[None])
     return found

@@ -23,7 +23,7 @@ class DenseEvidence:
         self.values = values
         self.batch, self.rows, self.states = values.shape
 
-    def beside_one_state(self) -> None:
+    def beside_one(self) -> None:
         """Nothing: the values stand already."""
 
     def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[None]:
@@ -35,7 +35,7 @@ class DenseEvidence:
         rows: np.ndarray | slice,
         out: np.ndarray,
         starts: np.ndarray | slice | None = None,
-        features: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
         """Those of some rows into `out`, (batch, state, row). What rows begin with a series is in the values."""
         out[...] = self.values[:, rows].swapaxes(1, 2)
@@ -44,9 +44,14 @@ class DenseEvidence:
 class RowEvidence:
     """Log potentials of rows as products of natural parameters and features, and entries of tables.
 
-    constant: (state,). products: (natural (state, …), feature (plates of the row…, …)). tables: (table (state, entry),
-    entries (plates of the row…)). first: (state,) or (plates of the series…, state), what is added in the first row of
-    each series. labels: states of rows, NaN where unknown.
+    constant: (state,). products: (natural (state, …), feature (plates of the row…, …)), or with two factors in place of
+    the feature, each (plates of the row…, …) with one more axis at most: their product, entry by entry for a natural
+    parameter (state, d), for all pairs of entries for one (state, d, e). tables: (table (state, entry), entries
+    (plates of the row…)). first: (state,) or (plates of the series…, state), what is added in the first row of each
+    series. labels: states of rows, NaN where unknown.
+
+    Factors are columns that stand in memory; features, the columns that are wanted alone and the products of two, are
+    formed for a few rows at a time: each once, however many naturals multiply it.
     """
 
     batch = 1
@@ -56,54 +61,63 @@ class RowEvidence:
         states: int,
         rows: int,
         constant: np.ndarray | float = 0.0,
-        products: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+        products: Sequence[tuple[np.ndarray, ...]] = (),
         tables: Sequence[tuple[np.ndarray, np.ndarray]] = (),
         first: np.ndarray | float = 0.0,
         labels: np.ndarray | None = None,
     ) -> None:
         self.states, self.rows = states, rows
-        self.shapes = [np.shape(natural) for natural, _ in products]
-        naturals = [np.reshape(natural, (states, -1)) for natural, _ in products]
-        self.naturals = np.hstack([*naturals, np.broadcast_to(constant, (states,))[:, None]])
-        self.features = [np.reshape(feature, (rows, -1)) for _, feature in products]
-        self.edges = np.cumsum([0, *(natural.shape[1] for natural in naturals)])
+        factors = {id(factor): np.reshape(factor, (rows, -1)) for _, *own in products for factor in own}
+        self.columns = list(factors.values())
+        self.edges = np.cumsum([0, *(values.shape[1] for values in self.columns)])
+        found = {key: np.arange(*self.edges[place : place + 2]) for place, key in enumerate(factors)}
+        pairs = [paired([found[id(factor)] for factor in own], np.ndim(natural)) for natural, *own in products]
+        codes = np.concatenate([one.reshape(2, -1) for one in pairs], axis=1) if pairs else np.empty((2, 0), dtype=int)
+        features, places = np.unique(codes, axis=1, return_inverse=True)
+        self.alone = int(np.searchsorted(features[0], 0))
+        self.left, self.right = as_slice(features[1, self.alone :]), as_slice(features[0, self.alone :])
+        self.single = as_slice(features[1, : self.alone])
+        ends = np.cumsum([one[0].size for one in pairs])
+        self.places = [
+            np.reshape(own, np.shape(natural)[1:]) for own, (natural, *_) in zip(np.split(places, ends), products)
+        ]
+        self.naturals = np.zeros((states, features.shape[1] + 1))
+        self.naturals[:, -1] = constant
+        for own, (natural, *_) in zip(self.places, products):
+            np.add.at(self.naturals.T, own.reshape(-1), np.reshape(natural, (states, -1)).T)
         self.tables = [(np.ascontiguousarray(table), np.reshape(entries, -1)) for table, entries in tables]
         self.first = np.asarray(first, dtype=float)
         self.first = self.first.reshape(-1, states) if self.first.ndim > 1 else self.first
         self.labels = None if labels is None else np.reshape(labels, -1)
-        alone = len(self.tables) == 1 and not self.features and not np.any(constant) and labels is None
+        alone = len(self.tables) == 1 and not self.columns and not np.any(constant) and labels is None
         self.table = self.tables[0] if alone else None
 
-    def beside_one_state(self) -> tuple[np.ndarray, int] | None:
-        """Natural parameters of log₂ evidence less that of a state which is seldom far from the likeliest one.
+    def beside_one(self) -> BesideOne | None:
+        """The evidence beside that of one state; None where more than products tells of the states."""
+        return None if self.tables or self.labels is not None else BesideOne(self)
 
-        The row of that state itself holds those of its own log evidence. None where more than products tells of states.
-        """
-        if self.tables or self.labels is not None:
-            return None
-        sample = self.naturals @ self.features_of(np.linspace(0, self.rows - 1, 64).astype(int))
-        state = int(np.argmax(np.min(sample - sample.max(axis=0), axis=1)))
-        naturals = (self.naturals - self.naturals[state]) / np.log(2.0)
-        naturals[state] = self.naturals[state]
-        return naturals, state
-
-    def features_of(self, rows: np.ndarray | slice) -> np.ndarray:
-        """(feature, row); the last one is 1, that of the constant."""
+    def columns_of(self, rows: np.ndarray | slice) -> np.ndarray:
+        """The columns of some rows, (column, row)."""
         count = rows.size if isinstance(rows, np.ndarray) else len(range(*rows.indices(self.rows)))
-        features = np.ones((self.edges[-1] + 1, count))
-        for first, last, values in zip(self.edges, self.edges[1:], self.features):
-            features[first:last] = values[rows].T
+        columns = np.empty((self.edges[-1], count))
+        for first, last, values in zip(self.edges, self.edges[1:], self.columns):
+            columns[first:last] = values[rows].T
+        return columns
+
+    def features_of(self, columns: np.ndarray) -> np.ndarray:
+        """What columns (column, row) make: (feature, row); the last feature is 1, that of the constant."""
+        features = np.empty((self.naturals.shape[1], columns.shape[1]))
+        features[: self.alone] = columns[self.single]
+        np.multiply(columns[self.left], columns[self.right], out=features[self.alone : -1])
+        features[-1] = 1.0
         return features
 
     def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
-        """The features of lanes that start at `firsts`, by step; at each the first `counts[step]` lanes still run.
+        """The columns of lanes that start at `firsts`, by step; at each the first `counts[step]` lanes still run.
 
-        Each step has its own (feature, lane) in one piece, so that the sweeps read memory in its order.
+        Each step has its own (column, lane) in one piece, so that the sweeps read memory in its order.
         """
-        steps, width = len(counts), self.edges[-1] + 1
-        if width == 1:
-            ones = np.ones((1, len(firsts)))
-            return [ones[:, :count] for count in counts]
+        steps, width = len(counts), self.edges[-1]
         places = np.cumsum([0, *counts]) * width
         packed = np.empty(places[-1])
         blocks = [0, *(s for s in range(1, steps) if counts[s] != counts[s - 1] or s % 64 == 0), steps]
@@ -114,17 +128,17 @@ class RowEvidence:
             out = packed[places[first] : places[last]].reshape(last - first, width, count)
             if last - first < 8:  # as series end here and there: windows of so few steps save nothing
                 for step in range(first, last):
-                    out[step - first] = self.features_of(firsts[:count] + step)
+                    out[step - first] = self.columns_of(firsts[:count] + step)
                 return
-            out[:, -1] = 1.0
-            for start, stop, values in zip(self.edges, self.edges[1:], self.features):
+            for start, stop, values in zip(self.edges, self.edges[1:], self.columns):
                 windows = np.lib.stride_tricks.sliding_window_view(values, last - first, axis=0)
                 for lane in range(0, count, 512):  # a tile of lanes stays in the cache
                     lanes = slice(lane, min(lane + 512, count))
                     rows = as_slice(firsts[lanes] + first)
                     out[:, start:stop, lanes] = windows[rows].transpose(2, 1, 0)
 
-        at_once(arrange, range(len(blocks) - 1))
+        if width:
+            at_once(arrange, range(len(blocks) - 1))
         return [packed[places[step] : places[step + 1]].reshape(width, count) for step, count in enumerate(counts)]
 
     def read(
@@ -132,14 +146,14 @@ class RowEvidence:
         rows: np.ndarray | slice,
         out: np.ndarray,
         starts: np.ndarray | slice | None = None,
-        features: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
         """Those of some rows into `out`, (1, state, row).
 
-        starts: the series that each row begins, if it begins one. features: those of the rows, if they are at hand.
+        starts: the series that each row begins, if it begins one. columns: those of the rows, if they are at hand.
         """
         (values,) = out
-        np.matmul(self.naturals, self.features_of(rows) if features is None else features, out=values)
+        np.matmul(self.naturals, self.features_of(self.columns_of(rows) if columns is None else columns), out=values)
         for table, entries in self.tables:
             values += np.take(table, entries[rows], axis=1)
         if starts is not None:
@@ -147,6 +161,48 @@ class RowEvidence:
         if self.labels is not None:
             label = self.labels[rows]
             values[~np.isnan(label) & (np.arange(self.states)[:, None] != label)] = -1e300
+
+
+class BesideOne:
+    """Evidence divided by that of one state, one that is seldom far from the likeliest: no look for the largest.
+
+    naturals: those of log₂ evidence less the state's; its own row holds those of its log evidence.
+    """
+
+    def __init__(self, evidence: RowEvidence) -> None:
+        self.evidence = evidence
+        some = evidence.columns_of(np.linspace(0, evidence.rows - 1, 64).astype(int))
+        sample = evidence.naturals @ evidence.features_of(some)
+        self.state = int(np.argmax(np.min(sample - sample.max(axis=0), axis=1)))
+        self.naturals = (evidence.naturals - evidence.naturals[self.state]) / np.log(2.0)
+        self.naturals[self.state] = evidence.naturals[self.state]
+
+    def ratios(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        """The ratios into `values` (state, row), and the logarithm of what divided them.
+
+        None if a ratio is too large: only four steps of ratios up to e^80 < 2^116 keep messages within range.
+        """
+        np.matmul(self.naturals, self.evidence.features_of(columns), out=values)
+        divisor = values[self.state].copy()
+        values[self.state] = 0.0
+        if not np.maximum.reduce(values, axis=None) < 115.0:
+            return None
+        for others in (values[: self.state], values[self.state + 1 :]):
+            np.exp2(others, out=others)
+        values[self.state] = 1.0
+        return divisor
+
+
+def paired(factors: list[np.ndarray], axes: int) -> np.ndarray:
+    """The two columns of each entry of a feature, (2, …), the smaller first; -1 stands for none.
+
+    axes: those of the natural parameter, one of which is the state: three if each column is to meet each of the other.
+    """
+    if len(factors) == 1:
+        return np.stack([np.full_like(factors[0], -1), factors[0]])
+    left, right = factors
+    both = np.broadcast_arrays(left[:, None], right) if axes == 3 else np.broadcast_arrays(left, right)
+    return np.sort(np.stack(both), axis=0)
 
 
 class Marginals:
@@ -168,7 +224,7 @@ class Marginals:
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
-        features: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
         """The posterior of some rows, (batch, state, row)."""
         self.values[:, rows] = posterior.swapaxes(1, 2)
@@ -205,16 +261,17 @@ class Expectations:
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
-        features: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
         """Add the posterior of some rows, (1, state, row), in place of what was added before; weights (1, row).
 
-        features: those of the rows, if they are at hand.
+        columns: those of the rows, if they are at hand.
         """
         values = posterior[0] if before is None else posterior[0] - before[0]
         if weights is not None:
             values = values * weights
-        self.sums += values @ (self.evidence.features_of(rows) if features is None else features).T
+        columns = self.evidence.columns_of(rows) if columns is None else columns
+        self.sums += values @ self.evidence.features_of(columns).T
         for total, (_, entries) in zip(self.tables, self.evidence.tables):
             read = entries[rows]
             hot = sparse.csr_array((np.ones(len(read)), read, np.arange(len(read) + 1)), (len(read), total.shape[1]))
@@ -230,5 +287,4 @@ class Expectations:
 
     @property
     def products(self) -> list[np.ndarray]:
-        edges, shapes = self.evidence.edges, self.evidence.shapes
-        return [self.sums[:, a:b].reshape(shape) for a, b, shape in zip(edges, edges[1:], shapes)]
+        return [self.sums[:, places] for places in self.evidence.places]
