@@ -668,6 +668,12 @@ NETWORKS: tuple[Network, ...] = (
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
     """),
+    # what the state at 0 tells of the start was summed over the states of all rows
+    Network("switching_start", walk(2, 4), exact=False, text=f"""
+        model SwitchingStart(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real
+        param phi : real  {CHAIN}  latent x[s, 0] ~ Normal(m[z[s, 0]], var=1)
+        latent x[s, t] ~ Normal(m[z[s, t]] + phi * x[s, t-1], var=0.3)  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
     Network("shared_dose", counted("y", 6), exact=False, text="""
         model SharedDose()  plate n in N  param a : positive  param b : positive  param q : unit
         latent z[n] ~ Bernoulli(q)  latent h[n] ~ Gamma(2, rate=1)  observed y[n] ~ Poisson(a * h[n] + b * z[n])

@@ -282,12 +282,16 @@ def is_new(value: Array) -> bool:
 
 
 def _place(part: Array) -> tuple[Operand, str] | None:
-    """The operand that is 1 at one position of an axis and 0 elsewhere, and that position."""
+    """The operand that is 1 at one position of an axis and 0 elsewhere, and that position.
+
+    Where another operand has the axis too, only the product with the unit vector reads it at that position.
+    """
     if not isinstance(part, Contraction):
         return None
     for one in part.operands:
         unit = isinstance(one.array, Named) and re.fullmatch(r"unit_vector\(.*, (\d+)\)", one.array.name)
-        if unit and set(one.references) <= set(part.axes):
+        others = {r for operand in part.operands if operand is not one for r in operand.references}
+        if unit and set(one.references) <= set(part.axes) and not set(one.references) & others:
             return one, unit[1]
     return None
 
