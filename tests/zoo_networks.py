@@ -54,6 +54,7 @@ from tests.zoo_networks_data import (
     successes,
     symptoms,
     tracks,
+    tracks_alone,
     trees,
     two_levels,
     walk,
@@ -667,6 +668,20 @@ NETWORKS: tuple[Network, ...] = (
         model SwitchingDynamics(K = 2)  plate s in S, k in K  time t in T  {START}  param a[k] : real
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+    # known factors of unknown spreads: sums of data, matrices written out, Cholesky factors
+    Network("unequal_steps", with_given(tracks_alone, d=[0.5, 1.5, 1.0, 2.0]), text="""
+        model UnequalSteps()  plate s in S  time t in T  given d[t] : positive  param q : positive  param r : positive
+        latent x[s, 0] : real[2] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal([[1, d[t]], [0, 1]] @ x[s, t-1],
+        cov=q * [[d[t]**3 / 3, d[t]**2 / 2], [d[t]**2 / 2, d[t]]])
+        latent w[s, 0] ~ Normal(0, var=q)
+        latent w[s, t] ~ Normal(exp(-d[t]) * w[s, t-1], var=q * (1 - exp(-2 * d[t])))
+        observed y[s, t] ~ MvNormal(ones(3) * (x[s, t, 0] + w[s, t]), chol=r * [[1, 0, 0], [0, 1, 0], [0.3, 0, 0.7]])
+    """),
+    Network("spreads_by_cholesky", with_given(tracks_alone, L=[[0.8, 0, 0], [0.3, 0.5, 0], [0, 0, 1]]), text="""
+        model SpreadsByCholesky()  plate s in S  time t in T  given L : real[3, 3]  param h : positive[2]
+        latent x[s, 0] ~ MvNormal(zeros(2), chol=diag(h))  latent x[s, t] ~ MvNormal(x[s, t-1], chol=diag(h))
+        observed y[s, t] ~ MvNormal([[1, 0], [0, 1], [1, 1]] @ x[s, t], chol=L)
     """),
     # what the state at 0 tells of the start was summed over the states of all rows
     Network("switching_start", walk(2, 4), exact=False, text=f"""
