@@ -683,6 +683,18 @@ NETWORKS: tuple[Network, ...] = (
         latent x[s, 0] ~ MvNormal(zeros(2), chol=diag(h))  latent x[s, t] ~ MvNormal(x[s, t-1], chol=diag(h))
         observed y[s, t] ~ MvNormal([[1, 0], [0, 1], [1, 1]] @ x[s, t], chol=L)
     """),
+    # products of parameters: a square in each of them given the other
+    Network("mean_reversion", holed(walk(3, 4), "y", (0, 1), (1, 3)), text="""
+        model MeanReversion()  plate s in S  time t in T  param m : real  param a : real  param b : real
+        param q : positive  latent x[s, 0] ~ Normal(m, var=q)  latent x[s, t] ~ Normal(m + a * (x[s, t-1] - m), var=q)
+        observed y[s, t] missing ~ Normal(x[s, t] + b, var=0.3)
+    """),
+    Network("switching_means", walk(3, 4), text=f"""
+        model SwitchingMeans(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real ~ Normal(0, sd=9)
+        param a : real ~ Normal(0, sd=1)  param v : positive ~ Gamma(2, rate=1)  {CHAIN}
+        observed y[s, 0] ~ Normal(m[z[s, 0]], prec=v)
+        observed y[s, t] ~ Normal(m[z[s, t]] + a * (y[s, t-1] - m[z[s, t-1]]), prec=v)
+    """),
     # what the state at 0 tells of the start was summed over the states of all rows
     Network("switching_start", walk(2, 4), exact=False, text=f"""
         model SwitchingStart(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real
