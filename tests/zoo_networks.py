@@ -683,6 +683,17 @@ NETWORKS: tuple[Network, ...] = (
         latent x[s, 0] ~ MvNormal(zeros(2), chol=diag(h))  latent x[s, t] ~ MvNormal(x[s, t-1], chol=diag(h))
         observed y[s, t] ~ MvNormal([[1, 0], [0, 1], [1, 1]] @ x[s, t], chol=L)
     """),
+    # time before other plates
+    Network("time_first", walk(4, 3), text="""
+        model TimeFirst()  time t in T  plate i in I  param a[i] : real  param b : real  param q[i] : positive
+        param r : positive  latent x[0, i] ~ Normal(0, var=4)  latent x[1, i] ~ Normal(a[i] * x[0, i], var=2)
+        latent x[t, i] ~ Normal(a[i] * x[t-1, i] + b * x[t-2, i], var=q[i])  observed y[t, i] ~ Normal(x[t, i], var=r)
+    """),
+    Network("coefficients_over_time", with_given(walk(4, 1), x=[[1, 0.5], [1, -1], [1, 2], [1, 0]]), text="""
+        model CoefficientsOverTime()  time t in T  plate p in P, j in J  given x[t, p] : real  param q[p] : positive
+        param r : positive  latent b[0, p] ~ Normal(0, var=4)  latent b[t, p] ~ Normal(b[t-1, p], var=q[p])
+        observed y[t, j] ~ Normal(sum(b[t, p] * x[t, p], p), var=r)
+    """),
     # products of parameters: a square in each of them given the other
     Network("mean_reversion", holed(walk(3, 4), "y", (0, 1), (1, 3)), text="""
         model MeanReversion()  plate s in S  time t in T  param m : real  param a : real  param b : real
