@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from emdsl.algebra.indices import Fixed
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -79,3 +80,19 @@ def factored(value: Polynomial, known: Callable[[Atom], bool]) -> tuple[Term, Po
     if not shared or not any(term.atoms for term in rest):
         return None
     return Term(1.0, shared), Polynomial(tuple(rest), value.axes)
+
+
+def has_zero_row(matrix: Polynomial) -> bool:
+    """Whether a matrix that is written out entry by entry has a row without any."""
+    row = matrix.axes[-2]
+    placed = [
+        {
+            reference.position
+            for item in term.atoms
+            if item.statistic == DELTA and row in item.indices
+            for reference in item.references
+            if isinstance(reference, Fixed)
+        }
+        for term in matrix.terms
+    ]
+    return isinstance(row.size, int) and all(placed) and len(set().union(*placed)) < row.size

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
-from emdsl.algebra.monomials import factored, log_of_atom, monomial_power
+from emdsl.algebra.monomials import factored, has_zero_row, log_of_atom, monomial_power
 from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
@@ -259,6 +259,11 @@ class Operations:
         return Atom(single.variable, LOG1M, single.references)
 
     def inverse(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if has_zero_row(matrix):
+            reason = (
+                "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
+            )
+            raise NotPolynomial(reason, node.span)
         if len(matrix.terms) == 1 and not matrix.terms[0].bound:
             inverted = self._inverse_monomial(matrix.terms[0], matrix.axes)
             if inverted is not None:
@@ -277,6 +282,11 @@ class Operations:
                 tuple(Term(power.coefficient, (*power.atoms, *places)) for power, (_, places) in pairs if power),
                 matrix.axes,
             )
+        if has_zero_row(matrix):
+            reason = (
+                "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
+            )
+            raise NotPolynomial(reason, node.span)
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
 
     def _scaled_matrix(self, matrix: Polynomial) -> tuple[Polynomial, Polynomial] | None:
