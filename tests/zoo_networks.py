@@ -54,6 +54,7 @@ from tests.zoo_networks_data import (
     successes,
     symptoms,
     tracks,
+    tracks_alone,
     trees,
     two_levels,
     walk,
@@ -667,6 +668,49 @@ NETWORKS: tuple[Network, ...] = (
         model SwitchingDynamics(K = 2)  plate s in S, k in K  time t in T  {START}  param a[k] : real
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
+    """),
+    # known factors of unknown spreads: sums of data, matrices written out, Cholesky factors
+    Network("unequal_steps", with_given(tracks_alone, d=[0.5, 1.5, 1.0, 2.0]), text="""
+        model UnequalSteps()  plate s in S  time t in T  given d[t] : positive  param q : positive  param r : positive
+        latent x[s, 0] : real[2] ~ MvNormal(0, cov=eye(2))  latent x[s, t] ~ MvNormal([[1, d[t]], [0, 1]] @ x[s, t-1],
+        cov=q * [[d[t]**3 / 3, d[t]**2 / 2], [d[t]**2 / 2, d[t]]])
+        latent w[s, 0] ~ Normal(0, var=q)
+        latent w[s, t] ~ Normal(exp(-d[t]) * w[s, t-1], var=q * (1 - exp(-2 * d[t])))
+        observed y[s, t] ~ MvNormal(ones(3) * (x[s, t, 0] + w[s, t]), chol=r * [[1, 0, 0], [0, 1, 0], [0.3, 0, 0.7]])
+    """),
+    Network("spreads_by_cholesky", with_given(tracks_alone, L=[[0.8, 0, 0], [0.3, 0.5, 0], [0, 0, 1]]), text="""
+        model SpreadsByCholesky()  plate s in S  time t in T  given L : real[3, 3]  param h : positive[2]
+        latent x[s, 0] ~ MvNormal(zeros(2), chol=diag(h))  latent x[s, t] ~ MvNormal(x[s, t-1], chol=diag(h))
+        observed y[s, t] ~ MvNormal([[1, 0], [0, 1], [1, 1]] @ x[s, t], chol=L)
+    """),
+    # time before other plates
+    Network("time_first", walk(4, 3), text="""
+        model TimeFirst()  time t in T  plate i in I  param a[i] : real  param b : real  param q[i] : positive
+        param r : positive  latent x[0, i] ~ Normal(0, var=4)  latent x[1, i] ~ Normal(a[i] * x[0, i], var=2)
+        latent x[t, i] ~ Normal(a[i] * x[t-1, i] + b * x[t-2, i], var=q[i])  observed y[t, i] ~ Normal(x[t, i], var=r)
+    """),
+    Network("coefficients_over_time", with_given(walk(4, 1), x=[[1, 0.5], [1, -1], [1, 2], [1, 0]]), text="""
+        model CoefficientsOverTime()  time t in T  plate p in P, j in J  given x[t, p] : real  param q[p] : positive
+        param r : positive  latent b[0, p] ~ Normal(0, var=4)  latent b[t, p] ~ Normal(b[t-1, p], var=q[p])
+        observed y[t, j] ~ Normal(sum(b[t, p] * x[t, p], p), var=r)
+    """),
+    # products of parameters: a square in each of them given the other
+    Network("mean_reversion", holed(walk(3, 4), "y", (0, 1), (1, 3)), text="""
+        model MeanReversion()  plate s in S  time t in T  param m : real  param a : real  param b : real
+        param q : positive  latent x[s, 0] ~ Normal(m, var=q)  latent x[s, t] ~ Normal(m + a * (x[s, t-1] - m), var=q)
+        observed y[s, t] missing ~ Normal(x[s, t] + b, var=0.3)
+    """),
+    Network("switching_means", walk(3, 4), text=f"""
+        model SwitchingMeans(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real ~ Normal(0, sd=9)
+        param a : real ~ Normal(0, sd=1)  param v : positive ~ Gamma(2, rate=1)  {CHAIN}
+        observed y[s, 0] ~ Normal(m[z[s, 0]], prec=v)
+        observed y[s, t] ~ Normal(m[z[s, t]] + a * (y[s, t-1] - m[z[s, t-1]]), prec=v)
+    """),
+    # what the state at 0 tells of the start was summed over the states of all rows
+    Network("switching_start", walk(2, 4), exact=False, text=f"""
+        model SwitchingStart(K = 2)  plate s in S, k in K  time t in T  {START}  param m[k] : real
+        param phi : real  {CHAIN}  latent x[s, 0] ~ Normal(m[z[s, 0]], var=1)
+        latent x[s, t] ~ Normal(m[z[s, t]] + phi * x[s, t-1], var=0.3)  observed y[s, t] ~ Normal(x[s, t], var=0.5)
     """),
     Network("shared_dose", counted("y", 6), exact=False, text="""
         model SharedDose()  plate n in N  param a : positive  param b : positive  param q : unit

@@ -339,6 +339,11 @@ def two_levels(rng: Generator) -> Data:
     return {"y": 6.0 * a + 2.0 * b + rng.normal(0, 0.5, (2, 4))}
 
 
+def tracks_alone(rng: Generator) -> Data:
+    """y (s, t, 3) of `tracks`, without how it is seen."""
+    return {"y": tracks(rng)["y"]}
+
+
 def slopes_over_time(rng: Generator) -> Data:
     """y (s, t) that moves, beside a covariate u (s, t)."""
     return {"u": rng.normal(size=(2, 4)), "y": rng.normal(size=(2, 4)).cumsum(axis=1)}

@@ -18,6 +18,7 @@ from emdsl.algebra.cases import Cases
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
+from emdsl.algebra.monomials import along_diagonal
 from emdsl.algebra.operations import NotPolynomial
 from emdsl.algebra.symbols import Symbol, padded_size, place_table, within_table
 from emdsl.algebra.terms import (
@@ -245,6 +246,10 @@ class Expansion(Cases):
                 return self._sum_over_letter(value, letter)
             case "dot", (left, right):
                 return resolve_deltas(contract(self.expand(left), self.expand(right), self.source))
+            case "gram", (value,):
+                rows, columns = self.expand(value), self.expand(value)
+                turned = Polynomial(columns.terms, columns.axes[::-1])
+                return along_diagonal(resolve_deltas(contract(rows, turned, self.source)))
             case "outer", (left, right):
                 one, two = self.expand(left), self.expand(right)
                 apart = Polynomial(two.terms)

@@ -16,17 +16,15 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
+from emdsl.algebra.monomials import factored, has_zero_row, log_of_atom, monomial_power
 from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
     DELTA,
-    HOT,
     IDENTITY,
     INVERSE,
-    LOG,
     LOG1M,
-    LOG_STATIONARY,
     LOGDET,
     QUADRATIC,
     SPLIT,
@@ -128,7 +126,7 @@ class Operations:
                 raise NotPolynomial("this divides by zero", node.span)
             return Polynomial(number(constant**exponent).terms, value.axes)
         if len(value.terms) == 1 and not value.terms[0].bound and value.terms[0].coefficient > 0:
-            raised = _monomial_power(value.terms[0], exponent)
+            raised = monomial_power(value.terms[0], exponent)
             if raised is not None:
                 return Polynomial((raised,), value.axes)
         if exponent == int(exponent) and 1 <= exponent <= 4:
@@ -138,6 +136,10 @@ class Operations:
             return result
         if self.known(value):
             return self.derive("power", (value, number(exponent)), node)
+        parts = factored(value, self.is_known)
+        raised = monomial_power(parts[0], exponent) if parts is not None else None
+        if parts is not None and raised is not None:
+            return multiply(self.power(parts[1], exponent, node), Polynomial((raised,)), self.source)
         raise NotPolynomial("this power of a sum of unknowns has no closed form here", node.span)
 
     def log(self, value: Polynomial, node: Expression) -> Polynomial:
@@ -157,6 +159,9 @@ class Operations:
         if self.known(value):
             careful = self._sources(value) & {"stationary", "unit", "simplex", "index"}
             return self.derive("log_probability" if careful else "log", (value,), node)
+        parts = factored(value, self.is_known)
+        if parts is not None and all(self._is_positive(item) and log_of_atom(item) for item in parts[0].atoms):
+            return add(self.log(parts[1], node), self.log(Polynomial((parts[0],)), node))
         split = self._split_log(value)
         if split is not None:
             return split
@@ -178,7 +183,7 @@ class Operations:
         """The logarithm of a statistic; that of known exponentials and softmaxes without them, since they underflow."""
         known = self.derived.get(item.variable)
         if known is None or item.statistic.kind != "power" or known.function not in ("exp", "softmax"):
-            found = _log_of(item)
+            found = log_of_atom(item)
             return None if found is None else (found,)
         terms = known.arguments[0].terms
         if known.function == "softmax":
@@ -193,7 +198,7 @@ class Operations:
         logs: list[tuple[Term, ...]] = []
         terms = positive_form(value.terms, self.scope)
         for term in terms:
-            parts = [_log_of(item) for item in term.atoms if item.statistic != LOG1M]
+            parts = [log_of_atom(item) for item in term.atoms if item.statistic != LOG1M]
             parts += [Term(1.0, (item,)) for item in term.atoms if item.statistic == LOG1M]
             positive = all(self._is_positive(item) for item in term.atoms)
             if term.coefficient <= 0 or not positive or any(part is None for part in parts):
@@ -254,21 +259,42 @@ class Operations:
         return Atom(single.variable, LOG1M, single.references)
 
     def inverse(self, matrix: Polynomial, node: Expression) -> Polynomial:
+        if has_zero_row(matrix):
+            reason = (
+                "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
+            )
+            raise NotPolynomial(reason, node.span)
         if len(matrix.terms) == 1 and not matrix.terms[0].bound:
             inverted = self._inverse_monomial(matrix.terms[0], matrix.axes)
             if inverted is not None:
                 return Polynomial((inverted,), matrix.axes)
         if self.known(matrix):
             return self.derive("inv", (matrix,), node)
+        parts = self._scaled_matrix(matrix)
+        if parts is not None:
+            scale = self.power(parts[0], -1.0, node)
+            return multiply(self.derive("inv", (parts[1],), node), scale, self.source)
         entries = self._diagonal(matrix)
-        powers = [_monomial_power(scalar, -1.0) for scalar, _ in entries]
+        powers = [monomial_power(scalar, -1.0) for scalar, _ in entries]
         if entries and all(power is not None for power in powers):
             pairs = zip(powers, entries, strict=True)
             return Polynomial(
                 tuple(Term(power.coefficient, (*power.atoms, *places)) for power, (_, places) in pairs if power),
                 matrix.axes,
             )
+        if has_zero_row(matrix):
+            reason = (
+                "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
+            )
+            raise NotPolynomial(reason, node.span)
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
+
+    def _scaled_matrix(self, matrix: Polynomial) -> tuple[Polynomial, Polynomial] | None:
+        """An unknown scalar and the known matrix that it multiplies."""
+        parts = factored(matrix, self.is_known)
+        if parts is None or parts[0].indices & set(matrix.axes[-2:]):
+            return None
+        return Polynomial((parts[0],)), parts[1]
 
     def _diagonal(self, matrix: Polynomial) -> list[tuple[Term, tuple[Atom, ...]]]:
         """The entries of a diagonal matrix that is written out, one product each, and the deltas that place them."""
@@ -288,7 +314,7 @@ class Operations:
     def _inverse_monomial(self, term: Term, axes: tuple[Index, ...]) -> Term | None:
         """(s·Σ)⁻¹ = s⁻¹·Σ⁻¹ for scalars s, and diag(v)⁻¹ = diag(1/v)."""
         scalars, matrices = _split(term, axes)
-        powered = _monomial_power(Term(term.coefficient, scalars), -1.0) if term.coefficient > 0 else None
+        powered = monomial_power(Term(term.coefficient, scalars), -1.0) if term.coefficient > 0 else None
         if powered is None or len(matrices) != 1:
             return None
         (single,) = matrices
@@ -306,6 +332,10 @@ class Operations:
                 return found
         if self.known(matrix):
             return self.derive("logdet", (matrix,), node)
+        parts = self._scaled_matrix(matrix)
+        if parts is not None:
+            scale = multiply(self.size(matrix.axes[-1].size), self.log(parts[0], node), self.source)
+            return add(scale, self.derive("logdet", (parts[1],), node))
         entries = self._diagonal(matrix)
         if entries:
             logs = [self.log(Polynomial((scalar,)), node) for scalar, _ in entries]
@@ -416,23 +446,3 @@ def _split(term: Term, axes: tuple[Index, ...]) -> tuple[tuple[Atom, ...], tuple
     row, column = axes[-2:]
     matrices = tuple(item for item in term.atoms if {row, column} <= item.indices)
     return tuple(item for item in term.atoms if item not in matrices), matrices
-
-
-def _monomial_power(term: Term, exponent: float) -> Term | None:
-    atoms = []
-    for item in term.atoms:
-        if item.statistic.kind == "power":
-            atoms.append(Atom(item.variable, Statistic("power", item.statistic.exponent * exponent), item.references))
-        elif item.statistic in (DELTA, HOT) and exponent > 0:
-            atoms.append(item)
-        else:
-            return None
-    return Term(term.coefficient**exponent, tuple(atoms))
-
-
-def _log_of(item: Atom) -> Term | None:
-    if item.statistic == STATIONARY:
-        return Term(1.0, (Atom(item.variable, LOG_STATIONARY, item.references),))
-    if item.statistic.kind != "power":
-        return None
-    return Term(item.statistic.exponent, (Atom(item.variable, LOG, item.references),))

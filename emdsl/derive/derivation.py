@@ -208,7 +208,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         spans=spans,
     )
     reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
-    module = _module(bound, method, setting, steps, loadings(joint, reals))
+    module = _module(bound, method, setting, steps, loadings(joint, reals, unknown))
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
 
 

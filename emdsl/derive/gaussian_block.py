@@ -212,9 +212,11 @@ class GaussianInference:
         series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
         if monomial.rows[-1] != shift.index:
             (name, *_) = monomial.variables
-            reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
-            raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
-        if letter in self.scope.ragged:
+            if letter in self.scope.ragged or any(variable in self.starts for variable in monomial.variables):
+                reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
+                raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
+            code = f"later_steps(({self._shape(monomial.rows)}), {monomial.rows.index(shift.index)}{lag})"
+        elif letter in self.scope.ragged:
             code = f'later_rows(data["offsets.{letter}"]{lag})'
             code = f"repeated_rows({code}, {' * '.join(series)}, {length})" if series else code
         else:
@@ -230,7 +232,10 @@ class GaussianInference:
         lagged = self._lagged_rows(monomial)
         plates, _ = self.sizes(name)
         if lagged is not None and tuple(r.index if isinstance(r, Shift) else r for r in own) == monomial.rows:
-            return f"{lagged} - {lag_of(own)}" if lag_of(own) else lagged
+            if not lag_of(own):
+                return lagged
+            inside = plates[1 + next(place for place, r in enumerate(own) if isinstance(r, Shift)) :]
+            return f"{lagged} - {' * '.join((str(lag_of(own)), *inside))}"
         if lagged is not None:
             return f"{self._read_rows(monomial, own, plates)}[{lagged}]"
         if own == monomial.rows:

@@ -78,7 +78,6 @@ def updates(
         closed_form = True
         reduced, cancelled = (own, ()) if keeps else cancel(own, frozenset(group), scope)
         if len(group) > 1:
-            _check_joint(group, own, spans)
             kernel_name, kernel_reason = "joint Gaussian", "coupled, so solved for together"
         else:
             symbol = scope.symbols[group[0]]
@@ -92,6 +91,8 @@ def updates(
             closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
         given = {name for term in reduced for name in term.variables() & later}
+        if group[0] in points:  # parts of a group that is no square at once
+            given |= {name for term in reduced for name in term.variables() & set(points)} - set(group)
         reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
         result.append(Update(group, kernel_name, closed_form, reason, reduced))
     return tuple(result)
@@ -114,7 +115,11 @@ def _reason(cancelled: tuple[str, ...], given: set[str]) -> str:
 
 
 def _coupled(terms: Sequence[Term], reals: Sequence[str]) -> list[tuple[str, ...]]:
-    """Real parameters in groups: two that meet in one term belong together."""
+    """Real parameters in groups: two that meet in one term belong together.
+
+    Where the log joint is no square in all of a group at once, as in mu + phi * (y - mu), it is one in each of several
+    parts given the others, and these are maximised over in turn.
+    """
     groups: list[set[str]] = [{name} for name in reals]
     for term in terms:
         together = {name for name in reals if name in term.variables()}
@@ -122,20 +127,31 @@ def _coupled(terms: Sequence[Term], reals: Sequence[str]) -> list[tuple[str, ...
             joined = set().union(*(group for group in groups if group & together))
             groups = [group for group in groups if not group & together] + [joined]
     order = {name: place for place, name in enumerate(reals)}
-    return sorted((tuple(sorted(group, key=order.__getitem__)) for group in groups), key=lambda g: order[g[0]])
+    listed = sorted((tuple(sorted(group, key=order.__getitem__)) for group in groups), key=lambda g: order[g[0]])
+    return [part for group in listed for part in _quadratic_parts(terms, group)]
 
 
-def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str, Span | None]) -> None:
+def _quadratic_parts(terms: Sequence[Term], group: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The group in as few parts as it takes, in their order, so that no part has products of three in one term."""
+    parts: list[tuple[str, ...]] = []
+    for name in group:
+        fits = (place for place, part in enumerate(parts) if _is_quadratic(terms, (*part, name)))
+        place = next(fits, None)
+        if place is None:
+            parts.append((name,))
+        else:
+            parts[place] = (*parts[place], name)
+    return parts
+
+
+def _is_quadratic(terms: Sequence[Term], names: tuple[str, ...]) -> bool:
+    """Whether all terms are products of at most two of these, each as it is."""
+    plain = (("offset", 1.0), ("power", 1.0))
     for term in terms:
-        factors = [item for item in term.atoms if item.variable in group]
-        plain = all(
-            (item.statistic.kind, item.statistic.exponent) in (("offset", 1.0), ("power", 1.0)) for item in factors
-        )
-        if len(factors) > 2 or not plain:
-            names = " and ".join(f"`{name}`" for name in group)
-            raise not_compiled(
-                f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]]
-            )
+        factors = [item for item in term.atoms if item.variable in names]
+        if len(factors) > 2 or any((item.statistic.kind, item.statistic.exponent) not in plain for item in factors):
+            return False
+    return True
 
 
 #: Modes of spreads and precisions, and which argument is the sum of squares that they depend on.

@@ -261,13 +261,19 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
     if len(rest) == 1 and not is_new(rest[0]):
         return parts
     value: Array = Total(rest, axes) if len(rest) > 1 else rest[0]
+    places: dict[tuple[Index, str], list[Array]] = {}
     for part in apart:
         found = _place(part)
         assert isinstance(part, Contraction) and found is not None
         operand, position = found
         (index,) = operand.references
+        assert isinstance(index, Index)
         left = tuple(axis for axis in axes if axis != index)
-        small = replace(part, operands=tuple(o for o in part.operands if o is not operand), axes=left)
+        others = tuple(_read_at(o, index, position) for o in part.operands if o is not operand)
+        places.setdefault((index, position), []).append(replace(part, operands=others, axes=left))
+    for (index, position), parts_there in places.items():
+        left = tuple(axis for axis in axes if axis != index)
+        small = Total(tuple(parts_there), left) if len(parts_there) > 1 else parts_there[0]
         value = Apply("added_at", (value, bare(small), str(axes.index(index)), position), axes)
     return (value,)
 
@@ -282,14 +288,31 @@ def is_new(value: Array) -> bool:
 
 
 def _place(part: Array) -> tuple[Operand, str] | None:
-    """The operand that is 1 at one position of an axis and 0 elsewhere, and that position."""
+    """The operand that is 1 at one position of an axis and 0 elsewhere, and that position.
+
+    None where another operand has the axis too and cannot be read at the position.
+    """
     if not isinstance(part, Contraction):
         return None
     for one in part.operands:
         unit = isinstance(one.array, Named) and re.fullmatch(r"unit_vector\(.*, (\d+)\)", one.array.name)
-        if unit and set(one.references) <= set(part.axes):
+        if not unit or not set(one.references) <= set(part.axes):
+            continue
+        beside = [o for o in part.operands if o is not one and set(one.references) & set(o.references)]
+        if all(isinstance(o.array, Named) and o.array.name.isidentifier() for o in beside):
             return one, unit[1]
     return None
+
+
+def _read_at(operand: Operand, index: Index, position: str) -> Operand:
+    """An operand at one position of an axis that it may have."""
+    if index not in operand.references:
+        return operand
+    assert isinstance(operand.array, Named)
+    place = operand.references.index(index)
+    code = f"{operand.array.name}[{', '.join((*[':'] * place, position))}]"
+    left = tuple(r for r in operand.references if isinstance(r, Index) and r != index)
+    return Operand(Named(code, left), left)
 
 
 def powers(operands: Sequence[Operand]) -> list[Operand]:

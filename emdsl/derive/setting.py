@@ -236,14 +236,6 @@ class Setting:
         shape = ", ".join(":" if row == reference else "None" for row in rows)
         return f"np.arange({self.size_text(reference.size)}){f'[{shape}]' if len(rows) > 1 else ''}"
 
-    def block_size(self, axis: Index) -> str:
-        """The length of a row axis within a block."""
-        return "rows.stop - rows.start" if axis.letter in self.leads else self.size_text(axis.size)
-
-    @property
-    def leads(self) -> frozenset[str]:
-        return frozenset(sweep.plates[0] for sweep in self.collapsed.sweeps if sweep.plates)
-
     # ---------------------------------------------------------------- where names come from
 
     def sources(

@@ -307,7 +307,8 @@ def _outcome(
     if reasons:
         warnings.append(f"{len(reasons)} of {n_starts} starts degenerated ({reasons[-1]})")
     if not best.converged and problem.tol > 0:
-        warnings.append(f"not converged after {problem.max_iter} iterations; raise max_iter or tol")
+        faster = 'say accelerate="squarem", or ' if problem.accelerate is None else ""
+        warnings.append(f"not converged after {problem.max_iter} iterations; {faster}raise max_iter or tol")
     state = best.state
     history = np.array(best.history or [state.objective])
     return Outcome(

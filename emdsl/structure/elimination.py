@@ -87,10 +87,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Elimination:
-    """The steps in their order; `refusal` says why there are none."""
+    """The steps in their order; `refusal` says why there are none, `cure` what to do about it."""
 
     steps: tuple[Step, ...]
     refusal: str | None = None
+    cure: str = "let fewer latents meet in one law, or give them fewer states"
 
 
 def eliminate(
@@ -112,6 +113,10 @@ def eliminate(
                 found = min(candidates, key=lambda step: (-len(step.rows), _states(step.neighbours, scope)))
                 break
         if found is None:
+            early = next((letter for name in left if (letter := _early_time(name, waiting)) is not None), None)
+            if early is not None:
+                reason = f"`{left[0]}`, a chain whose time `{early}` is not its last plate"
+                return Elimination((), reason, f"declare it with `{early}` last")
             if any(_step(name, left, waiting, scope, source, True, inf) for name in left):
                 return Elimination((), f"a chain of `{left[0]}` with more than {CHAIN_BUDGET} joint states")
             return Elimination((), f"{' and '.join(f'`{name}`' for name in left)} cannot be summed out one by one")
@@ -125,6 +130,16 @@ def eliminate(
             waiting.append(found.message)
         left = [name for name in left if name not in found.variables]
     return Elimination(tuple(steps))
+
+
+def _early_time(name: str, tables: Sequence[Table]) -> str | None:
+    """The letter of a time at which a variable meets itself, where it is not the last of its plates."""
+    for table in tables:
+        for other, references in table.places:
+            shift = next((r for r in references[:-1] if isinstance(r, Shift)), None)
+            if other == name and shift is not None:
+                return shift.index.letter
+    return None
 
 
 def _kept_states(kept: Sequence[Place], scope: Scope) -> int:

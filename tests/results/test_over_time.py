@@ -418,3 +418,22 @@ def test_forecasts_that_no_points_stand_for_are_refused() -> None:
     fit = em.parse(f"{text} observed x[t] ~ Bernoulli(q)")().fit(y=[1, 0, 3], x=[0, 1, 1])
     with pytest.raises(em.DataError, match="they do not follow from those of `p`; draw them with `sample`"):
         fit.forecast(1)
+
+
+def test_time_may_stand_before_other_plates() -> None:
+    text = """model A() plate s in S  time t in T  param a : real  param m[s] : real  param q : positive
+        latent x[s, 0] ~ Normal(0, var=2)  latent x[s, t] ~ Normal(a * x[s, t-1], var=q)
+        observed y[s, t] missing ~ Normal(m[s] + x[s, t], var=0.5)"""
+    turned = text.replace("[s, 0]", "[0, s]").replace("[s, t", "[t, s").replace("t, s-1]", "t-1, s]")
+    y = np.random.default_rng(0).normal(size=(3, 5)).cumsum(axis=1)
+    y[0, 2], y[1, 0] = np.nan, np.nan
+    init = {"a": 0.6, "m": [0.0, 0.3, 0.1], "q": 0.7}
+    rows, columns = (
+        em.parse(one)().fit(y=data, init=init, max_iter=3, tol=0) for one, data in ((text, y), (turned, y.T))
+    )
+    assert_allclose(columns.log_likelihood, rows.log_likelihood, rtol=1e-10)
+    assert_allclose(columns.params["m"], rows.params["m"], rtol=1e-8)
+    for asked in ("filtered", "predictive"):
+        for name, found in getattr(columns, asked)().items():
+            assert_allclose(np.transpose(found.mean), getattr(rows, asked)()[name].mean, rtol=1e-8)
+    assert_allclose(np.transpose(columns.forecast(2)["y"].mean), rows.forecast(2)["y"].mean, rtol=1e-8)

@@ -75,3 +75,13 @@ def test_a_start_from_nothing(text: str, draw: Any) -> None:
     informed = model.fit(y=y, init=truth, max_iter=60, accelerate="squarem")
     fit = model.fit(y=y, n_init=4, random_state=0, max_iter=60, accelerate="squarem")
     assert fit.objective >= informed.objective - 1.5
+
+
+@pytest.mark.parametrize("method", ["em", "vb"])
+def test_parameters_that_only_multiply_each_other_do_not_start_at_zero(method: str) -> None:
+    """Zero is a saddle: neither factor moves while the other is there."""
+    text = """model Rank()  plate n in N, j in J  param a[n] : real ~ Normal(0, sd=1)
+        param b[j] : real ~ Normal(0, sd=1)  observed y[n, j] ~ Normal(a[n] * b[j], var=0.1)"""
+    y = np.outer([1.0, -2.0, 0.5, 1.5], [1.0, 2.0, -1.0])
+    fit = em.parse(text)().fit(y=y, method=method, n_init=1, random_state=0)
+    assert np.allclose(np.outer(fit.params["a"], fit.params["b"]), y, atol=0.2)

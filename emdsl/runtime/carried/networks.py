@@ -155,6 +155,11 @@ def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
     return rows[rows - np.repeat(offsets[:-1], np.diff(offsets)) >= steps]
 
 
+def later_steps(shape: tuple[int, ...], axis: int, steps: int = 1) -> np.ndarray:
+    """Flat rows of a shape that have a row so many steps before them along an axis."""
+    return np.flatnonzero(np.broadcast_to(np.indices(shape, sparse=True)[axis] >= steps, shape))
+
+
 def repeated_rows(rows: np.ndarray, copies: int, count: int) -> np.ndarray:
     """The same rows in each of several copies of `count` rows that lie end to end."""
     return (np.arange(copies)[:, None] * count + rows).ravel()
