@@ -40,7 +40,7 @@ from emdsl.algebra.terms import (
 #: Applied entry by entry; they pass through gates and array literals.
 ELEMENTWISE = (
     "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "logistic", "logit", "Phi", "lgamma",
-    "log_bessel_i0",
+    "log_bessel_i0", "log_polya_gamma",
 )  # fmt: skip
 
 
@@ -59,6 +59,8 @@ class Expansion(Cases):
     arguments: Mapping[str, Expression] = field(default_factory=dict)
     shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     quadratics: list[Quadratic] = field(default_factory=list)
+    auxiliary: Expression | None = None
+    """The auxiliary variable that the law is written with, where it is."""
 
     def expand(self, node: Expression) -> Polynomial:
         return self.within_groups(self._expanded(node), node)
@@ -225,6 +227,8 @@ class Expansion(Cases):
             if isinstance(through, Subscript) and isinstance(through.base, Array):
                 items = tuple(Call(function, (item,), node.span) for item in through.base.items)
                 return self.expand(Subscript(Array(items), through.indices))
+            if function == "log" and isinstance(through, Call) and through.function == "exp":
+                return self.expand(through.arguments[0])
             if function == "log" and isinstance(through, Binary) and through.operator == "**":
                 exponent = self.expand(through.right).constant
                 if exponent is not None:

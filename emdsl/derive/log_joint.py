@@ -8,12 +8,12 @@ discrete latents that the law is indexed by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, renamed
+from emdsl.algebra.expressions import Expression, Name, Number, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import (
@@ -35,8 +35,8 @@ from emdsl.algebra.terms import (
 )
 from emdsl.derive.refusal import not_compiled as not_compiled
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
-from emdsl.derive.scope import scope_of, size_of
-from emdsl.derive.slots import letters_of, started, times_of
+from emdsl.derive.scope import scope_of, size_of, with_auxiliaries
+from emdsl.derive.slots import at_slots, letters_of, started, times_of
 from emdsl.errors import ModelError, Span
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
@@ -76,12 +76,18 @@ class LogJoint:
     source: IndexSource
     starts: Mapping[str, Polynomial] = field(default_factory=dict)
     """Values at which real latents over time start, with the axes of their series and events."""
+    auxiliaries: Mapping[str, str] = field(default_factory=dict)
+    """Auxiliary variables that integrate out, each with the variable whose law is written with it."""
 
 
-def log_joint(bound: BoundModel) -> LogJoint:
-    """Expand every definition of the model; what is not compiled yet is refused with its place."""
+def log_joint(bound: BoundModel, augmented: Set[str] = frozenset()) -> LogJoint:
+    """Expand every definition of the model; what is not compiled yet is refused with its place.
+
+    `augmented`: variables whose laws are written with an auxiliary variable.
+    """
     model = bound.checked.model
-    scope, source, derived, splits = scope_of(bound), IndexSource(), dict[str, Derived](), dict[str, Split]()
+    scope, auxiliaries = with_auxiliaries(scope_of(bound), bound, augmented)
+    source, derived, splits = IndexSource(), dict[str, Derived](), dict[str, Split]()
     factors: list[Factor] = []
     starts: dict[str, Polynomial] = {}
     for variable in model.variables:
@@ -89,12 +95,13 @@ def log_joint(bound: BoundModel) -> LogJoint:
             if _is_start(variable, definition, bound):
                 starts[variable.name] = _start(variable, definition, scope, source, derived, splits)
             else:
-                factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
+                auxiliary = next((name for name, own in auxiliaries.items() if own == variable.name), None)
+                factors.append(factor_of(variable, definition, bound, scope, source, derived, splits, auxiliary))
     read = {item.variable for factor in factors for term in factor.terms for item in term.atoms}
     kept = {name: split for name, split in splits.items() if name in read}
     for factor in factors:
         _check_steps(factor, kept, bound)
-    return LogJoint(tuple(factors), scope, derived, kept, source, starts)
+    return LogJoint(tuple(factors), scope, derived, kept, source, starts, auxiliaries)
 
 
 def _check_steps(factor: Factor, splits: Mapping[str, Split], bound: BoundModel) -> None:
@@ -151,7 +158,7 @@ def _start(
     return Polynomial(expanded.terms, plates + event)
 
 
-def _factor(
+def factor_of(
     variable: Variable,
     definition: Definition,
     bound: BoundModel,
@@ -159,17 +166,19 @@ def _factor(
     source: IndexSource,
     derived: dict[str, Derived],
     splits: dict[str, Split],
+    auxiliary: str | None = None,
 ) -> Factor:
+    """The log density of one definition; with its `auxiliary` variable, that of both."""
     symbol = scope.symbols[variable.name]
     if variable.role is Role.LATENT and symbol.kind == "count":
         raise _uncountable(variable, symbol, definition)
-    times = times_of(variable, definition, bound, scope, source)
+    times = times_of(variable, definition, bound, scope, source, auxiliary is not None)
     letters, plates = letters_of(variable, definition, symbol, scope, source, times)
     parameters = frozenset(one.name for one in bound.checked.model.variables if one.role is Role.PARAM)
     expansion = Expansion(scope, source, derived, splits, letters, times=times, timeless=parameters)
-    subject: Expression = Name(variable.name)
-    if definition.slots:
-        subject = Subscript(subject, definition.slots)
+    subject = at_slots(variable.name, definition)
+    if auxiliary is not None:
+        expansion.auxiliary = at_slots(auxiliary, definition)
     try:
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
@@ -339,10 +348,37 @@ def _log_density(
     expansion.arguments = {"@value": subject, **{f"@{name}": value for name, value in given.items()}}
     expansion.shapes = shapes
     canonical = form.canonical({name: Name(f"@{name}") for name in given})
-    value = expansion.expand(form.log_density(Name("@value"), **canonical))
+    if expansion.auxiliary is not None and form.augmentation is not None:
+        expansion.arguments = {**expansion.arguments, "@auxiliary": expansion.auxiliary}
+        density = form.augmentation.log_joint(Name("@value"), Name("@auxiliary"), **canonical)
+    else:
+        density = form.log_density(Name("@value"), **canonical)
+    try:
+        value = expansion.expand(density)
+    except NotPolynomial as refusal:
+        if refusal.span is not None:
+            raise
+        raise NotPolynomial(_where_unknown(law, density, tuple(given), expansion), law.span) from None
     if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
         return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
     return value
+
+
+def _where_unknown(law: Law, density: Expression, given: tuple[str, ...], expansion: Expansion) -> str:
+    """Which arguments of a law, as they are written, leave its formula without a closed form where they are unknown."""
+    values = expansion.arguments
+    unknown = [name for name in given if not expansion.known(expansion.expand(values[f"@{name}"]))]
+    alone = []
+    for name in unknown:
+        expansion.arguments = {**values, f"@{name}": Number(0.5)}
+        try:
+            expansion.expand(density)
+        except NotPolynomial:
+            continue
+        alone.append(name)
+    listed = " and ".join(f"`{name}`" for name in (alone if len(alone) == 1 else unknown)) or "value"
+    verb = "are" if " and " in listed else "is"
+    return f"`{law.family}` has no closed form where its {listed} {verb} unknown"
 
 
 def _switch(law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion) -> Polynomial:

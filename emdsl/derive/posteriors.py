@@ -1,6 +1,7 @@
 """Which parameters have a posterior, of which kind, and with which other one jointly.
 
     q(v)                independent: Dirichlet, Beta, Gamma and its powers, Gaussian, Wishart, inverse Wishart
+                        and, of auxiliary variables, Pólya-Gamma
     q(v | s) q(s)       a Gaussian whose every term is scaled by the same spread s: Normal-Gamma, Normal-Wishart
 
 The joint form is admissible when the spread cancels from the Gaussian's conditional and has a posterior itself.
@@ -55,6 +56,7 @@ KEYS = {
     "Beta": ("a", "b"),
     "Gamma": ("shape", "rate"),
     "Wishart": ("df", "scale"),
+    "Pólya-Gamma": ("trials", "tilt"),
     "Gaussian": ("mean", "precision"),
 }
 

@@ -5,7 +5,7 @@ The tables of ragged plates are among them: groups, positions and first rows, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from emdsl.algebra.expressions import Expression, Name, Number
 from emdsl.algebra.symbols import (
@@ -20,9 +20,11 @@ from emdsl.algebra.symbols import (
     within_table,
 )
 from emdsl.derive.refusal import not_compiled
+from emdsl.families.family import Augmentation
+from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import COUPLED_LAWS
-from emdsl.model.statements import Model, Role, Type, Variable
+from emdsl.model.statements import Law, Model, Role, Type, Variable
 
 
 def scope_of(bound: BoundModel) -> Scope:
@@ -46,6 +48,32 @@ def scope_of(bound: BoundModel) -> Scope:
             letters=variable.plates,
         )
     return Scope(symbols, bound.constants, direct)
+
+
+def augmentation_of(law: Law) -> Augmentation | None:
+    """How a law is written with an auxiliary variable; None where it has no such form."""
+    known = family(law.family)
+    if known is None or law.limits is not None or any(isinstance(value, Law) for _, value in law.arguments):
+        return None
+    positional = iter(known.arguments)
+    form = known.form([name if name is not None else next(positional).name for name, _ in law.arguments])
+    return None if form is None else form.augmentation
+
+
+def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Set[str]) -> tuple[Scope, dict[str, str]]:
+    """The scope with an unknown positive variable for each augmented one; and these names, each with its variable."""
+    symbols, auxiliaries = dict(scope.symbols), dict[str, str]()
+    for variable in bound.checked.model.variables:
+        if variable.name in augmented:
+            name = f"u_{variable.name}"
+            while name in symbols or name in scope.numbers:
+                name += "_"
+            auxiliaries[name] = variable.name
+            own = scope.symbols[variable.name]
+            written = augmentation_of(variable.definitions[0].law)
+            event = () if written is not None and written.whole else own.event
+            symbols[name] = Symbol(name, False, "positive", own.plates, event, letters=own.letters)
+    return Scope(symbols, scope.numbers, scope.ragged), auxiliaries
 
 
 def _not_swallowed(letters: tuple[str, ...], ragged: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression
-from emdsl.families.family import Argument, Family
+from emdsl.families.family import Argument, Augmentation, Family
 from emdsl.families.notation import lgamma, log, log1p
 
 
@@ -20,6 +20,12 @@ def log_density(x: Expression, mean: Expression, size: Expression) -> Expression
     coefficient = lgamma(x + size) - lgamma(size) - lgamma(x + 1)
     # log(size/(size+mean)) as -log1p(mean/size): a large size is nearly Poisson.
     return coefficient + x * log(mean) - x * log(size + mean) - size * log1p(mean / size)
+
+
+def log_joint(x: Expression, u: Expression, mean: Expression, size: Expression) -> Expression:
+    """Poisson(x | mean u) Gamma(u | size, rate=size)."""
+    counts = x * log(mean) + x * log(u) - mean * u - lgamma(x + 1)
+    return counts + size * log(size) - lgamma(size) + (size - 1) * log(u) - size * u
 
 
 def sample(rng: np.random.Generator, shape: tuple[int, ...], mean: Any, size: Any) -> np.ndarray[Any, Any]:
@@ -34,4 +40,5 @@ NEG_BINOMIAL = Family(
     positional=1,
     log_density=log_density,
     sample=sample,
+    augmentation=Augmentation("Gamma", log_joint),
 )

@@ -52,6 +52,11 @@ def log_multigamma(x: Factor, dimension: Factor) -> Call:
     return call("log_multigamma", x, dimension)
 
 
+def log_polya_gamma(u: Factor) -> Call:
+    """The log density of the Pólya-Gamma law PG(1, 0); b times it stands for that of PG(b, 0)."""
+    return call("log_polya_gamma", u)
+
+
 def total(x: Factor) -> Call:
     """Sum over the event axis."""
     return call("sum", x)

@@ -10,6 +10,7 @@ from emdsl.kernels.dirichlet import DirichletKernel
 from emdsl.kernels.gamma import GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.kernel import Kernel, Kinds
+from emdsl.kernels.polya_gamma import PolyaGammaKernel
 from emdsl.kernels.wishart import WishartKernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -18,6 +19,7 @@ KERNELS: tuple[Kernel, ...] = (
     BetaKernel(),
     BetaPrimeKernel(),
     GammaKernel(),
+    PolyaGammaKernel(),
     GaussianKernel(),
     WishartKernel(),
 )
