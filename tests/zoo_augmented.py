@@ -1,4 +1,7 @@
-"""Laws that are written with an auxiliary variable: logistic ones, Student's t, negative binomials with exposures."""
+"""Laws that are written with an auxiliary variable: logistic ones, Student's t, negative binomials with exposures.
+
+And positive parameters that enter by several statistics: shapes, sizes and degrees of freedom.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,22 @@ def answers(n: int = 9, states: int = 2, trials: int = 4) -> Drawn:
     return data
 
 
-def exposures(n: int = 8) -> Drawn:
+def exposures(n: int = 8, size: float = 3.0) -> Drawn:
     """Exposures e (n,) and overdispersed counts y (n,) of two rates."""
 
     def data(rng: np.random.Generator) -> dict[str, np.ndarray]:
         e = rng.uniform(0.5, 2.0, n)
-        return {"e": e, "y": rng.poisson(e * np.repeat([1.0, 6.0], n // 2) * rng.gamma(3.0, 1 / 3, n))}
+        return {"e": e, "y": rng.poisson(e * np.repeat([1.0, 6.0], n // 2) * rng.gamma(size, 1 / size, n))}
 
     return data
 
 
-def heavy_tailed(*shape: int, name: str = "y") -> Drawn:
+def heavy_tailed(*shape: int, df: float = 3.0) -> Drawn:
     """Draws of Student's t about two levels, the first axis in halves."""
 
     def data(rng: np.random.Generator) -> dict[str, np.ndarray]:
         level = np.repeat([0.0, 5.0], shape[0] // 2).reshape(-1, *(1 for _ in shape[1:]))
-        return {name: level + rng.standard_t(3.0, shape)}
+        return {"y": level + rng.standard_t(df, shape)}
 
     return data
 
@@ -60,7 +63,8 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
     ("chain_of_answers", binary(2, 4),
         """
         model ChainOfAnswers(K = 2)  plate s in S, k in K  time t in T  given w[s, t] : real
-        param start : simplex[K]  param A[k] : simplex[K]  param a[k] : real  param b : real
+        param start : simplex[K]  param A[k] : simplex[K]  param a[k] : real ~ Normal(0, sd=1)
+        param b : real ~ Normal(0, sd=1)
         latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])
         observed y[s, t] ~ Bernoulli(logit=a[z[s, t]] + b * w[s, t])
     """),
@@ -73,8 +77,19 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
     ("student_mixture", heavy_tailed(8),
         """
         model StudentMixture(K = 2)  plate n in N, k in K  param p : simplex[K]  param m[k] : real
-        param s[k] : positive  latent z[n] ~ Categorical(p)
-        observed y[n] ~ StudentT(3, m[z[n]], scale=s[z[n]])
+        param s : positive  latent z[n] ~ Categorical(p)
+        observed y[n] ~ StudentT(3, m[z[n]], scale=s)
+    """),
+    ("unknown_sizes", exposures(10, 0.7),
+        """
+        model UnknownSizes(K = 2)  plate n in N, k in K  given e[n] : real  param p : simplex[K]
+        param m[k] : positive  param r : positive  latent z[n] ~ Categorical(p)
+        observed y[n] ~ NegBinomial(m[z[n]] * e[n], size=r)
+    """),
+    ("unknown_degrees", heavy_tailed(12, df=0.8),
+        """
+        model UnknownDegrees()  plate n in N  param d : positive  param m : real  param s : positive
+        observed y[n] ~ StudentT(d, m, scale=s)
     """),
     ("student_vectors", heavy_tailed(6, 2),
         """

@@ -22,9 +22,11 @@ from emdsl.algebra.terms import (
     HOT,
     IDENTITY,
     NUMBER,
+    POLYA_GAMMA,
     STRUCTURE,
     Atom,
     Polynomial,
+    Statistic,
     Term,
     add,
     like_terms,
@@ -91,7 +93,8 @@ class Cases(Groups):
         if not gates:
             table = None if self.known(value) else self._known_discrete(value)
             if table is None:
-                return self.elementwise(function, value, node)
+                statistic = self._statistic_of_multiple(function, value)
+                return self.elementwise(function, value, node) if statistic is None else statistic
             return self._over_values(
                 table, lambda state: self.by_cases(function, at_value(value, table, state), node), f"`{function}`", node
             )
@@ -100,6 +103,21 @@ class Cases(Groups):
         if self.known(value):
             return self.elementwise(function, value, node)  # a table over the states
         raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+
+    def _statistic_of_multiple(self, function: str, value: Polynomial) -> Polynomial | None:
+        """f(c v) as a statistic, for a number c > 0 and a positive unknown v, where there is such a statistic."""
+        if function not in ("lgamma", "log_gamma", "log_polya_gamma") or [len(term.atoms) for term in value.terms] != [
+            1
+        ]:
+            return None
+        (term,) = value.terms
+        (item,) = term.atoms
+        symbol = self.scope.symbols.get(item.variable)
+        positive = symbol is not None and symbol.kind == "positive" and not symbol.known
+        if not positive or item.statistic != IDENTITY or term.bound or term.coefficient <= 0:
+            return None
+        statistic = POLYA_GAMMA if function == "log_polya_gamma" else Statistic("lgamma", term.coefficient)
+        return Polynomial((Term(1.0, (replace(item, statistic=statistic),)),), value.axes)
 
     def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
         try:

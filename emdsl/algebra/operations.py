@@ -28,7 +28,6 @@ from emdsl.algebra.terms import (
     LOG1M,
     LOG_STATIONARY,
     LOGDET,
-    POLYA_GAMMA,
     QUADRATIC,
     SPLIT,
     STATIONARY,
@@ -109,9 +108,6 @@ class Operations:
             return Polynomial(number(math.exp(uniform) if function == "exp" else abs(uniform)).terms, value.axes)
         if self.known(value):
             return self.derive(function, (value,), node)
-        if function == "log_polya_gamma":
-            ((item,),) = (term.atoms for term in value.terms)
-            return Polynomial((Term(1.0, (replace(item, statistic=POLYA_GAMMA),)),), value.axes)
         if function == "abs":
             for side in (value, value.scaled(-1.0)):
                 if self._is_nonnegative(side):

@@ -61,6 +61,10 @@ KEYS = {
 }
 
 
+#: How a positive variable enters that has a mode, but no law in closed form.
+MIXED = "it enters by several powers, gamma functions, or products with itself"
+
+
 def posterior_forms(
     terms: Sequence[Term],
     names: Sequence[str],
@@ -85,9 +89,11 @@ def posterior_forms(
         kernel, refusal = match(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
-        if isinstance(kernel, TransitionAscent):
+        if kernel.steps:
+            moves = isinstance(kernel, TransitionAscent)
             raise not_compiled(
-                f"no conjugate posterior for `{name}`, with all of which `stationary({name})` moves",
+                f"no conjugate posterior for `{name}`"
+                + (f", with all of which `stationary({name})` moves" if moves else f": {MIXED}"),
                 spans[name],
                 f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
             )

@@ -350,7 +350,7 @@ def _guarantee(decided: Plan) -> tuple[Block, ...]:
     else:
         text = "Each step finds the maximum of $Q$ over its block given the others (conditional maximisation)"
     if decided.ascended:
-        text += f"; for {in_words(decided.ascended)} it takes gradient steps, which never lower $Q$ (generalised EM)"
+        text += f"; for {in_words(decided.ascended)} it takes steps, which never lower $Q$ (generalised EM)"
     rows = tuple((_backticked(row), *cells(row)[1:]) for row in decided.rows)
     return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(COLUMNS, rows))
 

@@ -29,6 +29,8 @@ from emdsl.kernels.beta_prime import sums_in
 from emdsl.kernels.gaussian import PAIR, SINGLE
 from emdsl.kernels.kernel import Kinds
 from emdsl.kernels.polya_gamma import TILTED
+from emdsl.kernels.positive import PositiveNewton, ProductAscent
+from emdsl.kernels.registry import match
 
 #: A numerator of more terms than this gets a line of its own.
 SHORT = 3
@@ -154,6 +156,11 @@ def _positive(parameter: Parameter) -> tuple[str, ...]:
     left = _entry(parameter, axes, letters)
     if (trials := parameter.part(*TILTED)) is not None:
         return _polya_gamma(parameter, left, trials[1].substitute(dict(zip(trials[0].axes[0], axes, strict=True))))
+    kernel, _ = match(parameter.symbol, parameter.conditional.signature)
+    if isinstance(kernel, PositiveNewton):
+        how = r"a step up a bound that touches $Q$ at $" + left + "$" if isinstance(kernel, ProductAscent) else ""
+        newton = rf"the root of $\partial Q / \partial {left}$, by Newton's method in $\log {left}$"
+        return (rf"{left} &\leftarrow \text{{{how or newton}}}",)
     if sums := sums_in(monomial.kinds for monomial, _ in parameter.conditional.parts):
         return _beta_prime(parameter, left, axes, letters, sums)
     power = next(m.kinds[0][1] for m, _ in parameter.conditional.parts if m.kinds[0][0] == "power")

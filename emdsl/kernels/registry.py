@@ -11,6 +11,7 @@ from emdsl.kernels.gamma import GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.kernel import Kernel, Kinds
 from emdsl.kernels.polya_gamma import PolyaGammaKernel
+from emdsl.kernels.positive import PositiveNewton, ProductAscent
 from emdsl.kernels.wishart import WishartKernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -22,6 +23,8 @@ KERNELS: tuple[Kernel, ...] = (
     PolyaGammaKernel(),
     GaussianKernel(),
     WishartKernel(),
+    PositiveNewton(),
+    ProductAscent(),
 )
 
 

@@ -38,15 +38,10 @@ COMPILED = {
 }
 #: Models of rows that say E090, by a word of the row.
 REFUSED = {
-    "`Gamma(shape": HEADER + "param a : positive  observed x[n] ~ Gamma(a, rate=1)",
-    "`InvGamma(shape": HEADER + "param a : positive  observed x[n] ~ InvGamma(a, scale=1)",
     "`Weibull(shape": HEADER + "param a : positive  observed x[n] ~ Weibull(a, scale=1)",
     "`Beta(a, b)`": HEADER + "param a : positive  observed x[n] ~ Beta(a, 1)",
     "`Laplace`": HEADER + "param m : real  observed x[n] ~ Laplace(m, scale=1)",
-    "`StudentT(df": HEADER + "param d : positive  observed x[n] ~ StudentT(d, 0, scale=1)",
-    "`MvStudentT(df": HEADER + "param d : positive  observed x[n] : real[2] ~ MvStudentT(d, 0, scatter=eye(2))",
     "`VonMises`": HEADER + "param m : real  observed x[n] ~ VonMises(m, concentration=1)",
-    "`NegBinomial(mean": HEADER + "param r : positive  observed x[n] ~ NegBinomial(3, size=r)",
     "`Categorical(logits=)`": HEADER + "param b : real[3]  observed x[n] ~ Categorical(logits=b)",
     "`truncated(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) truncated(0, inf)",
     "`censored(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) censored(0, inf)",
