@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.zoo_networks_data import Drawn
+from tests.zoo_networks_data import Drawn, holed, walk
 
 
 def answers(n: int = 9, states: int = 2, trials: int = 4) -> Drawn:
@@ -90,6 +90,22 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
         """
         model UnknownDegrees()  plate n in N  param d : positive  param m : real  param s : positive
         observed y[n] ~ StudentT(d, m, scale=s)
+    """),
+    ("inflated_exposed_counts", exposures(),
+        """
+        model InflatedExposedCounts()  plate n in N  given e[n] : real  param q : unit  param m : positive
+        latent s[n] ~ Bernoulli(q)  observed y[n] ~ switch(s[n], NegBinomial(m * e[n], size=2), PointMass(0))
+    """),
+    ("counts_by_logit", lambda rng: {"x": rng.normal(size=7), "y": rng.poisson(2.0, 7)},
+        """
+        model CountsByLogit()  plate n in N  given x[n] : real  param a : real  param b : real
+        observed y[n] ~ NegBinomial(exp(a + b * x[n]), size=2)
+    """),
+    ("student_steps_missing", holed(walk(2, 4), "y", (0, 2), (1, 1)),
+        """
+        model StudentStepsMissing(K = 2)  plate s in S, k in K  time t in T  param p : simplex[K]  param m[k] : real
+        param v : positive  latent z[s] ~ Categorical(p)  observed y[s, 0] ~ Normal(0, sd=2)
+        observed y[s, t] missing ~ StudentT(3, m[z[s]], scale=v)
     """),
     ("student_vectors", heavy_tailed(6, 2),
         """

@@ -59,8 +59,8 @@ class Expansion(Cases):
     arguments: Mapping[str, Expression] = field(default_factory=dict)
     shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     quadratics: list[Quadratic] = field(default_factory=list)
-    auxiliary: Expression | None = None
-    """The auxiliary variable that the law is written with, where it is."""
+    auxiliary: tuple[Expression, str] | None = None
+    """The auxiliary variable that the law is written with, where it is, and which law it has."""
 
     def expand(self, node: Expression) -> Polynomial:
         return self.within_groups(self._expanded(node), node)
@@ -227,7 +227,8 @@ class Expansion(Cases):
             if isinstance(through, Subscript) and isinstance(through.base, Array):
                 items = tuple(Call(function, (item,), node.span) for item in through.base.items)
                 return self.expand(Subscript(Array(items), through.indices))
-            if function == "log" and isinstance(through, Call) and through.function == "exp":
+            inverse = {"log": "exp", "logit": "logistic"}.get(function)
+            if inverse is not None and isinstance(through, Call) and through.function == inverse:
                 return self.expand(through.arguments[0])
             if function == "log" and isinstance(through, Binary) and through.operator == "**":
                 exponent = self.expand(through.right).constant

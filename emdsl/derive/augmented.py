@@ -12,31 +12,40 @@ from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.operations import Derived, Split
 from emdsl.algebra.terms import SPLIT
 from emdsl.derive.log_joint import factor_of
-from emdsl.derive.scope import augmentation_of, scope_of
+from emdsl.derive.scope import augmentations_of, scope_of, with_auxiliaries
 from emdsl.errors import ModelError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role, Variable
 
 
-def augmentable(bound: BoundModel) -> tuple[frozenset[str], frozenset[str]]:
-    """Variables whose laws have no form but that with an auxiliary variable; and all whose laws may be so written."""
-    needed, possible = set(), set()
+def augmentable(bound: BoundModel) -> tuple[dict[str, str], dict[str, str]]:
+    """Variables whose laws have no form but that with an auxiliary variable; and all whose laws may be so written.
+
+    Each with the law of its auxiliary variable: the first by which all its laws have terms.
+    """
+    needed, possible = dict[str, str](), dict[str, str]()
     for variable in bound.checked.model.variables:
-        laws = [definition.law for definition in variable.definitions]
-        if variable.role is Role.PARAM or not laws or any(augmentation_of(law) is None for law in laws):
+        laws = [one.law for definition in variable.definitions for one in augmentations_of(definition.law)]
+        if variable.role is Role.PARAM or not laws:
             continue
-        possible.add(variable.name)
-        if not _is_polynomial(variable, bound):
-            needed.add(variable.name)
-    return frozenset(needed), frozenset(possible)
+        ways = tuple(dict.fromkeys(laws))
+        way = next((one for one in ways if _is_polynomial(variable, bound, one)), None)
+        if way is not None:
+            possible[variable.name] = way
+        if not _is_polynomial(variable, bound, None):
+            needed[variable.name] = way or ways[0]
+    return needed, {**possible, **needed}
 
 
-def _is_polynomial(variable: Variable, bound: BoundModel) -> bool:
-    """Whether all laws of a variable have terms without an auxiliary variable."""
-    scope, source = scope_of(bound), IndexSource()
-    derived, splits = dict[str, Derived](), dict[str, Split]()
+def _is_polynomial(variable: Variable, bound: BoundModel, law: str | None) -> bool:
+    """Whether all laws of a variable have terms, with an auxiliary variable of this law or without one."""
+    scope, auxiliaries = with_auxiliaries(scope_of(bound), bound, {} if law is None else {variable.name: law})
+    auxiliary = next(((name, law) for name in auxiliaries if law is not None), None)
+    source, derived, splits = IndexSource(), dict[str, Derived](), dict[str, Split]()
+    factors = []
     try:
-        factors = [factor_of(variable, one, bound, scope, source, derived, splits) for one in variable.definitions]
+        for one in variable.definitions:
+            factors.append(factor_of(variable, one, bound, scope, source, derived, splits, auxiliary))
     except ModelError:
         return False
     terms = [term for factor in factors for term in factor.terms]

@@ -158,7 +158,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
             raise refusal from None
 
 
-def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented: frozenset[str]) -> Derivation:
+def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented: Mapping[str, str]) -> Derivation:
     holed = inferred(bound)
     bound = with_latents(bound)
     model, types = bound.checked.model, bound.checked.types

@@ -5,7 +5,7 @@ The tables of ragged plates are among them: groups, positions and first rows, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 
 from emdsl.algebra.expressions import Expression, Name, Number
 from emdsl.algebra.symbols import (
@@ -50,17 +50,18 @@ def scope_of(bound: BoundModel) -> Scope:
     return Scope(symbols, bound.constants, direct)
 
 
-def augmentation_of(law: Law) -> Augmentation | None:
-    """How a law is written with an auxiliary variable; None where it has no such form."""
+def augmentations_of(law: Law) -> tuple[Augmentation, ...]:
+    """How a law is written with an auxiliary variable; of a choice among laws, how any of these is."""
     known = family(law.family)
-    if known is None or law.limits is not None or any(isinstance(value, Law) for _, value in law.arguments):
-        return None
+    inner = tuple(one for _, value in law.arguments if isinstance(value, Law) for one in augmentations_of(value))
+    if known is None or law.limits is not None or inner:
+        return inner
     positional = iter(known.arguments)
     form = known.form([name if name is not None else next(positional).name for name, _ in law.arguments])
-    return None if form is None else form.augmentation
+    return () if form is None else form.augmentations
 
 
-def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Set[str]) -> tuple[Scope, dict[str, str]]:
+def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Mapping[str, str]) -> tuple[Scope, dict[str, str]]:
     """The scope with an unknown positive variable for each augmented one; and these names, each with its variable."""
     symbols, auxiliaries = dict(scope.symbols), dict[str, str]()
     for variable in bound.checked.model.variables:
@@ -69,9 +70,9 @@ def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Set[str]) -> tu
             while name in symbols or name in scope.numbers:
                 name += "_"
             auxiliaries[name] = variable.name
-            own = scope.symbols[variable.name]
-            written = augmentation_of(variable.definitions[0].law)
-            event = () if written is not None and written.whole else own.event
+            own, law = scope.symbols[variable.name], augmented[variable.name]
+            ways = [one for definition in variable.definitions for one in augmentations_of(definition.law)]
+            event = () if any(one.whole for one in ways if one.law == law) else own.event
             symbols[name] = Symbol(name, False, "positive", own.plates, event, letters=own.letters)
     return Scope(symbols, scope.numbers, scope.ragged), auxiliaries
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from emdsl.algebra.expressions import Expression
 from emdsl.families.family import Argument, Augmentation, Family
-from emdsl.families.notation import absolute, exp, lgamma, log, log1p, log_polya_gamma
+from emdsl.families.notation import absolute, exp, lgamma, log, log1p, log_polya_gamma, logit
 
 
 def log_binomial(n: Expression, x: Expression) -> Expression:
@@ -39,6 +39,10 @@ def log_joint_by_logit(x: Expression, u: Expression, n: Expression, logit: Expre
     return log_binomial(n, x) + tilted - n * log(2)
 
 
+def log_joint(x: Expression, u: Expression, n: Expression, p: Expression) -> Expression:
+    return log_joint_by_logit(x, u, n, logit(p))
+
+
 def sample(rng: np.random.Generator, size: tuple[int, ...], n: Any, p: Any) -> np.ndarray[Any, Any]:
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), p, size))
 
@@ -56,6 +60,7 @@ BINOMIAL = Family(
     log_density=log_density,
     sample=sample,
     outcomes_apart=outcomes_apart,
+    augmentations=(Augmentation("Pólya-Gamma", log_joint),),
     variants=(
         Family(
             name="Binomial",
@@ -65,7 +70,7 @@ BINOMIAL = Family(
             positional=1,
             log_density=log_density_by_logit,
             sample=sample_by_logit,
-            augmentation=Augmentation("Pólya-Gamma", log_joint_by_logit),
+            augmentations=(Augmentation("Pólya-Gamma", log_joint_by_logit),),
         ),
     ),
 )

@@ -87,7 +87,7 @@ class Family:
     `outcomes_apart`: the same density for probabilities that may be exactly 0 or 1, each of whose logarithms multiplies
     an outcome that it belongs to, so that none that is infinite is added and taken away again.
     `alternatives`: other spellings of canonical arguments. `variants`: the same law by other formulas.
-    `augmentation`: how the law is written where its density is no sum of products of statistics of the unknowns.
+    `augmentations`: how the law is written where its density is no sum of products of statistics of the unknowns.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Family:
     alternatives: tuple[Alternative, ...] = ()
     variants: tuple[Family, ...] = ()
     outcomes_apart: Callable[..., Expression] | None = None
-    augmentation: Augmentation | None = None
+    augmentations: tuple[Augmentation, ...] = ()
 
     @property
     def rank(self) -> int:

@@ -46,5 +46,5 @@ MV_STUDENT_T = Family(
     positional=2,
     log_density=log_density,
     sample=sample,
-    augmentation=Augmentation("Gamma", log_joint, whole=True),
+    augmentations=(Augmentation("Gamma", log_joint, whole=True),),
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from emdsl.algebra.expressions import Expression
 from emdsl.families.family import Argument, Augmentation, Family
-from emdsl.families.notation import lgamma, log, log1p
+from emdsl.families.notation import lgamma, log, log1p, log_polya_gamma
 
 
 def log_density(x: Expression, mean: Expression, size: Expression) -> Expression:
@@ -28,6 +28,13 @@ def log_joint(x: Expression, u: Expression, mean: Expression, size: Expression) 
     return counts + size * log(size) - lgamma(size) + (size - 1) * log(u) - size * u
 
 
+def log_joint_by_logit(x: Expression, u: Expression, mean: Expression, size: Expression) -> Expression:
+    """As of x among x + size trials with the logit log(mean / size). [Polson2013]"""
+    logit = log(mean) - log(size)
+    tilted = (x - size) / 2 * logit - u * logit**2 / 2 + (x + size) * log_polya_gamma(u)
+    return lgamma(x + size) - lgamma(size) - lgamma(x + 1) + tilted - (x + size) * log(2)
+
+
 def sample(rng: np.random.Generator, shape: tuple[int, ...], mean: Any, size: Any) -> np.ndarray[Any, Any]:
     return np.asarray(rng.poisson(rng.gamma(size, mean / np.asarray(size), shape)))
 
@@ -40,5 +47,5 @@ NEG_BINOMIAL = Family(
     positional=1,
     log_density=log_density,
     sample=sample,
-    augmentation=Augmentation("Gamma", log_joint),
+    augmentations=(Augmentation("Gamma", log_joint), Augmentation("Pólya-Gamma", log_joint_by_logit)),
 )

@@ -26,6 +26,10 @@ def exp(x: Factor) -> Call:
     return call("exp", x)
 
 
+def logit(x: Factor) -> Call:
+    return call("logit", x)
+
+
 def absolute(x: Factor) -> Call:
     return call("abs", x)
 

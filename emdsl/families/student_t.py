@@ -40,5 +40,5 @@ STUDENT_T = Family(
     positional=2,
     log_density=log_density,
     sample=sample,
-    augmentation=Augmentation("Gamma", log_joint),
+    augmentations=(Augmentation("Gamma", log_joint),),
 )

@@ -58,6 +58,12 @@ MODELS: dict[str, tuple[str, dict[str, Any], Callable[[Any], float]]] = {
             stats.norm.logpdf(DATA["x"], 1, np.exp(v[0] / 2)).sum() + stats.gamma.logpdf(np.exp(v[0]), 2)
         ),
     ),
+    "a diagonal matrix written out": (
+        """plate n in N  param a : positive  param b : positive
+        observed x[n] : real[2] ~ MvNormal(0, cov=[[a, 0], [0, b]])""",
+        {"x": DATA["x"].reshape(20, 2)},
+        lambda v: stats.norm.logpdf(DATA["x"].reshape(20, 2), 0, np.exp(v / 2)).sum(),
+    ),
     "a mean in units of its spread": (
         "plate n in N  param s : positive  observed x[n] ~ Normal(2 * s, sd=s)",
         {"x": DATA["x"]},
