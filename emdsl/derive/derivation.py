@@ -196,7 +196,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         groups = [group for request in model.factorisations for group in request.groups]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
-    _check_factorisation(bound, blocks, networks, forms)
+    _check_factorisation(bound, blocks, networks, forms, frozenset(joint.auxiliaries))
     _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
@@ -332,10 +332,14 @@ def _check_factorisation(
     blocks: tuple[LocalBlock, ...],
     networks: tuple[NetworkTerms, ...],
     forms: dict[str, PosteriorForm],
+    auxiliaries: frozenset[str],
 ) -> None:
-    """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence."""
+    """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence.
+
+    What the compiler added goes with the variables that the request names.
+    """
     together = [set(block.variables) for block in blocks]
-    together += [set(one.block.all) for network in networks for one in network.blocks]
+    together += [set(one.block.all) - auxiliaries for network in networks for one in network.blocks]
     together += [{form.variable, form.scale} for form in forms.values() if form.scale is not None]
     for request in bound.checked.model.factorisations:
         for group in request.groups:
