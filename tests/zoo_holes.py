@@ -123,6 +123,19 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         param m[k] : real  param s : positive  observed z[j] missing ~ Categorical(w)
         observed v[i] ~ Normal(m[z[g[i]]], sd=s)
     """),
+    ("successes_missing",
+        holed(lambda rng: {"x": rng.binomial(3, 0.4, 7), "y": rng.normal(size=7)}, "x", (0,), (3,), (6,)),
+        """
+        model SuccessesMissing()  plate n in N  param p : unit  param a : real  param b : real  param v : positive
+        observed x[n] missing ~ Binomial(3, p)  observed y[n] ~ Normal(a + b * x[n], var=v)
+    """),
+    ("dose_vectors_missing",
+        holed(lambda rng: {"u": rng.gamma(2.0, 1.0, (6, 2)), "y": rng.poisson(3.0, 6)}, "u", (0, 0), (2, 1), (3, 0)),
+        """
+        model DoseVectorsMissing(K = 2)  plate n in N, k in K  param p : simplex[K]  param r[k] : positive
+        param a : positive  latent z[n] ~ Categorical(p)
+        observed u[n] missing : positive[2] ~ Gamma(2, rate=r[z[n]])  observed y[n] ~ Poisson(a * u[n][0])
+    """),
 )
 
 #: Missing entries that are independent of unknowns of another kind under q, so that there is a bound only.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.zoo import Example
+from tests.zoo_augmented import AUGMENTED, AUGMENTED_BOUNDED
 from tests.zoo_choices import CHOICES
 from tests.zoo_data import factors, with_given
 from tests.zoo_holes import BOUNDED, HOLES
@@ -721,8 +722,8 @@ NETWORKS: tuple[Network, ...] = (
         model ProductsOfReals()  plate n in N  param m : real  param b : real  latent a[n] ~ Normal(0, sd=1)
         latent u[n] ~ Normal(m, sd=1)  observed x[n] ~ Normal(b * a[n] * u[n], sd=1)
     """),
-    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES)),
-    *(Network(*one, exact=False) for one in BOUNDED),
+    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES, *AUGMENTED)),
+    *(Network(*one, exact=False) for one in (*BOUNDED, *AUGMENTED_BOUNDED)),
 )
 # fmt: on
 

@@ -21,10 +21,13 @@ from emdsl.algebra.terms import (
     DELTA,
     HOT,
     IDENTITY,
+    LOG,
     NUMBER,
+    POLYA_GAMMA,
     STRUCTURE,
     Atom,
     Polynomial,
+    Statistic,
     Term,
     add,
     like_terms,
@@ -91,7 +94,9 @@ class Cases(Groups):
         if not gates:
             table = None if self.known(value) else self._known_discrete(value)
             if table is None:
-                return self.elementwise(function, value, node)
+                found = self._exp_of_logs(value, node) if function == "exp" else None
+                found = found or self._statistic_of_multiple(function, value)
+                return self.elementwise(function, value, node) if found is None else found
             return self._over_values(
                 table, lambda state: self.by_cases(function, at_value(value, table, state), node), f"`{function}`", node
             )
@@ -100,6 +105,32 @@ class Cases(Groups):
         if self.known(value):
             return self.elementwise(function, value, node)  # a table over the states
         raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+
+    def _exp_of_logs(self, value: Polynomial, node: Expression) -> Polynomial | None:
+        """exp(a log v + known) = v**a · exp(known)."""
+        unknown = [term for term in value.terms if not all(self.is_known(item) for item in term.atoms)]
+        logs = all([item.statistic for item in term.atoms] == [LOG] and not term.bound for term in unknown)
+        if not unknown or not logs:
+            return None
+        powers = tuple(replace(term.atoms[0], statistic=Statistic("power", term.coefficient)) for term in unknown)
+        rest = Polynomial(tuple(term for term in value.terms if term not in unknown), value.axes)
+        raised = Polynomial((Term(1.0, powers),), value.axes)
+        return multiply(raised, self.elementwise("exp", rest, node), self.source) if rest.terms else raised
+
+    def _statistic_of_multiple(self, function: str, value: Polynomial) -> Polynomial | None:
+        """f(c v) as a statistic, for a number c > 0 and a positive unknown v, where there is such a statistic."""
+        if function not in ("lgamma", "log_gamma", "log_polya_gamma") or [len(term.atoms) for term in value.terms] != [
+            1
+        ]:
+            return None
+        (term,) = value.terms
+        (item,) = term.atoms
+        symbol = self.scope.symbols.get(item.variable)
+        positive = symbol is not None and symbol.kind == "positive" and not symbol.known
+        if not positive or item.statistic != IDENTITY or term.bound or term.coefficient <= 0:
+            return None
+        statistic = POLYA_GAMMA if function == "log_polya_gamma" else Statistic("lgamma", term.coefficient)
+        return Polynomial((Term(1.0, (replace(item, statistic=statistic),)),), value.axes)
 
     def power(self, value: Polynomial, exponent: float, node: Expression) -> Polynomial:
         try:

@@ -41,7 +41,7 @@ from emdsl.algebra.terms import (
 #: Applied entry by entry; they pass through gates and array literals.
 ELEMENTWISE = (
     "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "logistic", "logit", "Phi", "lgamma",
-    "log_bessel_i0",
+    "log_bessel_i0", "log_polya_gamma",
 )  # fmt: skip
 
 
@@ -60,6 +60,8 @@ class Expansion(Cases):
     arguments: Mapping[str, Expression] = field(default_factory=dict)
     shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     quadratics: list[Quadratic] = field(default_factory=list)
+    auxiliary: tuple[Expression, str] | None = None
+    """The auxiliary variable that the law is written with, where it is, and which law it has."""
 
     def expand(self, node: Expression) -> Polynomial:
         return self.within_groups(self._expanded(node), node)
@@ -221,11 +223,13 @@ class Expansion(Cases):
     def _call(self, function: str, arguments: tuple[Expression, ...], node: Expression) -> Polynomial:
         if function in ELEMENTWISE and len(arguments) == 1:
             through = self._literal(arguments[0])
-            if isinstance(through, Array):
-                return self.expand(Array(tuple(Call(function, (item,), node.span) for item in through.items)))
-            if isinstance(through, Subscript) and isinstance(through.base, Array):
-                items = tuple(Call(function, (item,), node.span) for item in through.base.items)
-                return self.expand(Subscript(Array(items), through.indices))
+            if (inside := _within_literal(function, through, node)) is not None:
+                return self.expand(inside)
+            inverse = {"log": "exp", "logit": "logistic"}.get(function)
+            if inverse is not None and isinstance(through, Call) and through.function == inverse:
+                return self.expand(through.arguments[0])
+            if inverse is not None and (found := self._inverted_let(inverse, through, node)) is not None:
+                return found
             if function == "log" and isinstance(through, Binary) and through.operator == "**":
                 exponent = self.expand(through.right).constant
                 if exponent is not None:
@@ -286,6 +290,16 @@ class Expansion(Cases):
                 return self.extreme(function, values, node)
             return self.derive(function, values, node)
         raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+
+    def _inverted_let(self, function: str, value: Expression, node: Expression) -> Polynomial | None:
+        """What stands inside the function that a plated `let` is, at an entry of it; None where it is no such `let`."""
+        if not isinstance(value, Subscript) or not isinstance(value.base, Name):
+            return None
+        symbol = self.scope.symbols.get(value.base.name)
+        if symbol is None or not isinstance(symbol.value, Call) or symbol.value.function != function:
+            return None
+        references = tuple(self.reference(item) for item in value.indices)
+        return self._let(replace(symbol, value=symbol.value.arguments[0]), references, node)
 
     def _literal(self, node: Expression) -> Expression:
         """The expression with argument names and unplated lets looked through, to find array literals."""
@@ -363,6 +377,16 @@ class Expansion(Cases):
             case Name(name):
                 return self.source.fresh(name, name[:1].lower())
         raise NotPolynomial("a size must be a name or a number", node.span)
+
+
+def _within_literal(function: str, value: Expression, node: Expression) -> Expression | None:
+    """`f([a, b][i])` as `[f(a), f(b)][i]`, of arrays in arrays too; None where no array is written out."""
+    match value:
+        case Array(items):
+            return Array(tuple(Call(function, (item,), node.span) for item in items))
+        case Subscript(base, indices) if (inside := _within_literal(function, base, node)) is not None:
+            return Subscript(inside, indices)
+    return None
 
 
 def _earlier(reference: Reference, lag: int, node: Expression) -> Reference:

@@ -301,12 +301,12 @@ class Operations:
         row, column = matrix.axes[-2:]
         found: dict[Fixed, tuple[Term, tuple[Atom, ...]]] = {}
         for term in matrix.terms:
-            places = tuple(item for item in term.atoms if item.statistic == DELTA and row in item.indices)
+            places = tuple(item for item in term.atoms if item.statistic == DELTA and {row, column} & item.indices)
             fixed = [r for item in places for r in item.references if isinstance(r, Fixed)]
             rest = tuple(item for item in term.atoms if item not in places)
-            diagonal = any({row, column} == item.indices for item in places) and len(places) == 2
+            diagonal = {row, column} == {one for item in places for one in item.indices} and len(places) == 2
             spread = any({row, column} & item.indices for item in rest) or term.bound or term.coefficient <= 0
-            if not diagonal or len(fixed) != 1 or spread or fixed[0] in found:
+            if not diagonal or len(set(fixed)) != 1 or spread or fixed[0] in found:
                 return []
             found[fixed[0]] = (Term(term.coefficient, rest), places)
         return list(found.values()) if len(found) == row.size else []

@@ -58,6 +58,10 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
             return f"log(1 − {stem})"
         case "log1p", scale:
             return f"log(1 + {stem}/{scale:g})"
+        case "lgamma", scale:
+            return f"log Γ({'' if scale == 1.0 else f'{scale:g} '}{stem})"
+        case "polya_gamma", _:
+            return f"log PG({stem})"
     return f"{item.statistic.kind} {stem}"
 
 

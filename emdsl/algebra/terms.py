@@ -24,7 +24,8 @@ class Statistic:
     the category this one); offset (its deviation from the reference point of the current step); mask (1 where
     observed); delta (are two references equal); number (an index as a number); quadratic (stands for a quadratic form
     not yet expanded); split (stands for the logarithm of a sum of positive products); stationary, log_stationary (the
-    stationary law of a matrix of transition probabilities).
+    stationary law of a matrix of transition probabilities); polya_gamma (the log density of PG(1, 0)); lgamma (log
+    Γ(exponent · x)).
     """
 
     kind: str
@@ -45,6 +46,7 @@ DELTA = Statistic("delta")
 NUMBER = Statistic("number")
 QUADRATIC = Statistic("quadratic")
 SPLIT = Statistic("split")
+POLYA_GAMMA = Statistic("polya_gamma")
 
 #: Stands as the variable of atoms that belong to none: delta and number.
 STRUCTURE = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emdsl.arrays.expressions import Array, Named, total
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_laws import Parameters, expected_statistic, log_partition
 from emdsl.derive.coupled import Monomial
@@ -59,6 +59,8 @@ class ConjugateChildren(ChildInference):
             parameters[key] = self.body.define(self.form.key(key), with_axes(value, value.axes), value.axes, comment)
         self.parameters = parameters
         table = log_partition_or_given(log_partition(self.form, parameters), self.name, parts, self.moments)
+        if table.axes != self.axes:  # entries of a vector, each with a law of its own
+            table = Contraction(1.0, (Operand(table, table.axes),), self.axes)
         return self.body.define(f"table of {self.name}", table, self.axes)
 
     def given_states(self, monomial: Monomial) -> Named:

@@ -1,6 +1,9 @@
-"""Gamma, Beta, Dirichlet and Wishart laws by their parameters: expected statistics, log partitions, entropies.
+"""Gamma, Beta, Dirichlet, Wishart and Pólya-Gamma laws: expected statistics, log partitions, entropies.
 
     q(v) ∝ exp (Σ natural · statistic)        log partition = log ∫ exp (Σ natural · statistic) dv
+
+A Pólya-Gamma law has the density of PG(trials, 0), times exp(−tilt v / 2): its log partition and its entropy are
+relative to that density, so that the statistic log PG has no expectation to count.
 
 A positive v with v**power ~ Gamma(shape, rate) has naturals power · shape − 1 of log v and −rate of v**power.
 """
@@ -30,6 +33,8 @@ def expected_statistic(form: PosteriorForm, parameters: Parameters, statistic: S
             return _of_gamma(form, parameters, statistic)
         case "Wishart":
             return _of_wishart(form, parameters, statistic)
+        case "Pólya-Gamma":
+            return _of_polya_gamma(parameters, statistic)
     raise CompilerBug(f"no moments for the kernel {form.kernel}")
 
 
@@ -72,6 +77,13 @@ def _of_wishart(form: PosteriorForm, parameters: Parameters, statistic: Statisti
     return "precision", Contraction(1.0, factors, scale.axes)
 
 
+def _of_polya_gamma(parameters: Parameters, statistic: Statistic) -> tuple[str, Array]:
+    trials, tilt = parameters["trials"], parameters["tilt"]
+    if statistic.kind == "polya_gamma":
+        return "nothing", Apply("np.zeros_like", (trials,), trials.axes)
+    return "value", Apply("polya_gamma_mean", (trials, tilt), trials.axes)
+
+
 def entropy(form: PosteriorForm, parameters: Parameters, counts: str | None = None) -> Array:
     """The entropies of all entries, summed; `counts`: the argument that says how often each entry counts."""
     return _called(form, parameters, "entropy", (), () if counts is None else (counts,))
@@ -92,6 +104,8 @@ def _called(
             return Apply(f"{'inverse_' if form.inverted else ''}wishart_{what}", (*keys, *more), axes)
         case "Gamma":
             return Apply(f"gamma_{what}", (*keys, form.power, *more), axes)
+        case "Pólya-Gamma":
+            return Apply(f"polya_gamma_{what}", (*keys, *more), axes)
         case "Dirichlet" | "Beta":
             return Apply(f"{form.kernel.lower()}_{what}", (*keys, *more), axes)
     raise CompilerBug(f"no {what} for the kernel {form.kernel}")

@@ -12,6 +12,7 @@ from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module
+from emdsl.derive.augmented import augmentable
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapser
 from emdsl.derive.copies import Copies, copies
@@ -39,7 +40,7 @@ from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
 from emdsl.derive.weights import checking_weights, data_plates, refused_weights
-from emdsl.errors import Span
+from emdsl.errors import ModelError, Span
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Factorise, Role
@@ -63,9 +64,9 @@ class _Latents:
 def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
     """Latents, vectors with missing entries and choices among sums, grouped by the terms in which they meet."""
     joint, model = centred.joint, bound.checked.model
-    spans = {variable.name: variable.span for variable in model.variables}
+    spans = spans_of(bound, joint)
     partly = [item.name for item in centred.centred if item.base is not None]
-    names = [*(variable.name for variable in latents(bound)), *partly, *joint.splits]
+    names = [*(variable.name for variable in latents(bound)), *partly, *joint.auxiliaries, *joint.splits]
     ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
     weighted = frozenset(plate.letter for plate in model.plates) - ordered
     expanded = [
@@ -115,9 +116,14 @@ def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> Netw
     names = [name for one in terms.blocks for name in one.conjugate]
     if not names:
         return terms
-    spans = {variable.name: variable.span for variable in bound.checked.model.variables}
-    forms = posterior_forms(terms.local_terms, names, joint.scope, joint.source, frozenset(), spans)
+    forms = posterior_forms(terms.local_terms, names, joint.scope, joint.source, frozenset(), spans_of(bound, joint))
     return replace(terms, forms=forms)
+
+
+def spans_of(bound: BoundModel, joint: LogJoint) -> dict[str, Span | None]:
+    """Where each variable is defined; an auxiliary one where the variable is whose law is written with it."""
+    spans = {variable.name: variable.span for variable in bound.checked.model.variables}
+    return {**spans, **{name: spans[own] for name, own in joint.auxiliaries.items()}}
 
 
 @dataclass(frozen=True)
@@ -135,12 +141,29 @@ class Derivation:
 
 
 def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset()) -> Derivation:
-    """Derive every function of the module for `method`: em, hard or vb; `reserved` names belong to its helpers."""
+    """Derive every function of the module for `method`: em, hard or vb; `reserved` names belong to its helpers.
+
+    Laws that have no other form are written with an auxiliary variable; where that leaves an unknown without an
+    update, all those are that can be.
+    """
+    needed, possible = augmentable(with_latents(bound))
+    try:
+        return _derived(bound, method, reserved, needed)
+    except ModelError as refusal:
+        if refusal.code != "E090" or needed == possible:
+            raise
+        try:
+            return _derived(bound, method, reserved, possible)
+        except ModelError:
+            raise refusal from None
+
+
+def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented: Mapping[str, str]) -> Derivation:
     holed = inferred(bound)
     bound = with_latents(bound)
     model, types = bound.checked.model, bound.checked.types
     check_kinds(bound, holed)
-    joint = log_joint(bound)
+    joint = log_joint(bound, augmented)
     partly = frozenset(v.name for v in model.variables if is_partly_missing(v, types[v.name]))
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
@@ -160,7 +183,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
     collapsed = Collapser(centred.joint, blocks, partly, elsewhere).collapse(local.rows)
     coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))
     collapsed = replace(collapsed, terms=collapsed.terms + coupled)
-    spans = {variable.name: variable.span for variable in model.variables}
+    spans = spans_of(bound, joint)
     matrices = frozenset(name for name, symbol in centred.joint.scope.symbols.items() if symbol.kind == "cov")
     symmetric = matrices | collapsed.symmetric
     terms = [term for _, term in collapsed.terms]
@@ -173,7 +196,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         groups = [group for request in model.factorisations for group in request.groups]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
-    _check_factorisation(bound, blocks, networks, forms)
+    _check_factorisation(bound, blocks, networks, forms, frozenset(joint.auxiliaries))
     _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
@@ -204,6 +227,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         holed=holed,
         given_latents=frozenset(v.name for v in latents(bound)),
+        auxiliaries=frozenset(joint.auxiliaries),
         starts=joint.starts,
         spans=spans,
     )
@@ -308,10 +332,14 @@ def _check_factorisation(
     blocks: tuple[LocalBlock, ...],
     networks: tuple[NetworkTerms, ...],
     forms: dict[str, PosteriorForm],
+    auxiliaries: frozenset[str],
 ) -> None:
-    """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence."""
+    """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence.
+
+    What the compiler added goes with the variables that the request names.
+    """
     together = [set(block.variables) for block in blocks]
-    together += [set(one.block.all) for network in networks for one in network.blocks]
+    together += [set(one.block.all) - auxiliaries for network in networks for one in network.blocks]
     together += [{form.variable, form.scale} for form in forms.values() if form.scale is not None]
     for request in bound.checked.model.factorisations:
         for group in request.groups:

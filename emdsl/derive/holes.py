@@ -21,7 +21,11 @@ def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
         if variable.name not in holed:
             continue
         kind = bound.checked.types[variable.name].kind
-        if kind not in KINDS or (kind == "positive" and bound.checked.types[variable.name].event_shape):
+        if kind == "count":
+            cure = f"give `{variable.name}` laws with a largest value that is known before the data"
+            cure = _without(variable, bound) if may_end(variable.name, bound) else cure
+            raise _refused(variable, "they are read, and may be any of unboundedly many counts", cure)
+        if kind not in KINDS:
             raise _refused(variable, f"they are read, and are of type `{kind}`", _without(variable, bound))
         if kind == "real" and any(one.law.family == "PointMass" for one in variable.definitions):
             raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, renamed
+from emdsl.algebra.expressions import Expression, Name, Number, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
 from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
 from emdsl.algebra.symbols import (
@@ -31,13 +31,17 @@ from emdsl.algebra.terms import (
     Polynomial,
     Term,
     add,
+    like_terms,
     multiply,
 )
 from emdsl.derive.refusal import not_compiled as not_compiled
+from emdsl.derive.refusal import where_unknown
+from emdsl.derive.scope import augmentations_of, scope_of, size_of, with_auxiliaries
 from emdsl.derive.scope import is_partly_missing as is_partly_missing
-from emdsl.derive.scope import scope_of, size_of
-from emdsl.derive.slots import letters_of, started, times_of
+from emdsl.derive.slots import at_slots, letters_of, started, times_of
 from emdsl.errors import ModelError, Span
+from emdsl.families.family import Augmentation
+from emdsl.families.notation import log_polya_gamma
 from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Definition, Law, Role, Variable
@@ -76,12 +80,18 @@ class LogJoint:
     source: IndexSource
     starts: Mapping[str, Polynomial] = field(default_factory=dict)
     """Values at which real latents over time start, with the axes of their series and events."""
+    auxiliaries: Mapping[str, str] = field(default_factory=dict)
+    """Auxiliary variables that integrate out, each with the variable whose law is written with it."""
 
 
-def log_joint(bound: BoundModel) -> LogJoint:
-    """Expand every definition of the model; what is not compiled yet is refused with its place."""
-    model = bound.checked.model
-    scope, source, derived, splits = scope_of(bound), IndexSource(), dict[str, Derived](), dict[str, Split]()
+def log_joint(bound: BoundModel, augmented: Mapping[str, str] | None = None) -> LogJoint:
+    """Expand every definition of the model; what is not compiled yet is refused with its place.
+
+    `augmented`: variables whose laws are written with an auxiliary variable, each with the law of that.
+    """
+    model, augmented = bound.checked.model, augmented or {}
+    scope, auxiliaries = with_auxiliaries(scope_of(bound), bound, augmented)
+    source, derived, splits = IndexSource(), dict[str, Derived](), dict[str, Split]()
     factors: list[Factor] = []
     starts: dict[str, Polynomial] = {}
     for variable in model.variables:
@@ -89,12 +99,14 @@ def log_joint(bound: BoundModel) -> LogJoint:
             if _is_start(variable, definition, bound):
                 starts[variable.name] = _start(variable, definition, scope, source, derived, splits)
             else:
-                factors.append(_factor(variable, definition, bound, scope, source, derived, splits))
+                names = (name for name, own in auxiliaries.items() if own == variable.name)
+                auxiliary = next(((name, augmented[variable.name]) for name in names), None)
+                factors.append(factor_of(variable, definition, bound, scope, source, derived, splits, auxiliary))
     read = {item.variable for factor in factors for term in factor.terms for item in term.atoms}
     kept = {name: split for name, split in splits.items() if name in read}
     for factor in factors:
         _check_steps(factor, kept, bound)
-    return LogJoint(tuple(factors), scope, derived, kept, source, starts)
+    return LogJoint(tuple(factors), scope, derived, kept, source, starts, auxiliaries)
 
 
 def _check_steps(factor: Factor, splits: Mapping[str, Split], bound: BoundModel) -> None:
@@ -151,7 +163,7 @@ def _start(
     return Polynomial(expanded.terms, plates + event)
 
 
-def _factor(
+def factor_of(
     variable: Variable,
     definition: Definition,
     bound: BoundModel,
@@ -159,23 +171,25 @@ def _factor(
     source: IndexSource,
     derived: dict[str, Derived],
     splits: dict[str, Split],
+    auxiliary: tuple[str, str] | None = None,
 ) -> Factor:
+    """The log density of one definition; with its `auxiliary` variable, of this law, that of both."""
     symbol = scope.symbols[variable.name]
     if variable.role is Role.LATENT and symbol.kind == "count":
         raise _uncountable(variable, symbol, definition)
-    times = times_of(variable, definition, bound, scope, source)
+    times = times_of(variable, definition, bound, scope, source, auxiliary is not None)
     letters, plates = letters_of(variable, definition, symbol, scope, source, times)
     parameters = frozenset(one.name for one in bound.checked.model.variables if one.role is Role.PARAM)
     expansion = Expansion(scope, source, derived, splits, letters, times=times, timeless=parameters)
-    subject: Expression = Name(variable.name)
-    if definition.slots:
-        subject = Subscript(subject, definition.slots)
+    subject = at_slots(variable.name, definition)
+    if auxiliary is not None:
+        expansion.auxiliary = at_slots(auxiliary[0], definition), auxiliary[1]
     try:
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
         span = refusal.span or definition.law.span or definition.span
         raise not_compiled(_of_variable(refusal.reason, variable), span) from None
-    value = _masked(value, variable, _own_references(expansion, symbol, definition), scope)
+    value = _masked(value, variable, _own_references(expansion, symbol, definition), scope, _unused(expansion))
     value = started(value, variable, definition, expansion)
     if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
         raise not_compiled(
@@ -292,20 +306,50 @@ def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable
     return QuadraticTerm(replace(term, atoms=rest), Quadratic(residual, precision))
 
 
-def _masked(value: Polynomial, variable: Variable, plates: tuple[Reference, ...], scope: Scope) -> Polynomial:
-    """Missing entries contribute log 1: every term is multiplied by the mask of the datum."""
+def _masked(
+    value: Polynomial, variable: Variable, plates: tuple[Reference, ...], scope: Scope, unused: Polynomial
+) -> Polynomial:
+    """Missing entries contribute log 1: no term counts but the law of an auxiliary variable that no datum uses."""
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
     if len(value.axes) < len(scope.symbols[variable.name].event):
         raise not_compiled(f"missing entries of `{variable.name}`, whose law couples its entries", variable.span)
     mask = Atom(variable.name, MASK, plates + value.axes)
-    return Polynomial(tuple(replace(t, atoms=(*t.atoms, mask)) for t in value.terms), value.axes)
+    if unused.terms:
+        value = add(value, unused.scaled(-1.0))
+        value = Polynomial(like_terms(value.terms), value.axes)
+    masked = Polynomial(tuple(replace(t, atoms=(*t.atoms, mask)) for t in value.terms), value.axes)
+    return add(masked, unused) if unused.terms else masked
 
 
 def _log_density(
     law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion
 ) -> Polynomial:
-    """The law's formula with its arguments in place; its axes are those of an entry-by-entry law."""
+    """The law's formula with its arguments in place; its axes are those of an entry-by-entry law.
+
+    A law that has no use for the auxiliary variable of another one leaves that a law of its own, which sums to one.
+    """
+    value = _formula(law, subject, variable, bound, expansion)
+    if expansion.auxiliary is None or law.family == "switch" or _augmentation(law, expansion) is not None:
+        return value
+    return add(value, _unused(expansion))
+
+
+def _unused(expansion: Expansion) -> Polynomial:
+    """The log density of an auxiliary variable that no datum uses: a law of its own kind."""
+    if expansion.auxiliary is None:
+        return Polynomial(())
+    variable, law = expansion.auxiliary
+    return expansion.expand(log_polya_gamma(variable) if law == "Pólya-Gamma" else -variable)
+
+
+def _augmentation(law: Law, expansion: Expansion) -> Augmentation | None:
+    """How the law is written with the auxiliary variable, if it is."""
+    own = None if expansion.auxiliary is None else expansion.auxiliary[1]
+    return next((one for one in augmentations_of(law) if one.law == own), None)
+
+
+def _formula(law: Law, subject: Expression, variable: Variable, bound: BoundModel, expansion: Expansion) -> Polynomial:
     if law.limits is not None:
         raise not_compiled(f"`{variable.name}` with a {law.limits.kind} law", law.limits.span or law.span)
     custom = next((dist for dist in bound.checked.model.distributions if dist.name == law.family), None)
@@ -339,7 +383,16 @@ def _log_density(
     expansion.arguments = {"@value": subject, **{f"@{name}": value for name, value in given.items()}}
     expansion.shapes = shapes
     canonical = form.canonical({name: Name(f"@{name}") for name in given})
-    value = expansion.expand(form.log_density(Name("@value"), **canonical))
+    density, augmentation = form.log_density(Name("@value"), **canonical), _augmentation(law, expansion)
+    if expansion.auxiliary is not None and augmentation is not None:
+        expansion.arguments = {**expansion.arguments, "@auxiliary": expansion.auxiliary[0]}
+        density = augmentation.log_joint(Name("@value"), Name("@auxiliary"), **canonical)
+    try:
+        value = expansion.expand(density)
+    except NotPolynomial as refusal:
+        if refusal.span is not None:
+            raise
+        raise NotPolynomial(where_unknown(law, density, tuple(given), expansion), law.span) from None
     if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
         return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
     return value

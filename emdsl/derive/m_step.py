@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.indices import IndexSource
 from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Term
+from emdsl.algebra.terms import Atom, Statistic, Term
 from emdsl.arrays.algebra import coefficients
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Total, total
@@ -66,7 +66,7 @@ def updates(
     ordered += [(name,) for name in others if name not in forms]
     result = []
     for place, group in enumerate(ordered):
-        own = normal_form([t for t in terms if t.variables() & set(group)], symmetric)
+        own = normal_form([with_single_powers(t, scope) for t in terms if t.variables() & set(group)], symmetric)
         if not own:
             name = group[0]
             raise not_compiled(f"nothing depends on the parameter `{name}`", spans[name], "use it, or leave it out")
@@ -96,6 +96,28 @@ def updates(
         reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
         result.append(Update(group, kernel_name, closed_form, reason, reduced))
     return tuple(result)
+
+
+def with_single_powers(term: Term, scope: Scope) -> Term:
+    """v**p · v**q as v**(p + q), of positive parameters at one place."""
+    atoms: list[Atom] = []
+    for item in term.atoms:
+        symbol = scope.symbols.get(item.variable)
+        is_power = (
+            symbol is not None and not symbol.known and symbol.kind == "positive" and item.statistic.kind == "power"
+        )
+        same = [
+            place
+            for place, other in enumerate(atoms)
+            if is_power and (other.variable, other.references) == (item.variable, item.references)
+            if other.statistic.kind == "power"
+        ]
+        if not same:
+            atoms.append(item)
+            continue
+        exponent = atoms[same[0]].statistic.exponent + item.statistic.exponent
+        atoms[same[0]] = replace(item, statistic=Statistic("power", exponent))
+    return replace(term, atoms=tuple(item for item in atoms if item.statistic != Statistic("power", 0.0)))
 
 
 def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope) -> Update:
@@ -202,6 +224,7 @@ def write_update(
         counts = naturals.parts.get((("log", 1.0),))
         if counts is not None and min(coefficients(counts)) < 0:
             raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)
+    if found.steps:
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
     if cancels and isinstance(mode, Apply) and mode.function in SQUARES:

@@ -55,11 +55,12 @@ class PosteriorWriter:
     def write_posteriors(self) -> None:
         """What the data say of each latent."""
         for one in self.terms.blocks:
-            if one.block.kind == "conjugate":
-                self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
-                continue
             for name in one.block.all:
-                if not name.startswith("split "):
+                if name.startswith("split ") or name in self.setting.auxiliaries:
+                    continue
+                if one.block.kind == "conjugate":
+                    self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
+                else:
                     self.entries += self._posterior_of(one, name)
 
     def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:

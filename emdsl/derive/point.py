@@ -136,6 +136,10 @@ class PointMoments:
                 return self._define(f"log_{name}", "log_probability" if careful else "np.log", value, axes)
             case "log1m":
                 return self._define(f"log1m_{name}", "log_complement", value, axes)
+            case "lgamma":
+                argument = Apply("*", (statistic.exponent, value), axes) if statistic.exponent != 1.0 else value
+                gamma = Apply("gammaln", (argument,), axes)
+                return self.body.define(f"lgamma {name} {statistic.exponent!r}", gamma, axes, depends=(name,))
             case "log1p":
                 ratio = Apply("np.log1p", (Apply("/", (value, statistic.exponent), axes),), axes)
                 return self.body.define(f"log1p {name} {statistic.exponent!r}", ratio, axes, depends=(name,))

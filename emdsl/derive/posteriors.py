@@ -1,6 +1,7 @@
 """Which parameters have a posterior, of which kind, and with which other one jointly.
 
     q(v)                independent: Dirichlet, Beta, Gamma and its powers, Gaussian, Wishart, inverse Wishart
+                        and, of auxiliary variables, Pólya-Gamma
     q(v | s) q(s)       a Gaussian whose every term is scaled by the same spread s: Normal-Gamma, Normal-Wishart
 
 The joint form is admissible when the spread cancels from the Gaussian's conditional and has a posterior itself.
@@ -55,8 +56,13 @@ KEYS = {
     "Beta": ("a", "b"),
     "Gamma": ("shape", "rate"),
     "Wishart": ("df", "scale"),
+    "Pólya-Gamma": ("trials", "tilt"),
     "Gaussian": ("mean", "precision"),
 }
+
+
+#: How a positive variable enters that has a mode, but no law in closed form.
+MIXED = "it enters by several powers, gamma functions, or products with itself"
 
 
 def posterior_forms(
@@ -83,9 +89,11 @@ def posterior_forms(
         kernel, refusal = match(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
-        if isinstance(kernel, TransitionAscent):
+        if kernel.steps:
+            moves = isinstance(kernel, TransitionAscent)
             raise not_compiled(
-                f"no conjugate posterior for `{name}`, with all of which `stationary({name})` moves",
+                f"no conjugate posterior for `{name}`"
+                + (f", with all of which `stationary({name})` moves" if moves else f": {MIXED}"),
                 spans[name],
                 f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
             )

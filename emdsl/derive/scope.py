@@ -20,9 +20,11 @@ from emdsl.algebra.symbols import (
     within_table,
 )
 from emdsl.derive.refusal import not_compiled
+from emdsl.families.family import Augmentation
+from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import COUPLED_LAWS
-from emdsl.model.statements import Model, Role, Type, Variable
+from emdsl.model.statements import Law, Model, Role, Type, Variable
 
 
 def scope_of(bound: BoundModel) -> Scope:
@@ -46,6 +48,33 @@ def scope_of(bound: BoundModel) -> Scope:
             letters=variable.plates,
         )
     return Scope(symbols, bound.constants, direct)
+
+
+def augmentations_of(law: Law) -> tuple[Augmentation, ...]:
+    """How a law is written with an auxiliary variable; of a choice among laws, how any of these is."""
+    known = family(law.family)
+    inner = tuple(one for _, value in law.arguments if isinstance(value, Law) for one in augmentations_of(value))
+    if known is None or law.limits is not None or inner:
+        return inner
+    positional = iter(known.arguments)
+    form = known.form([name if name is not None else next(positional).name for name, _ in law.arguments])
+    return () if form is None else form.augmentations
+
+
+def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Mapping[str, str]) -> tuple[Scope, dict[str, str]]:
+    """The scope with an unknown positive variable for each augmented one; and these names, each with its variable."""
+    symbols, auxiliaries = dict(scope.symbols), dict[str, str]()
+    for variable in bound.checked.model.variables:
+        if variable.name in augmented:
+            name = f"u_{variable.name}"
+            while name in symbols or name in scope.numbers:
+                name += "_"
+            auxiliaries[name] = variable.name
+            own, law = scope.symbols[variable.name], augmented[variable.name]
+            ways = [one for definition in variable.definitions for one in augmentations_of(definition.law)]
+            event = () if any(one.whole for one in ways if one.law == law) else own.event
+            symbols[name] = Symbol(name, False, "positive", own.plates, event, letters=own.letters)
+    return Scope(symbols, scope.numbers, scope.ragged), auxiliaries
 
 
 def _not_swallowed(letters: tuple[str, ...], ragged: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -37,7 +37,8 @@ class Setting:
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables,
     but for the `holed` ones, whose missing entries are inferred. `given_latents`: latents whose values may be given,
-    and these. `starts`: values at which real latents over time start. `spans`: where each variable is defined.
+    and these. `auxiliaries`: latents that the compiler added. `starts`: values at which real latents over time start.
+    `spans`: where each variable is defined.
     """
 
     names: Names
@@ -59,6 +60,7 @@ class Setting:
     observed: frozenset[str]
     holed: frozenset[str]
     given_latents: frozenset[str]
+    auxiliaries: frozenset[str]
     starts: Mapping[str, Polynomial]
     spans: Mapping[str, Span | None]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emdsl.algebra.expand import Expansion
-from emdsl.algebra.expressions import Expression, Name, Number, names
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
 from emdsl.algebra.symbols import Scope, Symbol, first_table, position_table
 from emdsl.algebra.terms import IDENTITY, NUMBER, STRUCTURE, Polynomial, atom, multiply, number
@@ -20,21 +20,26 @@ from emdsl.model.statements import Definition, Role, Variable
 
 
 def times_of(
-    variable: Variable, definition: Definition, bound: BoundModel, scope: Scope, source: IndexSource
+    variable: Variable, definition: Definition, bound: BoundModel, scope: Scope, source: IndexSource, unseen: bool
 ) -> dict[str, tuple[Index, int]]:
     """Fixed times after the first one that are written as rows of time of which one position counts.
 
     So it is in a ragged plate, where a series may be too short to have that time, and where latents at several times
-    meet, which then meet as they do at other times.
+    meet, which then meet as they do at other times. `unseen`: the law has an auxiliary variable, which is a latent.
     """
     latents = {one.name for one in bound.checked.model.variables if one.role is Role.LATENT}
-    meets = variable.name in latents or bool(_mentioned(definition, scope) & latents)
+    meets = unseen or variable.name in latents or bool(_mentioned(definition, scope) & latents)
     return {
         letter: (source.fresh(size, letter), int(slot.value))
         for letter, slot in zip(variable.plates, definition.slots, strict=True)
         for size, own in scope.symbols[variable.name].plates
         if own == letter and isinstance(slot, Number) and slot.value >= 1 and (meets or letter in scope.ragged)
     }
+
+
+def at_slots(name: str, definition: Definition) -> Expression:
+    """A variable with the axes of the subject of a definition, at the slots of that definition."""
+    return Subscript(Name(name), definition.slots) if definition.slots else Name(name)
 
 
 def letters_of(

@@ -20,14 +20,15 @@ IMPORTS = (
 )
 THIRD_PARTY = ("np", "sparse")
 SPECIAL_FUNCTIONS = (
-    "betaln", "digamma", "expit", "gammaln", "i0e", "logit", "logsumexp", "multigammaln", "ndtr", "xlogy",
+    "betaln", "digamma", "expit", "gammaln", "i0e", "logit", "logsumexp", "multigammaln", "ndtr", "polygamma",
+    "xlogy",
 )  # fmt: skip
 
 
 #: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
 FILES = (
     "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "product_shares",
-    "longer_chains",
+    "longer_chains", "positive",
     "transitions", "finite_chains", "row_evidence", "chain_steps", "chain_parts", "gaussian_groups", "gaussian_systems",
     "gaussian_eliminations", "gaussian_levels", "gaussian_chains", "gaussian_blocks", "posteriors", "seeding",
     "iteration",

@@ -241,6 +241,8 @@ def _log_integral(family: _Family, terms: NetworkTerms) -> str:
         case "Gamma":
             power = "" if abs(form.power) == 1.0 else rf" - \log {abs(form.power):g}"
             return rf"\log \Gamma\left({a}\right) - {a} \log {b}{power}"
+        case "Pólya-Gamma":
+            return rf"-{a} \log \cosh\left(\tfrac{{1}}{{2}} \sqrt{{{b}}}\right)"
         case "Beta":
             return rf"\log \mathrm{{B}}\left({a},\, {b}\right)"
         case "Dirichlet":

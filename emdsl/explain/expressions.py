@@ -22,6 +22,8 @@ def expression_text(node: Expression, floor: int = SUM) -> str:
             return r"\infty" if value == float("inf") else f"{value:g}" if isinstance(value, float) else str(value)
         case Name(name):
             return name_text(name)
+        case Subscript(Subscript(base, first), indices):
+            return expression_text(Subscript(base, (*first, *indices)), floor)
         case Subscript(base, indices):
             return with_indices(expression_text(base, ATOM), [expression_text(index) for index in indices])
         case Array(items):

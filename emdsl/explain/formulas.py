@@ -224,6 +224,11 @@ class Notation:
                 log = r"\log " if kind == "log_stationary" else ""
                 law = rf"\operatorname{{stationary}}({with_indices(head, references[:-1])})"
                 return f"{log}{with_indices(law, references[-1:])}"
+            case "lgamma":
+                multiple = "" if exponent == 1.0 else f"{exponent:g} "
+                return rf"\log \Gamma({multiple}{with_indices(head, references)})"
+            case "polya_gamma":
+                return rf"\log \mathrm{{PG}}({with_indices(head, references)} \mid 1, 0)"
             case "logdet":
                 return rf"\log |{with_indices(head, references)}|"
             case "hot":
@@ -398,4 +403,4 @@ def _free(value: Polynomial) -> set[Index]:
 
 
 def _is_log(item: Atom) -> bool:
-    return item.statistic.kind in ("log", "log1m", "log1p", "logdet")
+    return item.statistic.kind in ("log", "log1m", "log1p", "logdet", "lgamma", "polya_gamma")

@@ -99,7 +99,9 @@ def _structure(one: BlockTerms, terms: NetworkTerms, derivation: Derivation) -> 
     block, symbols = one.block, derivation.setting.scope.symbols
     if block.kind == "conjugate":
         given = "" if terms.network.exact else " given the others"
-        return f"conjugate{given}: one law for each {_rows(block.variables[0], derivation)}"
+        owner = derivation.joint.auxiliaries.get(block.variables[0])
+        what = f"auxiliary of the law of `{owner}`, conjugate" if owner else "conjugate"
+        return f"{what}{given}: one law for each {_rows(block.variables[0], derivation)}"
     if block.kind == "gaussian":
         names = listed(block.variables, derivation)
         if "joint" in _gaussian(one, derivation):

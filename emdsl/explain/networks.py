@@ -152,6 +152,16 @@ def choice_blocks(derivation: Derivation, notation: Notation) -> list[Block]:
     return [Prose(text), Display(tuple(lines))]
 
 
+def auxiliary_sentences(derivation: Derivation) -> list[str]:
+    """What each auxiliary variable is, and that it integrates out."""
+    laws = {factor.variable: factor.law for factor in derivation.joint.factors}
+    return [
+        f"The law {laws[own]} of `{own}` is written with one more latent, `{name}`: integrated over it, the product is "
+        "the density that the model states."
+        for name, own in derivation.joint.auxiliaries.items()
+    ]
+
+
 # ---------------------------------------------------------------- E-step
 
 

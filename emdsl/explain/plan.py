@@ -17,6 +17,7 @@ from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.explain.network_plan import kernel, names_of, why
 from emdsl.explain.symbols import in_prose, in_words, size_in_words
 from emdsl.kernels.ascent import TransitionAscent
+from emdsl.kernels.positive import ProductAscent
 from emdsl.model.statements import Model
 from emdsl.structure.locals import LocalBlock
 
@@ -62,7 +63,7 @@ class Plan:
     @property
     def ascended(self) -> list[str]:
         """Parameters whose update is no maximum but a step towards it."""
-        rows = (row for row in self.rows if row.kernel == TransitionAscent().name)
+        rows = (row for row in self.rows if row.kernel in STEPPED)
         return [f"`{name}`" for row in rows for name in row.variables]
 
     @property
@@ -84,7 +85,7 @@ class Plan:
         else:
             m_step = "the M-step maximises over each block given the others"
         if self.ascended:
-            m_step += f", but takes gradient steps that never fall for {in_words(self.ascended)}"
+            m_step += f", but takes steps that never fall for {in_words(self.ascended)}"
         return (f"maximises the {self.objective}", e_step, m_step)
 
     def __str__(self) -> str:
@@ -99,6 +100,8 @@ class Plan:
         return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+#: Kernels whose update is one step upwards.
+STEPPED = (TransitionAscent().name, ProductAscent().name)
 COLUMNS = ("block", "role", "kernel", "inference", "exact", "closed form", "why")
 
 

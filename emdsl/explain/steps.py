@@ -22,7 +22,14 @@ from emdsl.explain.document import Block, Display, Document, Prose, Step, Table
 from emdsl.explain.expressions import expression_text, law_text, support_text
 from emdsl.explain.formulas import Notation, aligned, reference_name
 from emdsl.explain.latents import exponent, exponent_lines, posterior_lines
-from emdsl.explain.networks import choice_blocks, coupled_heads, network_steps, objective_terms, statistics_blocks
+from emdsl.explain.networks import (
+    auxiliary_sentences,
+    choice_blocks,
+    coupled_heads,
+    network_steps,
+    objective_terms,
+    statistics_blocks,
+)
 from emdsl.explain.plan import COLUMNS, Plan, PlanRow, cells, objective, plan, reason, unknown_name
 from emdsl.explain.statistics import definition, responsibility, statistic_heads
 from emdsl.explain.symbols import in_words, name_text, with_indices
@@ -126,16 +133,19 @@ def _log_joint(derivation: Derivation) -> tuple[Block, ...]:
     for factor in derivation.joint.factors:
         signed = whole.terms(_merged(derivation, factor.terms))
         signed += [whole.quadratic(item, whole.letters) for item in factor.quadratics]
-        lines += aligned(rf"\log p({_subject(factor)})", signed)
+        lines += aligned(rf"\log p({_subject(factor, derivation)})", signed)
     blocks: list[Block] = [
         Prose("The log joint density is the sum over all laws of the model, and each law is a sum of products:"),
         Display(tuple(lines)),
     ]
+    blocks += [Prose(text) for text in auxiliary_sentences(derivation)]
     return tuple(blocks + choice_blocks(derivation, notation) + _reference_points(derivation, notation))
 
 
-def _subject(factor: Factor) -> str:
-    return rf"{name_text(factor.variable)} \mid \cdot"
+def _subject(factor: Factor, derivation: Derivation) -> str:
+    """The variable, and an auxiliary one that its law is written with."""
+    beside = [name for name, own in derivation.joint.auxiliaries.items() if own == factor.variable]
+    return rf"{', '.join(name_text(name) for name in (factor.variable, *beside))} \mid \cdot"
 
 
 def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]:
@@ -340,7 +350,7 @@ def _guarantee(decided: Plan) -> tuple[Block, ...]:
     else:
         text = "Each step finds the maximum of $Q$ over its block given the others (conditional maximisation)"
     if decided.ascended:
-        text += f"; for {in_words(decided.ascended)} it takes gradient steps, which never lower $Q$ (generalised EM)"
+        text += f"; for {in_words(decided.ascended)} it takes steps, which never lower $Q$ (generalised EM)"
     rows = tuple((_backticked(row), *cells(row)[1:]) for row in decided.rows)
     return (Prose(f"{text}, so that the {decided.objective} never decreases."), Table(COLUMNS, rows))
 

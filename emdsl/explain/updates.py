@@ -28,6 +28,9 @@ from emdsl.kernels.ascent import LOG_LAW
 from emdsl.kernels.beta_prime import sums_in
 from emdsl.kernels.gaussian import PAIR, SINGLE
 from emdsl.kernels.kernel import Kinds
+from emdsl.kernels.polya_gamma import TILTED
+from emdsl.kernels.positive import PositiveNewton, ProductAscent
+from emdsl.kernels.registry import match
 
 #: A numerator of more terms than this gets a line of its own.
 SHORT = 3
@@ -151,6 +154,13 @@ def _positive(parameter: Parameter) -> tuple[str, ...]:
     axes = _own_axes(parameter)
     letters = parameter.notation.letters.knowing(axes)
     left = _entry(parameter, axes, letters)
+    if (trials := parameter.part(*TILTED)) is not None:
+        return _polya_gamma(parameter, left, trials[1].substitute(dict(zip(trials[0].axes[0], axes, strict=True))))
+    kernel, _ = match(parameter.symbol, parameter.conditional.signature)
+    if isinstance(kernel, PositiveNewton):
+        how = r"a step up a bound that touches $Q$ at $" + left + "$" if isinstance(kernel, ProductAscent) else ""
+        newton = rf"the root of $\partial Q / \partial {left}$, by Newton's method in $\log {left}$"
+        return (rf"{left} &\leftarrow \text{{{how or newton}}}",)
     if sums := sums_in(monomial.kinds for monomial, _ in parameter.conditional.parts):
         return _beta_prime(parameter, left, axes, letters, sums)
     power = next(m.kinds[0][1] for m, _ in parameter.conditional.parts if m.kinds[0][0] == "power")
@@ -166,6 +176,15 @@ def _positive(parameter: Parameter) -> tuple[str, ...]:
     elif root != "1":
         ratio = rf"\left({ratio}\right)^{{{root}}}"
     return (rf"{left} &\leftarrow {ratio}", *lines)
+
+
+def _polya_gamma(parameter: Parameter, left: str, trials: Polynomial) -> tuple[str, ...]:
+    """`q(v) = PG(a, √b)`, its trials and the square of its tilt."""
+    tilt = _cofactor(parameter, trials.axes, ("power", 1.0)).scaled(-2.0)
+    letters = parameter.notation.letters.knowing(trials.axes)
+    _, *lines = _law(parameter, left, "PG", (("a", trials), ("b", tilt)), letters)
+    a, b = (with_indices(auxiliary(letter), [letters.of(axis) for axis in trials.axes]) for letter in ("a", "b"))
+    return (rf"q({left}) &= \mathrm{{PG}}\left({a},\, \sqrt{{{b}}}\right)", *lines)
 
 
 def _beta_prime(

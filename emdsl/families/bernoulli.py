@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Array, Expression, Subscript
-from emdsl.families.family import Argument, Family
-from emdsl.families.notation import exp, log, log1p
+from emdsl.families.family import Argument, Augmentation, Family
+from emdsl.families.notation import exp, log, log1p, log_polya_gamma, logit
 
 
 def log_density(x: Expression, p: Expression) -> Expression:
@@ -26,6 +26,15 @@ def outcomes_apart(x: Expression, p: Expression) -> Expression:
 
 def log_density_by_logit(x: Expression, logit: Expression) -> Expression:
     return x * logit - log1p(exp(logit))
+
+
+def log_joint_by_logit(x: Expression, u: Expression, logit: Expression) -> Expression:
+    """e^(x a) / (1 + e^a) = ½ e^((x − ½) a) ∫ e^(−u a² / 2) PG(u | 1, 0) du. [Polson2013]"""
+    return (x - 0.5) * logit - u * logit**2 / 2 + log_polya_gamma(u) - log(2)
+
+
+def log_joint(x: Expression, u: Expression, p: Expression) -> Expression:
+    return log_joint_by_logit(x, u, logit(p))
 
 
 def sample(rng: np.random.Generator, size: tuple[int, ...], p: Any) -> np.ndarray[Any, Any]:
@@ -46,6 +55,7 @@ BERNOULLI = Family(
     log_density=log_density,
     sample=sample,
     outcomes_apart=outcomes_apart,
+    augmentations=(Augmentation("Pólya-Gamma", log_joint),),
     variants=(
         Family(
             name="Bernoulli",
@@ -55,6 +65,7 @@ BERNOULLI = Family(
             positional=0,
             log_density=log_density_by_logit,
             sample=sample_by_logit,
+            augmentations=(Augmentation("Pólya-Gamma", log_joint_by_logit),),
         ),
     ),
 )

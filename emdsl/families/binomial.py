@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression
-from emdsl.families.family import Argument, Family
-from emdsl.families.notation import absolute, exp, lgamma, log, log1p
+from emdsl.families.family import Argument, Augmentation, Family
+from emdsl.families.notation import absolute, exp, lgamma, log, log1p, log_polya_gamma, logit
 
 
 def log_binomial(n: Expression, x: Expression) -> Expression:
@@ -33,6 +33,16 @@ def log_density_by_logit(x: Expression, n: Expression, logit: Expression) -> Exp
     return log_binomial(n, x) + x * logit - n * log1p(exp(logit))
 
 
+def log_joint_by_logit(x: Expression, u: Expression, n: Expression, logit: Expression) -> Expression:
+    """e^(x a) / (1 + e^a)^n = 2^(−n) e^((x − n/2) a) ∫ e^(−u a² / 2) PG(u | n, 0) du. [Polson2013]"""
+    tilted = (x - n / 2) * logit - u * logit**2 / 2 + n * log_polya_gamma(u)
+    return log_binomial(n, x) + tilted - n * log(2)
+
+
+def log_joint(x: Expression, u: Expression, n: Expression, p: Expression) -> Expression:
+    return log_joint_by_logit(x, u, n, logit(p))
+
+
 def sample(rng: np.random.Generator, size: tuple[int, ...], n: Any, p: Any) -> np.ndarray[Any, Any]:
     return np.asarray(rng.binomial(np.asarray(n, dtype=np.int64), p, size))
 
@@ -50,6 +60,7 @@ BINOMIAL = Family(
     log_density=log_density,
     sample=sample,
     outcomes_apart=outcomes_apart,
+    augmentations=(Augmentation("Pólya-Gamma", log_joint),),
     variants=(
         Family(
             name="Binomial",
@@ -59,6 +70,7 @@ BINOMIAL = Family(
             positional=1,
             log_density=log_density_by_logit,
             sample=sample_by_logit,
+            augmentations=(Augmentation("Pólya-Gamma", log_joint_by_logit),),
         ),
     ),
 )

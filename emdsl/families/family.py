@@ -63,6 +63,19 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """The law with an auxiliary positive variable u that integrates out: p(x) = ∫ p(x, u) du.
+
+    `log_joint(x, u, **canonical)`: the log density of both. `law`: that of u as the derivation names it. `whole`: one u
+    for a whole vector, not one for each of its entries.
+    """
+
+    law: str
+    log_joint: Callable[..., Expression]
+    whole: bool = False
+
+
+@dataclass(frozen=True)
 class Family:
     """A distribution.
 
@@ -74,6 +87,7 @@ class Family:
     `outcomes_apart`: the same density for probabilities that may be exactly 0 or 1, each of whose logarithms multiplies
     an outcome that it belongs to, so that none that is infinite is added and taken away again.
     `alternatives`: other spellings of canonical arguments. `variants`: the same law by other formulas.
+    `augmentations`: how the law is written where its density is no sum of products of statistics of the unknowns.
     """
 
     name: str
@@ -86,6 +100,7 @@ class Family:
     alternatives: tuple[Alternative, ...] = ()
     variants: tuple[Family, ...] = ()
     outcomes_apart: Callable[..., Expression] | None = None
+    augmentations: tuple[Augmentation, ...] = ()
 
     @property
     def rank(self) -> int:

@@ -13,13 +13,20 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression
-from emdsl.families.family import Argument, Family
+from emdsl.families.family import Argument, Augmentation, Family
 from emdsl.families.notation import PI, dim, inv, lgamma, log, log1p, logdet
 
 
 def log_density(x: Expression, df: Expression, mean: Expression, scatter: Expression) -> Expression:
     constant = lgamma((df + dim(x)) / 2) - lgamma(df / 2) - dim(x) * (log(df) + log(PI)) / 2 - logdet(scatter) / 2
     return constant - (df + dim(x)) / 2 * log1p((x - mean) @ inv(scatter) @ (x - mean) / df)
+
+
+def log_joint(x: Expression, u: Expression, df: Expression, mean: Expression, scatter: Expression) -> Expression:
+    """MvNormal(x | mean, cov=scatter/u) Gamma(u | df/2, rate=df/2)."""
+    square = (x - mean) @ inv(scatter) @ (x - mean)
+    normal = -u * square / 2 + dim(x) * log(u) / 2 - logdet(scatter) / 2 - dim(x) * log(2 * PI) / 2
+    return normal + df / 2 * log(df / 2) - lgamma(df / 2) + (df / 2 - 1) * log(u) - df / 2 * u
 
 
 def sample(rng: np.random.Generator, size: tuple[int, ...], df: Any, mean: Any, scatter: Any) -> np.ndarray[Any, Any]:
@@ -39,4 +46,5 @@ MV_STUDENT_T = Family(
     positional=2,
     log_density=log_density,
     sample=sample,
+    augmentations=(Augmentation("Gamma", log_joint, whole=True),),
 )

@@ -26,6 +26,10 @@ def exp(x: Factor) -> Call:
     return call("exp", x)
 
 
+def logit(x: Factor) -> Call:
+    return call("logit", x)
+
+
 def absolute(x: Factor) -> Call:
     return call("abs", x)
 
@@ -50,6 +54,11 @@ def log_bessel_i0(x: Factor) -> Call:
 def log_multigamma(x: Factor, dimension: Factor) -> Call:
     """log Γ_D(x) = D (D-1)/4 log π + Σ_d lgamma(x - d/2), d = 0, …, D-1."""
     return call("log_multigamma", x, dimension)
+
+
+def log_polya_gamma(u: Factor) -> Call:
+    """The log density of the Pólya-Gamma law PG(1, 0); b times it stands for that of PG(b, 0)."""
+    return call("log_polya_gamma", u)
 
 
 def total(x: Factor) -> Call:

@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression
-from emdsl.families.family import Argument, Family
+from emdsl.families.family import Argument, Augmentation, Family
 from emdsl.families.notation import PI, lgamma, log, log1p
 
 
 def log_density(x: Expression, df: Expression, mean: Expression, scale: Expression) -> Expression:
     constant = lgamma((df + 1) / 2) - lgamma(df / 2) - log(df) / 2 - log(PI) / 2 - log(scale)
     return constant - (df + 1) / 2 * log1p(((x - mean) / scale) ** 2 / df)
+
+
+def log_joint(x: Expression, u: Expression, df: Expression, mean: Expression, scale: Expression) -> Expression:
+    """Normal(x | mean, prec=u/scale²) Gamma(u | df/2, rate=df/2)."""
+    normal = -u * scale**-2 * (x - mean) ** 2 / 2 + log(u) / 2 - log(scale) - log(2 * PI) / 2
+    return normal + df / 2 * log(df / 2) - lgamma(df / 2) + (df / 2 - 1) * log(u) - df / 2 * u
 
 
 def sample(rng: np.random.Generator, size: tuple[int, ...], df: Any, mean: Any, scale: Any) -> np.ndarray[Any, Any]:
@@ -34,4 +40,5 @@ STUDENT_T = Family(
     positional=2,
     log_density=log_density,
     sample=sample,
+    augmentations=(Augmentation("Gamma", log_joint),),
 )

@@ -30,6 +30,10 @@ class TransitionAscent(Kernel):
         name = symbol.name
         return f"`stationary({name})` moves with all of `{name}`, so a gradient step (L-BFGS) that never falls"
 
+    @property
+    def steps(self) -> bool:
+        return True
+
     def mode(self, naturals: Naturals) -> Array:
         assert naturals.current is not None
         counts = naturals.parts.get(LOG, 0.0)

@@ -50,6 +50,11 @@ class Kernel(Protocol):
         """Why the mode has no closed form; empty where it has one."""
         return ""
 
+    @property
+    def steps(self) -> bool:
+        """Whether the mode is found from the current value."""
+        return False
+
     def mode(self, naturals: Naturals) -> Array:
         """The maximiser of the conditional, or a step towards it from the current value."""
         ...

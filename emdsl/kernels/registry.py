@@ -10,6 +10,8 @@ from emdsl.kernels.dirichlet import DirichletKernel
 from emdsl.kernels.gamma import GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.kernel import Kernel, Kinds
+from emdsl.kernels.polya_gamma import PolyaGammaKernel
+from emdsl.kernels.positive import PositiveNewton, ProductAscent
 from emdsl.kernels.wishart import WishartKernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -18,8 +20,11 @@ KERNELS: tuple[Kernel, ...] = (
     BetaKernel(),
     BetaPrimeKernel(),
     GammaKernel(),
+    PolyaGammaKernel(),
     GaussianKernel(),
     WishartKernel(),
+    PositiveNewton(),
+    ProductAscent(),
 )
 
 

@@ -22,7 +22,7 @@ from emdsl.model.indexing import Scope
 from emdsl.model.laws import drawn, laws_of_language
 from emdsl.model.names import Names, closest, collect
 from emdsl.model.probabilities import check_sums
-from emdsl.model.ranges import check_range, find_ranges
+from emdsl.model.ranges import check_range, find_ranges, may_be_unknown
 from emdsl.model.reading import Reader
 from emdsl.model.requests import check_requests
 from emdsl.model.shapes import Sizes, Value, shape_text, spelled_value, type_of, value_of
@@ -113,7 +113,7 @@ def _check(model: Model, numbers: Mapping[str, float | int]) -> CheckedModel:
     _check_complete(model, events)
     check_sums(model, names)
     check_requests(model, names, reader)
-    return CheckedModel(model, {variable.name: _final_type(variable, events) for variable in model.variables})
+    return CheckedModel(model, {variable.name: _final_type(variable, events, model) for variable in model.variables})
 
 
 def _check_default(constant: Constant, names: Names) -> None:
@@ -230,10 +230,11 @@ def _check_law_type(variable: Variable, definition: Definition, event: Value, va
         raise mistakes.shapes.law_shape(variable.name, written, law, spelled_value(value), declared, span)
 
 
-def _final_type(variable: Variable, events: Mapping[str, Value]) -> Type:
-    """The declared type, or that of the event; latent counts with a range have finitely many states."""
+def _final_type(variable: Variable, events: Mapping[str, Value], model: Model) -> Type:
+    """The declared type, or that of the event; counts that may be unknown have finitely many states under a range."""
     event = events[variable.name]
-    finite = variable.role is Role.LATENT and event.kind == "count" and event.scalar and event.size is not None
+    counted = event.kind == "count" and event.scalar and event.size is not None
+    finite = counted and may_be_unknown(variable, model)
     if variable.type is not None and not finite:
         return variable.type
     found = type_of(replace(event, kind="index") if finite else event)

@@ -11,6 +11,7 @@ from emdsl.algebra.expressions import names
 from emdsl.errors import ModelError
 from emdsl.model import mistakes
 from emdsl.model.declarations import scope_of
+from emdsl.model.holes import readers
 from emdsl.model.laws import drawn, expressions
 from emdsl.model.reading import Reader
 from emdsl.model.shapes import UNKNOWN, Dim, Value, widest
@@ -18,11 +19,11 @@ from emdsl.model.statements import Definition, Model, Role, Variable
 
 
 def find_ranges(model: Model, reader: Reader, events: dict[str, Value]) -> None:
-    """Gives latent counts the range of their laws: of a law that reads the count itself, that of the other laws."""
-    latents = [variable for variable in model.variables if variable.role is Role.LATENT]
-    values = {variable.name: events.get(variable.name, UNKNOWN) for variable in latents}
+    """Gives counts that may be unknown the range of their laws: of a law that reads the count itself, the others'."""
+    unknown = [variable for variable in model.variables if may_be_unknown(variable, model)]
+    values = {variable.name: events.get(variable.name, UNKNOWN) for variable in unknown}
     counts = [
-        variable for variable in latents if values[variable.name].kind == "count" and values[variable.name].scalar
+        variable for variable in unknown if values[variable.name].kind == "count" and values[variable.name].scalar
     ]
     changed = True
     while changed:
@@ -34,14 +35,25 @@ def find_ranges(model: Model, reader: Reader, events: dict[str, Value]) -> None:
                 changed = True
 
 
+def may_be_unknown(variable: Variable, model: Model) -> bool:
+    """A latent, or an observed variable of which missing entries are read."""
+    missing = variable.role is Role.OBSERVED and variable.missing and bool(readers(variable.name, model))
+    return variable.role is Role.LATENT or missing
+
+
 def _range(variable: Variable, reader: Reader) -> Dim:
-    """The range of all laws of a variable that have one by now; what has none is refused where types are checked."""
+    """The range of all laws of a variable that have one by now; a latent without one is refused where it is checked.
+
+    An observed count of which a law has no range may be any.
+    """
     result = reader.events[variable.name].size
     for definition in variable.definitions:
         try:
             value = drawn(definition.law, scope_of(variable, definition), None, reader)
         except ModelError:
             continue  # reported where the definition is checked
+        if variable.role is Role.OBSERVED and value.size is None:
+            return None
         result = widest(result, value.size) or result or value.size
     return result
 

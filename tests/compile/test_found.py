@@ -30,6 +30,13 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"y": RNG.poisson(3.0, size=(8, 2)), "doc": DOC},
         ("em",),
     ),
+    # rows of probabilities that a state chooses among crashed
+    "rows_of_probabilities": (
+        """model M()  plate n in N  param p : unit  param q : unit  latent z[n] ~ Bernoulli(p)
+        observed y[n] ~ Categorical([[q, (1-q)/2, (1-q)/2], [0.2, 0.3, 0.5]][z[n]])""",
+        {"y": Y % 3},
+        ("em",),
+    ),
     # every state was centred about the reference point of the first
     "centred_in_gathered": (
         f"model M(K = 2) {GATHERED} param m[k] : real param v : positive observed x[i] ~ Normal(m[z[doc[i]]], var=v)",

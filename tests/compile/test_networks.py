@@ -18,13 +18,14 @@ from emdsl.compile import compile_model
 from emdsl.errors import ModelError
 from tests.compile.random_networks import pasted, random_network
 from tests.oracles.networks import check_network, instance
+from tests.zoo_augmented import AUGMENTED, AUGMENTED_BOUNDED
 from tests.zoo_choices import CHOICES
 from tests.zoo_networks import BY_NAME, EXACT, NETWORKS
 
 #: M-steps under latent counts that the compiler adds, which brute force knows nothing of; their steps are below.
 GENERALISED = (
     "linkage", "linkage_rows", "abo", "poisson_sum", "tomography", "noisy_or_written_out", "heterozygous",
-    *(name for name, _, _ in CHOICES),
+    *(name for name, _, _ in (*CHOICES, *AUGMENTED, *AUGMENTED_BOUNDED)),
 )  # fmt: skip
 
 #: Starts of hard EM that keep every class large enough.

@@ -38,17 +38,10 @@ COMPILED = {
 }
 #: Models of rows that say E090, by a word of the row.
 REFUSED = {
-    "`Gamma(shape": HEADER + "param a : positive  observed x[n] ~ Gamma(a, rate=1)",
-    "`InvGamma(shape": HEADER + "param a : positive  observed x[n] ~ InvGamma(a, scale=1)",
     "`Weibull(shape": HEADER + "param a : positive  observed x[n] ~ Weibull(a, scale=1)",
     "`Beta(a, b)`": HEADER + "param a : positive  observed x[n] ~ Beta(a, 1)",
     "`Laplace`": HEADER + "param m : real  observed x[n] ~ Laplace(m, scale=1)",
-    "`StudentT`": HEADER + "param m : real  param s : positive  observed x[n] ~ StudentT(4, m, scale=s)",
-    "`MvStudentT`": HEADER + "param m : real[2]  param S : cov[2]  observed x[n] ~ MvStudentT(4, m, scatter=S)",
     "`VonMises`": HEADER + "param m : real  observed x[n] ~ VonMises(m, concentration=1)",
-    "`NegBinomial(mean": HEADER + "param r : positive  observed x[n] ~ NegBinomial(3, size=r)",
-    "`Bernoulli(logit=)`": HEADER + "param b : real  observed x[n] ~ Bernoulli(logit=b)",
-    "`Binomial(n, logit=)`": HEADER + "param b : real  observed x[n] ~ Binomial(9, logit=b)",
     "`Categorical(logits=)`": HEADER + "param b : real[3]  observed x[n] ~ Categorical(logits=b)",
     "`truncated(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) truncated(0, inf)",
     "`censored(lo": HEADER + "param m : real  observed x[n] ~ Normal(m, sd=1) censored(0, inf)",

@@ -33,6 +33,8 @@ PRODUCTS = """model M() plate n in N param m : real param b : real latent x[n] ~
 observed u[n] missing ~ Normal(m, sd=1) observed v[n] ~ Normal(b * x[n] * u[n], sd=1)"""
 COUNTS = """model M() time t in T param a : positive param b : positive
 observed y[0] ~ Poisson(a) observed y[t] missing ~ Poisson(a + b * y[t-1])"""
+SUCCESSES = """model M() plate n in N param p : unit param b : real param v : positive
+observed x[n] missing ~ Binomial(4, p) observed y[n] ~ Normal(b * x[n], var=v)"""
 CHANCES = """model M() plate n in N param b : positive
 observed u[n] missing ~ Beta(2, 2) observed y[n] ~ Bernoulli(u[n]) observed x[n] ~ Poisson(b)"""
 EXPOSED = """model M() plate n in N param r : positive param b : positive
@@ -110,6 +112,7 @@ COMPLETE = {
     "switching": (SWITCHING, {"y": walk()}),
     "products": (PRODUCTS, {"u": walk(), "v": walk(seed=4)}),
     "counts": (COUNTS, {"y": np.arange(40) % 3}),
+    "successes": (SUCCESSES, {"x": np.arange(40) % 4, "y": walk() + np.arange(40) % 4}),
     "chances": (CHANCES, {"u": 1 / (1 + np.exp(walk())), "y": np.arange(40) % 2, "x": np.arange(40) % 3}),
     "exposed": (EXPOSED, {"u": np.abs(walk()) + 0.1, "y": np.arange(40) % 3}),
 }
