@@ -140,10 +140,11 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
 
 #: Missing entries that are independent of unknowns of another kind under q, so that there is a bound only.
 BOUNDED: tuple[tuple[str, Drawn, str], ...] = (
+    # one state could fit the one value that follows a seen one exactly
     ("gaps_under_states",
         with_given(holed(ragged(walk(3, 4), (4, 2, 3), "y"), "y", (0, 1), (0, 2), (1, 0), (2, 2)), **COPIES), """
         model GapsUnderStates(K = 2)  plate s in S, k in K  time t in T[s]  param A[k] : simplex[K]  param a[k] : real
-        param c[k] : real  param v[k] : positive  latent z[s, 0] ~ Categorical([0.5, 0.5])
+        param c[k] : real  param v[k] : positive ~ InvGamma(2, scale=1)  latent z[s, 0] ~ Categorical([0.5, 0.5])
         latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, 0] ~ Normal(0, var=4)
         observed y[s, t] missing ~ Normal(a[z[s, t]] * y[s, t-1] + c[z[s, t]], var=v[z[s, t]])
     """),

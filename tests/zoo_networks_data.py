@@ -345,5 +345,6 @@ def tracks_alone(rng: Generator) -> Data:
 
 
 def slopes_over_time(rng: Generator) -> Data:
-    """y (s, t) that moves, beside a covariate u (s, t)."""
-    return {"u": rng.normal(size=(2, 4)), "y": rng.normal(size=(2, 4)).cumsum(axis=1)}
+    """y (s, t) that moves and goes up and down, so that its noise has a variance, beside a covariate u (s, t)."""
+    u, moves = rng.normal(size=(2, 2, 4))
+    return {"u": u, "y": moves.cumsum(axis=1) + np.tile([2, -2], 2)}

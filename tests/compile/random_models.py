@@ -59,8 +59,10 @@ def _normal(row: Row, rng: Generator) -> Part:
 def _vector(row: Row, rng: Generator) -> Part:
     name, spread = row.name, rng.choice(["cov", "prec"])
     plate, use = ("[k]", "[z[n]]") if rng.random() < 0.5 else ("", "")
+    law = "InvWishart" if spread == "cov" else "Wishart"
+    prior = f" ~ {law}(4, scale=eye(2))" if plate else ""  # a random start may leave a component two rows, on a line
     return Part(
-        f"param m_{name}[k] : real[2]  param S_{name}{plate} : cov[2]  "
+        f"param m_{name}[k] : real[2]  param S_{name}{plate} : cov[2]{prior}  "
         f"{row.written} ~ MvNormal(m_{name}[z[n]], {spread}=S_{name}{use})",
         row.values(rng, 8.0 * row.group[:, None] + rng.normal(0, 0.8, (N_ROWS, 2))),
     )

@@ -17,6 +17,9 @@ Generator = np.random.Generator
 Array = np.ndarray[Any, Any]
 Data = dict[str, Any]
 
+#: Values that are seen at least: two states choose one of four means, and four values leave no variance around them.
+SEEN = 5
+
 
 @dataclass
 class Draft:
@@ -71,12 +74,18 @@ class Draft:
         count = int(self.rng.integers(least, min(2, len(self.states)) + 1))
         return [self.states[i] for i in sorted(self.rng.permutation(len(self.states))[:count])]
 
+    def seen(self, mask: Array) -> int:
+        """How many entries of a mask lie in the rows that are left of ragged plates."""
+        rows = [row[:length] for row, length in zip(mask, self.cut, strict=True)] if self.cut else [mask]
+        return int(sum(row.sum() for row in rows))
+
     def write(self, name: str, values: Array, law: str) -> None:
-        """Data and statement; in a third of all cases with missing entries."""
+        """Data and statement; in a third of all cases with missing entries, where enough are seen for all means."""
         missing = self.holes and self.chance(0.3)
         values = np.asarray(values, float)
         if missing:
-            values[self.rng.random(values.shape) < 0.2] = np.nan
+            gone = self.rng.random(values.shape) < 0.2
+            values[gone & (self.seen(~gone) >= SEEN)] = np.nan
             values.flat[-1] = 1.0
         self.data[name] = values
         self.say(f"observed {name}[{self.index}]{' missing' if missing else ''} ~ {law}")

@@ -141,3 +141,16 @@ def test_a_matrix_that_its_prior_alone_takes_to_zero() -> None:
 def test_a_matrix_prior_that_is_unbounded_at_zero() -> None:
     with pytest.raises(Error, match=r"`a` collapsed.*unbounded"):
         model(SCALES.format(2.5)).fit(y=MATRICES)
+
+
+def test_a_noise_that_goes_to_zero_like_one_over_the_iterations() -> None:
+    """A level that rises evenly has no noise; EM has 1/r grow by a constant a step, and the fit says it is not done."""
+    y = np.arange(8.0)
+    fit = model(
+        """model M() time t in T param q : positive param r : positive latent x[0] ~ Normal(0, var=4)
+        latent x[t] ~ Normal(x[t-1], var=q) observed y[t] ~ Normal(x[t], var=r)"""
+    ).fit(y=y, n_init=1)
+    supremum = stats.norm.logpdf(0, 0, 2) + 7 * stats.norm.logpdf(1)  # r = 0, and q the mean square of the steps
+    assert supremum - 0.01 < fit.objective < supremum and monotone(fit.history)
+    assert 0 < fit.params["r"] < 0.01 and not fit.converged
+    np.testing.assert_allclose(fit.params["q"], 1, atol=0.02)

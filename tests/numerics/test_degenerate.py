@@ -23,6 +23,8 @@ from tests.numerics.models import (
     model,
     monotone,
 )
+from tests.oracles.marginal import log_likelihood
+from tests.oracles.networks import instance
 
 SPREADS = {"full": FULL, "tied": TIED, "diagonal": DIAGONAL, "spherical": SPHERICAL}
 REMEDIES = ("prior", "tie", "fewer", "init")
@@ -249,3 +251,19 @@ def test_a_collapse_by_hand_is_an_error_before_digits_are_lost(spread: str) -> N
             trace.append(value)
             params = module.m_step(statistics, params)
     assert len(trace) > 3 and (np.diff(trace) >= 0).all()
+
+
+def test_one_value_after_a_seen_one_is_fitted_exactly() -> None:
+    """A state of an autoregression with gaps: the exact likelihood has no maximum, and every start says so."""
+    text = """model M(K = 2) plate s in S, k in K time t in T param a[k] : real param c[k] : real param v[k] : positive
+    latent z[s, t] ~ Categorical([0.5, 0.5]) observed y[s, 0] ~ Normal(0, var=4)
+    observed y[s, t] missing ~ Normal(a[z[s, t]] * y[s, t-1] + c[z[s, t]], var=v[z[s, t]])"""
+    y = np.array([[-2.1, np.nan, -0.6], [1.9, 3.0, np.nan]])
+    case = instance(text, {}, {"y": y})
+    found = []
+    for halvings in range(4):
+        params = {"a": np.zeros(2), "c": np.array([3.0, 0.0]), "v": np.array([1e-6 / 2**halvings, 1.0])}
+        found.append(log_likelihood(case.model, case.constants, case.data, params))
+    np.testing.assert_allclose(np.diff(found), np.log(2) / 2, rtol=1e-3)
+    with pytest.raises(FitError, match="`v` collapsed"):
+        model(text).fit(y=y, n_init=3)
