@@ -192,6 +192,7 @@ def derive(bound: BoundModel, method: str, reserved: frozenset[str] = frozenset(
         parameters=unknown,
         locations=centred.locations,
         gated_axes=centred.gated_axes,
+        by_state=centred.by_state,
         origins=centred.origins,
         missing=frozenset(
             v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly
