@@ -244,7 +244,7 @@ def _gated_axes(joint: LogJoint, locations: frozenset[str]) -> dict[str, tuple[i
 
 
 def _read_otherwise(joint: LogJoint, partly_known: frozenset[str]) -> frozenset[str]:
-    """Variables of which a datum reads entries along the first axis that are not those of its state: m[c[n]], m[c[z[n]]].
+    """Variables of which a datum reads entries along the first axis that are not its state's: m[c[n]], m[c[z[n]]].
 
     Rows about the points of their states find the reference of a location at the state alone.
     """
