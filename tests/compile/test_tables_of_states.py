@@ -39,6 +39,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         latent tau ~ Categorical(ones(N) / N) observed y[n] ~ Normal(m[step[tau, n]], var=9)""",
         {"step": (np.arange(6) >= np.arange(6)[:, None]).astype(int)},
     ),
+    "the first symbol of one series": (
+        """model M() plate k in 2 time t in T param p : simplex[2] param A[k] : simplex[2] param a[k] : simplex[3]
+        param b[k] : simplex[3] latent z[0] ~ Categorical(p) latent z[t] ~ Categorical(A[z[t-1]])
+        observed y[t] ~ Normal(z[t], sd=90) observed w[0] missing ~ Categorical(a[z[0]])
+        observed w[t] missing ~ Categorical(b[z[t]])""",
+        {"w": [2, 0, 1, np.nan, 1, 0]},
+    ),
 }
 
 
