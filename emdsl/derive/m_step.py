@@ -60,7 +60,7 @@ def updates(
     others = [name for name in parameters if name not in reals]
     points = [name for name in reals if name not in forms]
     ordered: list[tuple[str, ...]] = [
-        *_coupled(terms, points),
+        *(part for group in _coupled(terms, points) for part in _solvable(group, terms)),
         *((name,) for name in (*reals, *others) if name in forms),
     ]
     ordered += [(name,) for name in others if name not in forms]
@@ -78,7 +78,6 @@ def updates(
         closed_form = True
         reduced, cancelled = (own, ()) if keeps else cancel(own, frozenset(group), scope)
         if len(group) > 1:
-            _check_joint(group, own, spans)
             kernel_name, kernel_reason = "joint Gaussian", "coupled, so solved for together"
         else:
             symbol = scope.symbols[group[0]]
@@ -125,17 +124,23 @@ def _coupled(terms: Sequence[Term], reals: Sequence[str]) -> list[tuple[str, ...
     return sorted((tuple(sorted(group, key=order.__getitem__)) for group in groups), key=lambda g: order[g[0]])
 
 
-def _check_joint(group: tuple[str, ...], terms: Sequence[Term], spans: dict[str, Span | None]) -> None:
-    for term in terms:
-        factors = [item for item in term.atoms if item.variable in group]
-        plain = all(
-            (item.statistic.kind, item.statistic.exponent) in (("offset", 1.0), ("power", 1.0)) for item in factors
-        )
-        if len(factors) > 2 or not plain:
-            names = " and ".join(f"`{name}`" for name in group)
-            raise not_compiled(
-                f"no closed-form update for {names}: they are multiplied with each other", spans[group[0]]
-            )
+def _solvable(group: tuple[str, ...], terms: Sequence[Term]) -> list[tuple[str, ...]]:
+    """The group in parts that a linear system gives, each given the others: μ and φ of φ (y_{t−1} − μ) are two."""
+    parts: list[tuple[str, ...]] = []
+    for name in group:
+        place = next((place for place, part in enumerate(parts) if _is_quadratic((*part, name), terms)), len(parts))
+        parts[place : place + 1] = [(*parts[place], name) if place < len(parts) else (name,)]
+    return parts
+
+
+def _is_quadratic(names: tuple[str, ...], terms: Sequence[Term]) -> bool:
+    """Whether no term has more than two factors of these, each the variable itself."""
+    factors = [[item for item in term.atoms if item.variable in names] for term in terms]
+    plain = (("offset", 1.0), ("power", 1.0))
+    return all(
+        len(own) <= 2 and all((item.statistic.kind, item.statistic.exponent) in plain for item in own)
+        for own in factors
+    )
 
 
 #: Modes of spreads and precisions, and which argument is the sum of squares that they depend on.
