@@ -94,6 +94,10 @@ class Scope:
     ragged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ragged plates: a letter with those of the plates that it lies in, but for those that these lie in themselves."""
 
+    def symbol(self, name: str) -> Symbol:
+        """What is known of a name; a size that only the data tell is a known count."""
+        return self.symbols.get(name) or Symbol(name, True, "count", ())
+
     def outer(self, letter: str, reference: Reference) -> dict[str, Reference]:
         """The entries of all plates that a row of a ragged plate lies in, innermost first."""
         found: dict[str, Reference] = {}

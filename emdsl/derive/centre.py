@@ -42,7 +42,8 @@ class Centred:
 class CentredJoint:
     """The factors as scalar terms only; the centred quantities; the location parameters and their gated axes.
 
-    `joint` is the log joint with the centred quantities among its symbols. `origins`: what real latents are about.
+    `joint` is the log joint with the centred quantities among its symbols. `by_state`: those gated locations of which
+    data read no other entry than that of their state. `origins`: what real latents are about.
     """
 
     joint: LogJoint
@@ -50,6 +51,7 @@ class CentredJoint:
     centred: tuple[Centred, ...]
     locations: tuple[str, ...]
     gated_axes: dict[str, tuple[int, ...]]
+    by_state: frozenset[str]
     origins: Mapping[str, Origin]
 
 
@@ -87,8 +89,9 @@ def centre(
         symbols[f"reference {name}"] = reference_symbol(name, joint.scope.symbols[name])
     scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers, joint.scope.ragged)
     axes = _gated_axes(joint, locations)
+    told = frozenset(axes) - _read_otherwise(joint, partly_known)
     names = tuple(sorted(locations))
-    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, about)
+    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, told, about)
 
 
 def is_centred_datum(name: str) -> bool:
@@ -238,3 +241,19 @@ def _gated_axes(joint: LogJoint, locations: frozenset[str]) -> dict[str, tuple[i
                         axes = tuple(place for place, indices in enumerate(read) if gates & indices)
                         found |= {part.variable: axes} if axes else {}
     return found
+
+
+def _read_otherwise(joint: LogJoint, partly_known: frozenset[str]) -> frozenset[str]:
+    """Variables of which a datum reads entries along the first axis that are not its state's: m[c[n]], m[c[z[n]]].
+
+    Rows about the points of their states find the reference of a location at the state alone.
+    """
+    found: set[str] = set()
+    for factor in joint.factors:
+        if not (factor.variable in partly_known or joint.scope.symbols[factor.variable].known):
+            continue
+        gates = {index for _, index in factor.gates}
+        for item in factor.quadratics:
+            atoms = [part for term in item.quadratic.residual.terms for part in term.atoms]
+            found |= {part.variable for part in atoms if not gates.intersection(part.references[:1])}
+    return frozenset(found)

@@ -215,6 +215,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         parameters=unknown,
         locations=centred.locations,
         gated_axes=centred.gated_axes,
+        by_state=centred.by_state,
         origins=centred.origins,
         missing=frozenset(
             v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly

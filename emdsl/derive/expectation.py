@@ -109,7 +109,7 @@ def has_own_points(sweep: Sweep, setting: Setting) -> bool:
         return False
     shared = {item.variable for s in sweep.statistics for item in s.feature.atoms if item.variable in setting.centred}
     alone = len([other for other in setting.collapsed.sweeps if other.block is not None]) == 1
-    first = bool(setting.gated_axes) and all(axes == (0,) for axes in setting.gated_axes.values())
+    first = bool(setting.gated_axes) and setting.points_by_state
     return alone and first and not any(setting.centred[name].gates for name in shared)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
@@ -73,7 +73,7 @@ class FieldMoments(Reads):
             elif isinstance(reference, Index) and reference in renaming:
                 extra.append(Atom(STRUCTURE, DELTA, (renaming[reference], axis)))
                 result.append(axis)
-            elif isinstance(reference, Fixed):
+            elif not any(indices_in(reference)):  # one entry: a number, or what an index array says at one, y[0]
                 extra.append(Atom(STRUCTURE, DELTA, (axis, reference)))
                 result.append(axis)
             else:

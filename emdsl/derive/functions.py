@@ -275,9 +275,7 @@ def _is_groupable(setting: Setting, codes: Sequence[SweepCode]) -> bool:
         for statistic in sweep.statistics
         for item in statistic.feature.atoms
     )
-    return not (gaussian or several or gathered or setting.networks) and all(
-        axes == (0,) for axes in setting.gated_axes.values()
-    )
+    return setting.points_by_state and not (gaussian or several or gathered or setting.networks)
 
 
 def _have_one_point(setting: Setting, codes: Sequence[SweepCode]) -> bool:

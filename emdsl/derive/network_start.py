@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.groups import within_own_group
-from emdsl.algebra.indices import Index
+from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Contraction, Operand
@@ -62,15 +62,24 @@ def _within(name: str, shares: str, moments: FieldMoments) -> str:
 def _features(one: BlockTerms, name: str, setting: Setting, body: LoopBody) -> list[str]:
     """Arrays with the rows of the latent first: what the data multiply its states by, alone or beside other latents."""
     listed = [(monomial, found) for monomial, found in one.monomials.listed() if _own_row(monomial, name) is not None]
-    alone = [(monomial, found) for monomial, found in listed if monomial.variables == (name,)]
-    return _features_in(alone, name, setting, body) or _features_in(listed, name, setting, body)
+    alone = [(monomial, found) for monomial, found in listed if len(monomial.atoms) == 1]
+    running = any(_data(one, setting) and not _is_at_one_place(one) for _, found in alone for one in found)
+    return _features_in(alone if running else listed, name, setting, body)
+
+
+def _is_at_one_place(occurrence: Occurrence) -> bool:
+    """Whether it stands at one place of a plate only, as the law of a first value does: it tells no rows apart."""
+    return any(isinstance(reference, Fixed) for reference in occurrence.references[: len(occurrence.monomial.rows)])
+
+
+def _data(occurrence: Occurrence, setting: Setting) -> bool:
+    return any(setting.is_datum(item) for item in occurrence.rest.atoms if _counts(item, setting))
 
 
 def _own_row(monomial: Monomial, name: str) -> Atom | None:
-    """The atom of a latent that a monomial holds once, in the row of the latent."""
-    own = [item for item in monomial.atoms if item.variable == name]
-    single = len(own) == 1 and own[0].statistic == HOT and own[0].references[:-1] == monomial.rows
-    return own[0] if single else None
+    """The atom of a latent that a monomial holds in the row of the latent, once."""
+    own = [item for item in monomial.atoms if item.variable == name and item.references[:-1] == monomial.rows]
+    return own[0] if len(own) == 1 and own[0].statistic == HOT else None
 
 
 def _features_in(

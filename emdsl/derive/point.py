@@ -126,7 +126,7 @@ class PointMoments:
             return value
         if name in self.derived:
             return derived_statistic(self.derived[name], statistic, value)
-        symbol = self.scope.symbols[name]
+        symbol = self.scope.symbol(name)
         if statistic.kind == "hot":
             return self._one_hot(item, value)
         axes = value.axes[: len(symbol.plates)] if statistic.kind in WHOLE else value.axes

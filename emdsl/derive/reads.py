@@ -204,7 +204,7 @@ class Reads(VariationalMoments):
                 raised = power_of_known(value, exponent, self.scope.symbols[name].kind)
                 return self.body.define(f"{name}_power_{exponent:g}", raised, axes)
             case "log", _:
-                return self.body.define(f"log_{name}", log_of_known(value, self.scope.symbols[name].kind), axes)
+                return self.body.define(f"log_{name}", log_of_known(value, self.scope.symbol(name).kind), axes)
             case "log1m", _:
                 return self.body.define(f"log1m_{name}", log_complement_of_known(value), axes)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{name}`")

@@ -79,10 +79,9 @@ class RowMoments:
             case "power", 1.0:
                 return Operand(value, references)
             case "power", exponent:
-                kind = self.scope.symbols[item.variable].kind if item.variable in self.scope.symbols else ""
-                return Operand(power_of_known(value, exponent, kind), references)
+                return Operand(power_of_known(value, exponent, self.scope.symbol(item.variable).kind), references)
             case "log", _:
-                return Operand(log_of_known(value, self.scope.symbols[item.variable].kind), references)
+                return Operand(log_of_known(value, self.scope.symbol(item.variable).kind), references)
             case "log1m", _:
                 return Operand(log_complement_of_known(value), references)
         raise CompilerBug(f"the statistic {item.statistic.kind} of known `{item.variable}`")

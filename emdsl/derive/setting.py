@@ -32,8 +32,8 @@ class Setting:
     """Everything that the functions of one module share.
 
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
-    entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes. `origins`: what
-    real latents are inferred about.
+    entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes. `by_state`: those
+    of which data read the entries of their states only. `origins`: what real latents are inferred about.
     `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables,
     but for the `holed` ones, whose missing entries are inferred. `given_latents`: latents whose values may be given,
@@ -50,6 +50,7 @@ class Setting:
     parameters: tuple[str, ...]
     locations: tuple[str, ...]
     gated_axes: Mapping[str, tuple[int, ...]]
+    by_state: frozenset[str]
     origins: Mapping[str, Origin]
     missing: frozenset[str]
     forms: Mapping[str, PosteriorForm]
@@ -68,6 +69,11 @@ class Setting:
     def ungated(self) -> frozenset[str]:
         """Location parameters whose reference point is their own value."""
         return frozenset(self.locations) - frozenset(self.gated_axes)
+
+    @property
+    def points_by_state(self) -> bool:
+        """Whether each state may have reference points of its own: it tells the entries of all that is gated."""
+        return all(axes == (0,) and name in self.by_state for name, axes in self.gated_axes.items())
 
     @property
     def symmetric(self) -> frozenset[str]:
