@@ -42,7 +42,6 @@ from emdsl.results.series import (
     padded,
     plates_of,
     reads_along,
-    shortened,
     time_plate,
 )
 from emdsl.runtime.diagnostics import resuming
@@ -55,7 +54,8 @@ Array = np.ndarray[Any, Any]
 class OverTime:
     """A model at its estimates. `raw`: the parameters of its programs; `opened()`: the one with observations missing.
 
-    `sweeps`: whether laws given the past are found by one pass over the data where that can be.
+    `sweeps`: whether laws given the past are found by one pass over the data where that can be. `ahead()`: the same
+    with what laws read of observed variables inferred as latents are; None where that is not exact.
     """
 
     bound: BoundModel
@@ -64,6 +64,7 @@ class OverTime:
     program: Program
     opened: Callable[[], Program]
     sweeps: bool = True
+    ahead: Callable[[], OverTime | None] = lambda: None
 
     def forecast(
         self, data: Mapping[str, Any], steps: int, given: Mapping[str, Any], draws: int, rng: np.random.Generator
@@ -79,19 +80,15 @@ class OverTime:
                 raise DataError(
                     f"`{read.name}` depends on a sum of `{read.other}` over all steps: more of them change it"
                 )
-        ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
-        ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         within, back = self._observed_reads()
         ended = self._ended(data)
-        latents = [variable.name for variable in self.bound.checked.model.variables if variable.role is Role.LATENT]
-        if ended and latents:
-            raise DataError(
-                f"the last steps of `{ended}` are missing, which depend on `{latents[0]}` and are read later: "
-                "give series that end where they are seen, and forecast more steps"
-            )
-        if within or ended or (back and steps > 1):
-            now = shortened(self.bound, data, ahead.plate, int(np.max(ahead.places)) + 1)
-            found = simulated(now, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+        follows = within or ended or (back and steps > 1) or self._past_of_vectors()
+        if follows and (inferring := self.ahead()) is not None:
+            return inferring.forecast(data, steps, given, draws, rng)
+        ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
+        ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
+        if follows:
+            found = simulated(data, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
         else:
             found = self._outlook(ahead)
         return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
@@ -123,8 +120,11 @@ class OverTime:
 
     def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step."""
-        if within := self._observed_reads()[0]:
-            raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+        if (within := self._observed_reads()[0]) or self._past_of_vectors():
+            if (inferring := self.ahead()) is not None:
+                return inferring.predictive(data)
+            if within:
+                raise DataError(f"`{within}` is observed and another variable depends on it within a step")
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -200,14 +200,18 @@ class OverTime:
 
     def _opened(self) -> Program:
         """The program of the model in which what is observed over time may be missing."""
-        letter = time_plate(self.bound).letter
-        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
-        for read in reads_along(self.bound.checked.model, letter):
-            if read.other in vectors and read.index != Name(letter):
-                raise DataError(
-                    f"`{read.other}` is a vector whose past is read, beside latents: its next step is not compiled"
-                )
+        if vector := self._past_of_vectors():
+            raise DataError(f"`{vector}` is a vector whose past is read, beside latents: its next step is not compiled")
         return self.opened()
+
+    def _past_of_vectors(self) -> str | None:
+        """An observed vector of which later steps are read, beside latents: to leave it open it would be inferred."""
+        letter, model = time_plate(self.bound).letter, self.bound.checked.model
+        if not any(variable.role is Role.LATENT for variable in model.variables):
+            return None
+        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
+        reads = (read for read in reads_along(model, letter) if read.other in vectors)
+        return next((read.other for read in reads if read.index != Name(letter)), None)
 
     def _given_past(
         self,
