@@ -82,8 +82,7 @@ def imputed(
             raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`, which is seen in part")
     filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
     entries[rows] = np.where(gone[rows], filled, entries[rows])
-    latents = any(other.role is Role.LATENT for other in bound.checked.model.variables)
-    if np.isnan(result).any() and not latents:  # what reads missing entries of its own series
+    if np.isnan(result).any():  # what reads missing entries of its own series
         steps, rng = all_steps(bound, data), np.random.default_rng(0)
         own = simulated(data, steps, module, raw, params, sizes, DRAWS, rng)[variable.name]
         filled = np.argmax(own["probabilities"], axis=-1) if "probabilities" in own else own["mean"]

@@ -20,13 +20,14 @@ from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import readers
+from emdsl.model.holes import may_end, readers
 from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import Statistics, outlook
 from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
-from emdsl.results.futures import simulated
+from emdsl.results.frontier import posterior_given
+from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
 from emdsl.results.prefixes import after_each_step
@@ -89,6 +90,7 @@ class OverTime:
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         if follows:
             found = simulated(data, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+            found |= self._paths(ahead)
         else:
             found = self._outlook(ahead)
         return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
@@ -148,9 +150,42 @@ class OverTime:
                     open_data[variable.name] = merged(values, plates, open_data)
             return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
 
-        return self._given_past(data, by_one_pass, at)
+        found = self._given_past(data, by_one_pass, at)
+        return self._with_ends(found, data) if self._ended(data) else found
 
     # inside
+
+    def _paths(self, steps: Steps) -> dict[str, Statistics]:
+        """The laws of latents over time where only observed variables read observed ones: missing ones tell nothing."""
+        model = self.bound.checked.model
+        observed, latents = self._over_time(Role.OBSERVED), self._over_time(Role.LATENT)
+        if not latents or any(readers(v.name, model) and not may_end(v.name, self.bound) for v in observed):
+            return {}
+        found = posterior_given(self.bound, steps.data, self._opened().module, self.raw, {})
+        return {
+            v.name: {key: steps.of(value, self._plates(v.name)) for key, value in found[v.name].items()}
+            for v in latents
+            if v.name in found
+        }
+
+    def _with_ends(self, found: dict[str, Posterior], data: Mapping[str, Any]) -> dict[str, Posterior]:
+        """One-step laws with those of steps before which nothing is seen either: from draws of all that follows."""
+        if len(others := [variable.name for variable in self._over_time(Role.OBSERVED)]) > 1:
+            raise DataError(
+                f"the last steps of `{self._ended(data)}` are missing, which later ones read, and `{others[0]}` or "
+                f"`{others[1]}` may be seen there: laws given the steps before are not compiled"
+            )
+        steps, rng = all_steps(self.bound, data), np.random.default_rng(0)
+        module, sizes = self.program.module, self._sizes(steps)
+        drawn = simulated(data, steps, module, self.raw, self.params, sizes, DRAWS, rng)
+        result = {}
+        for name, posterior in found.items():
+            filled = {
+                key: np.where(np.isnan(value), merged(drawn[name][key], self._plates(name), data), value)
+                for key, value in posterior.statistics.items()
+            }
+            result[name] = in_layout(self.bound, name, filled, data)
+        return ByName("there is no such result", result)
 
     def _plates(self, name: str) -> tuple[Plate, ...]:
         variable = self.bound.checked.model.variable(name)

@@ -185,6 +185,7 @@ def test_what_follows_missing_ends_is_drawn(name: str) -> None:
     fit = em.parse(text)().fit(data | {"y": holed(data["y"], 38, 39)}, n_init=1, max_iter=20)
     found, expected = fit.forecast(1), fit.forecast(3, {"y": data["y"][:38]})
     assert_allclose(found["y"].mean, expected["y"].mean[2:])
+    assert_allclose(fit.predictive()["y"].var[39], expected["y"].var[1], rtol=0.2)
     if name == "counts":
         assert fit.filtered() == {}
     else:
