@@ -14,7 +14,7 @@ from emdsl.data.binding import bind_data
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import inferred
+from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
@@ -187,7 +187,10 @@ class Fit:
         )
 
     def filtered(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
-        """Of each latent over time, what is known at each step from the data up to that step."""
+        """Of each latent over time, what is known at each step from the data up to that step.
+
+        At the estimates as if these were certain.
+        """
         bound = self._bind(data, arrays)
         return self._over_time(bound).filtered(bound)
 
@@ -206,8 +209,8 @@ class Fit:
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, of shape (series, steps, …), at the estimates as if these
         were certain. `given` has the given variables of the new steps by name, `data` series other than those of the
-        fit. Exact where the E-step is, but for series that depend on their own past beyond the next step: these are
-        drawn `draws` times.
+        fit. Exact where the E-step is; where what is observed follows its own past, `draws` futures are drawn unless
+        the E-step infers exactly what is not seen.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, {})
         return self._over_time(bound).forecast(bound, steps, given, draws, rng)
@@ -347,13 +350,22 @@ class Fit:
         return frozenset(variable.name for variable in self._model.variables if variable.role is Role.LATENT)
 
     def _over_time(self, data: Mapping[str, Any]) -> OverTime:
-        method, source = "vb" if self.method == "vb" else "em", self.source.inferring_for(data)
+        """At the estimates as if they were certain, under vb too: what is ahead would shrink under the spread of q."""
+        source = self.source.inferring_for(data)
+        program = source.other("em")
+        raw = program.module.from_estimates(self.params, self._outcome.params)
 
         def opened() -> Program:
-            return source.other(method, opened=True)
+            return source.other("em", opened=True)
+
+        def ahead() -> OverTime | None:
+            found = source.ahead("em")
+            if found is None:
+                return None
+            return OverTime(with_latents(found.bound), self.params, raw, found, lambda: found, sweeps=False)
 
         sweeps = source.variant.seen or not inferred(source.bound)
-        return OverTime(source.inferring, self.params, self._outcome.params, source.other(method), opened, sweeps)
+        return OverTime(source.inferring, self.params, raw, program, opened, sweeps, ahead)
 
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""

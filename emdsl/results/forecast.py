@@ -25,13 +25,13 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
 from emdsl.results.forward import Ahead
-from emdsl.results.futures import drawn
+from emdsl.results.frontier import posterior_given
+from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.points import points
 from emdsl.results.rows import Rows, Values
-from emdsl.results.series import Steps, expressions_of, group_sizes, merged, padded, plates_of
-from emdsl.runtime.diagnostics import resuming
+from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -82,9 +82,12 @@ def imputed(
             raise DataError(f"the compiled model gives no conditional mean of `{variable.name}`, which is seen in part")
     filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
     entries[rows] = np.where(gone[rows], filled, entries[rows])
-    latents = any(other.role is Role.LATENT for other in bound.checked.model.variables)
-    if np.isnan(result).any() and not latents:  # what reads missing entries of its own series
-        result = np.where(np.isnan(result), drawn(bound, data, variable.name, params, sizes), result)
+    if np.isnan(result).any():  # what reads missing entries of its own series
+        steps, rng = all_steps(bound, data), np.random.default_rng(0)
+        own = simulated(data, steps, module, raw, params, sizes, DRAWS, rng)[variable.name]
+        filled = np.argmax(own["probabilities"], axis=-1) if "probabilities" in own else own["mean"]
+        filled = merged(np.asarray(filled, dtype=float), plates_of(bound, variable), data)
+        result = np.where(np.isnan(result), filled, result)
     return result
 
 
@@ -138,22 +141,7 @@ class _Outlook:
 
     def _infer(self, labels: Mapping[str, Array]) -> dict[str, Statistics]:
         """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not."""
-        data = dict(self.data)
-        for name, values in labels.items():
-            variable = self._variable(name)
-            data[name] = merged(values, plates_of(self.bound, variable), self.data)
-        if not any(variable.role is Role.LATENT for variable in self.model.variables):
-            return {}
-        found = self.module.posterior(resuming(self.module, data, {}), self.raw)
-        result = {}
-        for variable in self.model.variables:
-            if variable.role is Role.LATENT and variable.name in found:
-                plates = plates_of(self.bound, variable)
-                statistics = found[variable.name].items()
-                result[variable.name] = {
-                    key: padded(np.asarray(value, dtype=float), plates, self.data) for key, value in statistics
-                }
-        return result
+        return posterior_given(self.bound, self.data, self.module, self.raw, labels)
 
     def _variable(self, name: str) -> Variable:
         variable = self.model.variable(name)

@@ -34,6 +34,9 @@ class Program(Protocol):
     """A compiled model that can be executed with other functions in place of its own."""
 
     @property
+    def bound(self) -> BoundModel: ...
+
+    @property
     def module(self) -> Any: ...
 
     def executed(self, replaced: Mapping[str, Callable[..., Any]]) -> Any: ...

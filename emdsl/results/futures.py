@@ -1,33 +1,38 @@
-"""Futures of series that depend on their own past: many of them drawn, and their means and spreads.
+"""What follows the last values that are seen, of series that depend on their own past: many draws of it.
 
-The state at the last step of each series is drawn from its posterior, what comes after from the laws. This is done for
-models with one latent over time that depends on the step before; others are refused.
+Latents at the last known steps are drawn from their joint posterior (`emdsl.results.frontier`), what comes after from
+the laws, all draws at once. Means and spreads are those of the draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
-from emdsl.errors import DataError
+from emdsl.algebra.expressions import Call, Expression, Name, Number, Subscript, children, names
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import readers
 from emdsl.model.statements import Role, Variable
-from emdsl.results.series import Steps, expressions_of, merged, padded, plates_of
+from emdsl.results.frontier import Frontier
+from emdsl.results.lets import without_lets
+from emdsl.results.rows import Rows
+from emdsl.results.series import Steps, expressions_of, padded, plates_of
 from emdsl.results.simulate import Simulation
-from emdsl.runtime.diagnostics import resuming
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
 
 #: How many draws stand for what is missing at the ends of series.
 DRAWS = 1000
+#: Entries of variables that are drawn at once.
+ENTRIES_AT_ONCE = 4_000_000
 
 
 def simulated(
-    now: Steps,
+    now: Mapping[str, Any],
     steps: Steps,
     module: Any,
     raw: Mapping[str, Any],
@@ -36,107 +41,216 @@ def simulated(
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Statistics]:
-    """As `emdsl.results.forecast.outlook` at the new `steps`, from draws. `now`: the data at their last step."""
-    bound, model, letter = steps.bound, steps.bound.checked.model, steps.plate.letter
-    latents = [v for v in model.variables if v.role is Role.LATENT]
-    if len(latents) > 1 or any(letter not in v.plates or not _steps_by_one(v, letter) for v in latents):
-        raise DataError("forecasts of series that depend on their own past need a single latent, which steps by one")
-    known = {
-        v.name: padded(np.asarray(steps.data[v.name], dtype=float), plates_of(bound, v), steps.data)
+    """As `emdsl.results.forecast.outlook`, from draws of what `steps` miss; `now`: the data that are known."""
+    future = _Future(now, steps, module, raw, params, sizes)
+    collected: dict[str, _Moments] = {}
+    for count in _portions(draws, future.entries):
+        drawn = future.draw(count, rng)
+        for name, plates in future.over_time.items():
+            values = np.moveaxis(steps.of(np.moveaxis(drawn[name], 0, -1), plates), -1, 0)
+            collected.setdefault(name, _Moments(steps.bound, name, sizes)).add(values)
+    return {name: moments.statistics() for name, moments in collected.items()}
+
+
+def _portions(draws: int, entries: int) -> Iterator[int]:
+    most = max(1, ENTRIES_AT_ONCE // max(entries, 1))
+    while draws > 0:
+        yield min(draws, most)
+        draws -= most
+
+
+class _Future:
+    """Draws of what is not known, laws of all else being given."""
+
+    def __init__(
+        self,
+        now: Mapping[str, Any],
+        steps: Steps,
+        module: Any,
+        raw: Mapping[str, Any],
+        params: Mapping[str, Array],
+        sizes: Mapping[str, int],
+    ) -> None:
+        bound = _spelled(steps.bound)
+        self.model, self.time, self.now = bound.checked.model, steps.plate.letter, now
+        variables = self.model.variables
+        known = {
+            v.name: padded(np.asarray(steps.data[v.name], dtype=float), plates_of(bound, v), steps.data)
+            for v in variables
+            if v.name in steps.data
+        }
+        given = {**params, **{v.name: known[v.name] for v in variables if v.role is Role.GIVEN}}
+        self.simulation = Simulation(bound, given, sizes, steps.data)
+        self.random = [v for v in variables if v.role in (Role.LATENT, Role.OBSERVED)]
+        self.over_time = {v.name: plates_of(bound, v) for v in self.random if self.time in v.plates}
+        shared = [v.plates for v in self.random if v.name in self.over_time]
+        self.series = [one for one in shared[0] if one != self.time and all(one in plates for plates in shared)]
+        self.last = self._last_known()
+        self.past = {v.name: self._past(v, known.get(v.name)) for v in self.random}
+        self.frontier = Frontier(bound, now, module, raw, self._needed(), self.time)
+
+    @property
+    def entries(self) -> int:
+        """How many entries each draw has."""
+        return sum(array.size for array in self.past.values())
+
+    def draw(self, count: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Draws of latents and observed variables, (draw, plates…, event…)."""
+        past = {name: array[None] for name, array in self.past.items()}
+        for name, values in self.frontier.draw(count, rng).items():
+            past[name] = np.repeat(past[name], count, axis=0)
+            past[name][tuple(slice(length) for length in values.shape)] += values
+        return self.simulation.run(rng, past, count)
+
+    # what is known
+
+    def _last_known(self) -> Array:
+        """The last step of each series at which anything is seen: latents are drawn from there on.
+
+        Where what lies outside of time tells of them too, it is the last step of the data.
+        """
+        latents = {v.name for v in self.random if v.role is Role.LATENT and v.name in self.over_time}
+        outside = [v for v in self.random if v.name not in self.over_time]
+        told = any(name in self._mentioned(v) for v in outside for name in latents)
+        last = np.array(-1)
+        for variable in self.random:
+            if variable.name in self.over_time and variable.name in self.now:
+                values, plates = np.asarray(self.now[variable.name], dtype=float), self.over_time[variable.name]
+                seen = ~np.isnan(padded(np.ones_like(values) if told else values, plates, self.now))
+                seen = np.any(seen.reshape(*seen.shape[: len(plates)], -1), axis=-1, keepdims=True)[..., 0]
+                order = [variable.plates.index(letter) for letter in (*self.series, self.time)]
+                seen = np.moveaxis(seen, order, range(len(order)))
+                seen = np.asarray(seen.any(axis=tuple(range(len(order), seen.ndim))))
+                last = np.maximum(last, np.where(seen, np.arange(seen.shape[-1]), -1).max(axis=-1, initial=-1))
+        return last
+
+    def _mentioned(self, variable: Variable) -> set[str]:
+        values = [value for definition in variable.definitions for value in expressions_of(definition.law)]
+        return {name for value in values for name in names(value)}
+
+    def _after(self, variable: Variable) -> Array:
+        """Which steps lie after the last known one, (plates…) with axes of length 1."""
+        letters = [*self.series, self.time]
+        after = np.arange(self.simulation.length(self.time)) > self.last[..., None]
+        shown = [letter for letter in variable.plates if letter in letters]
+        after = np.transpose(after, [letters.index(letter) for letter in shown])
+        return np.expand_dims(after, [place for place, one in enumerate(variable.plates) if one not in letters])
+
+    def _past(self, variable: Variable, known: Array | None) -> Array:
+        """What is known of a variable in every draw, NaN for what is drawn, 0 for what nothing reads."""
+        event = self.simulation.event_shape(variable.name)
+        shape = tuple(self.simulation.length(letter) for letter in variable.plates)
+        after = np.zeros(shape, dtype=bool)
+        if variable.name in self.over_time:
+            after |= self._after(variable)
+        values = np.zeros((*shape, *event)) if known is None or variable.role is Role.LATENT else np.array(known)
+        if variable.role is Role.OBSERVED and not readers(variable.name, self.model):
+            values[~after] = np.nan_to_num(values[~after])
+        values[after] = np.where(np.isnan(values[after]) | (variable.role is Role.LATENT), np.nan, values[after])
+        values[~self._inside(variable)] = 0.0
+        return values
+
+    def _inside(self, variable: Variable) -> Array:
+        """Which entries of a variable lie within their groups, (plates…)."""
+        result = np.zeros([self.simulation.length(letter) for letter in variable.plates], dtype=bool)
+        result[tuple(self.simulation.grid(variable, {}).values())] = True
+        return result
+
+    # what of it is read
+
+    def _needed(self) -> dict[str, Array]:
+        """The known entries of latents that what is drawn reads, as masks in the layout of the known data."""
+        masks = {
+            v.name: np.zeros(self.past[v.name].shape[: len(v.plates)], dtype=bool)
+            for v in self.random
+            if v.role is Role.LATENT
+        }
+        for variable in self.random:
+            if variable.name not in self.over_time:
+                continue
+            rows = self.simulation.grid(variable, {})
+            entries = self.past[variable.name][tuple(rows.values())]
+            drawn = np.isnan(entries).reshape(len(entries), -1).any(axis=-1)
+            rows = {letter: index[drawn] for letter, index in rows.items()}
+            count = int(drawn.sum())
+            for law, chosen in self.simulation.definitions(variable, rows, count):
+                part = {letter: index[chosen] for letter, index in rows.items()}
+                for value in expressions_of(law):
+                    self._mark(value, part, masks)
+        for name, mask in masks.items():
+            own = next(variable for variable in self.random if variable.name == name)
+            mask &= self._inside(own) & ~np.isnan(self.past[name].reshape(*mask.shape, -1)).any(axis=-1)
+            if name in self.over_time:
+                axis = [plate.letter for plate in self.over_time[name]].index(self.time)
+                masks[name] = np.take(mask, np.arange(int(self.last.max()) + 1), axis=axis)
+        return masks
+
+    def _mark(self, node: Expression, rows: Rows, masks: dict[str, Array]) -> None:
+        """Marks the entries of latents that an expression reads at some rows."""
+        match node:
+            case Call("sum", (summand, Name(letter))):
+                count, length = len(next(iter(rows.values()))), self.simulation.length(letter)
+                wider = {name: np.repeat(index, length) for name, index in rows.items()}
+                self._mark(summand, wider | {letter: np.tile(np.arange(length), count)}, masks)
+            case Subscript(Name(name), indices) if name in masks:
+                random = {variable.name for variable in self.random}
+                places = tuple(
+                    slice(None) if names(index) & random else self.simulation.evaluator.rows(index, rows).astype(int)
+                    for index in indices[: masks[name].ndim]
+                )
+                masks[name][places] = True
+                for index in indices:
+                    self._mark(index, rows, masks)
+            case Name(name) if name in masks:
+                masks[name][...] = True
+            case _:
+                for child in children(node):
+                    self._mark(child, rows, masks)
+
+
+def _spelled(bound: BoundModel) -> BoundModel:
+    """The model with `let` variables spelled out, so that only those entries of them are computed that are read."""
+    model = bound.checked.model
+    variables = tuple(
+        replace(v, definitions=tuple(replace(one, law=without_lets(one.law, model)) for one in v.definitions))
         for v in model.variables
-        if v.name in steps.data
-    }
-    given = {**params, **{v.name: known[v.name] for v in model.variables if v.role is Role.GIVEN}}
-    observed = [v for v in model.variables if v.role is Role.OBSERVED]
-    past = {v.name: known[v.name] for v in observed}
-    states = {v.name: _State(v, now, steps.count, module, raw) for v in latents}
-    collected: dict[str, list[Array]] = {}
-    simulation = Simulation(bound, given, sizes, steps.data)
-    for _ in range(draws):
-        drawn = simulation.run(rng, past | {name: state.draw(rng) for name, state in states.items()})
-        for variable in (*latents, *observed):
-            if letter in variable.plates:
-                values = steps.of(np.asarray(drawn[variable.name], float), plates_of(bound, variable))
-                collected.setdefault(variable.name, []).append(values)
-    return {name: _summed_up(np.stack(values), bound, name, sizes) for name, values in collected.items()}
-
-
-def drawn(
-    bound: BoundModel, data: Mapping[str, Any], name: str, params: Mapping[str, Array], sizes: Mapping[str, int]
-) -> Array:
-    """A variable of a model without latents, its missing entries at the means of draws given what is seen before them.
-
-    In the layout of the data; categories are the most frequent ones.
-    """
-    variables = [v for v in bound.checked.model.variables if v.name in data]
-    known = {v.name: padded(np.asarray(data[v.name], dtype=float), plates_of(bound, v), data) for v in variables}
-    past = {v.name: known.pop(v.name) for v in variables if v.role is Role.OBSERVED}
-    simulation, rng = Simulation(bound, {**params, **known}, sizes, data), np.random.default_rng(0)
-    values = np.stack([np.asarray(simulation.run(rng, past)[name], dtype=float) for _ in range(DRAWS)])
-    found = _summed_up(values, bound, name, sizes)
-    filled = np.argmax(found["probabilities"], axis=-1) if "probabilities" in found else found["mean"]
-    own = next(v for v in variables if v.name == name)
-    return merged(np.asarray(filled, dtype=float), plates_of(bound, own), data)
-
-
-def _summed_up(values: Array, bound: BoundModel, name: str, sizes: Mapping[str, int]) -> Statistics:
-    """Shares of states, or means and (co)variances, over the first axis."""
-    kind = bound.checked.types[name]
-    if kind.kind == "index":
-        (dim,) = kind.dims
-        known = {**sizes, **bound.constants}
-        size = int(dim.value if isinstance(dim, Number) else known[dim.name])  # type: ignore[attr-defined]
-        return {"probabilities": np.mean(values[..., None] == np.arange(size), axis=0)}
-    mean = values.mean(axis=0)
-    if len(kind.event_shape) == 1:
-        centred = values - mean
-        return {"mean": mean, "cov": np.einsum("n...i,n...j->...ij", centred, centred) / (len(values) - 1)}
-    return {"mean": mean, "var": values.var(axis=0, ddof=1)}
-
-
-def _steps_by_one(variable: Variable, letter: str) -> bool:
-    """Whether a latent depends on itself at the step before and at no other."""
-    place = variable.plates.index(letter)
-    before = Binary("-", Name(letter), Number(1))
-    return all(
-        node.indices[place] == before
-        for definition in variable.definitions
-        if definition.slots[place] == Name(letter)
-        for value in expressions_of(definition.law)
-        for node in walk(value)
-        if isinstance(node, Subscript) and node.base == Name(variable.name)
+        if v.role is not Role.LET
     )
+    return replace(bound, checked=replace(bound.checked, model=replace(model, variables=variables)))
 
 
-class _State:
-    """The posterior of a latent at the last step that is known, to draw from."""
+class _Moments:
+    """Shares of states, or the mean and (co)variance, of draws that come in portions."""
 
-    def __init__(self, variable: Variable, now: Steps, ahead: int, module: Any, raw: Mapping[str, Any]) -> None:
-        self.now, self.plates = now, plates_of(now.bound, variable)
-        found = module.posterior(resuming(module, now.data, {}), raw)[variable.name]
-        rows = {key: padded(np.asarray(value, dtype=float), self.plates, now.data) for key, value in found.items()}
-        self.last = {key: now.of(value, self.plates) for key, value in rows.items()}
-        axis = variable.plates.index(now.plate.letter)
-        value = rows["mean"] if "mean" in rows else rows["probabilities"][..., 0]
-        shape = [length + ahead * (place == axis) for place, length in enumerate(value.shape)]
-        index = [1] * value.ndim
-        index[axis] = shape[axis]
-        for parent, length in zip(now.plate.parents, now.places.shape, strict=False):
-            index[variable.plates.index(parent)] = length
-        known = (np.arange(shape[axis]) <= now.places).reshape(index)
-        self.blank = np.where(np.broadcast_to(known, shape), 0.0, np.nan)
+    def __init__(self, bound: BoundModel, name: str, sizes: Mapping[str, int]) -> None:
+        kind = bound.checked.types[name]
+        self.count, self.states = 0, 0
+        self.vector = len(kind.event_shape) == 1
+        self.mean: Array = np.array(0.0)
+        self.spread: Array = np.array(0.0)
+        if kind.kind == "index":
+            (dim,) = kind.dims
+            known = {**sizes, **bound.constants}
+            self.states = int(dim.value if isinstance(dim, Number) else known[dim.name])  # type: ignore[attr-defined]
 
-    def draw(self, rng: np.random.Generator) -> Array:
-        """The latent over time: 0 before its last known step, which is drawn, and NaN after it."""
-        if "probabilities" in self.last:
-            cumulated = np.cumsum(self.last["probabilities"], axis=-1)
-            uniform = rng.random(cumulated.shape[:-1])[..., None] * cumulated[..., -1:]
-            state = np.sum(cumulated[..., :-1] <= uniform, axis=-1).astype(float)
-        elif "cov" in self.last:
-            values, vectors = np.linalg.eigh(self.last["cov"])
-            noise = rng.standard_normal(self.last["mean"].shape) * np.sqrt(np.maximum(values, 0.0))
-            state = self.last["mean"] + (vectors @ noise[..., None])[..., 0]
+    def add(self, values: Array) -> None:
+        """More draws, (draw, …)."""
+        if self.states:
+            values = (values[..., None] == np.arange(self.states)).astype(float)
+        mean, total = values.mean(axis=0), self.count + len(values)
+        moved, centred = mean - self.mean, values - mean
+        share = self.count * len(values) / total
+        if self.vector:
+            self.spread = self.spread + np.einsum("n...i,n...j->...ij", centred, centred)
+            self.spread = self.spread + share * np.einsum("...i,...j->...ij", moved, moved)
         else:
-            spread = np.sqrt(np.maximum(self.last["var"], 0.0))
-            state = self.last["mean"] + rng.standard_normal(spread.shape) * spread
-        return self.now.put(self.blank, self.plates, state)
+            self.spread = self.spread + np.sum(centred**2, axis=0) + share * moved**2
+        self.mean = self.mean + moved * len(values) / total
+        self.count = total
+
+    def statistics(self) -> Statistics:
+        """As posteriors are told."""
+        if self.states:
+            return {"probabilities": self.mean}
+        spread = self.spread / max(self.count - 1, 1)
+        return {"mean": self.mean, "cov" if self.vector else "var": spread}

@@ -5,7 +5,7 @@ Arrays have one axis for each plate, ragged ones too: there, entries beyond the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,18 @@ from emdsl.results.series import coordinates, plates_of
 
 
 class LawReader:
-    """The laws of a bound model at `values`, by name; `tables` has the offsets of ragged plates and what follows."""
+    """The laws of a bound model at `values`, by name; `tables` has the offsets of ragged plates and what follows.
+
+    Arrays of the variables in `drawn` have draws first.
+    """
 
     def __init__(
-        self, bound: BoundModel, values: Mapping[str, Any], sizes: Mapping[str, int], tables: Mapping[str, Any]
+        self,
+        bound: BoundModel,
+        values: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        tables: Mapping[str, Any],
+        drawn: Set[str] = frozenset(),
     ) -> None:
         self.bound, self.model, self.tables = bound, bound.checked.model, tables
         self.sizes = {**sizes, **{name: int(v) for name, v in bound.constants.items() if float(v).is_integer()}}
@@ -35,7 +43,7 @@ class LawReader:
         for plate in self.model.plates:
             if plate.parents and isinstance(plate.size, str) and plate.size in tables:
                 self.values[plate.size] = np.asarray(tables[plate.size])
-        self.evaluator = Evaluator(self.values, {**self.sizes, **bound.constants}, self.length, self._inside)
+        self.evaluator = Evaluator(self.values, {**self.sizes, **bound.constants}, self.length, self._inside, drawn)
 
     # sizes and rows
 

@@ -20,13 +20,14 @@ from emdsl.data.sources import to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.holes import readers
+from emdsl.model.holes import may_end, readers
 from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.forecast import Statistics, outlook
 from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
-from emdsl.results.futures import simulated
+from emdsl.results.frontier import posterior_given
+from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
 from emdsl.results.prefixes import after_each_step
@@ -42,7 +43,6 @@ from emdsl.results.series import (
     padded,
     plates_of,
     reads_along,
-    shortened,
     time_plate,
 )
 from emdsl.runtime.diagnostics import resuming
@@ -55,7 +55,8 @@ Array = np.ndarray[Any, Any]
 class OverTime:
     """A model at its estimates. `raw`: the parameters of its programs; `opened()`: the one with observations missing.
 
-    `sweeps`: whether laws given the past are found by one pass over the data where that can be.
+    `sweeps`: whether laws given the past are found by one pass over the data where that can be. `ahead()`: the same
+    with what laws read of observed variables inferred as latents are; None where that is not exact.
     """
 
     bound: BoundModel
@@ -64,6 +65,7 @@ class OverTime:
     program: Program
     opened: Callable[[], Program]
     sweeps: bool = True
+    ahead: Callable[[], OverTime | None] = lambda: None
 
     def forecast(
         self, data: Mapping[str, Any], steps: int, given: Mapping[str, Any], draws: int, rng: np.random.Generator
@@ -79,19 +81,16 @@ class OverTime:
                 raise DataError(
                     f"`{read.name}` depends on a sum of `{read.other}` over all steps: more of them change it"
                 )
-        ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
-        ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         within, back = self._observed_reads()
         ended = self._ended(data)
-        latents = [variable.name for variable in self.bound.checked.model.variables if variable.role is Role.LATENT]
-        if ended and latents:
-            raise DataError(
-                f"the last steps of `{ended}` are missing, which depend on `{latents[0]}` and are read later: "
-                "give series that end where they are seen, and forecast more steps"
-            )
-        if within or ended or (back and steps > 1):
-            now = shortened(self.bound, data, ahead.plate, int(np.max(ahead.places)) + 1)
-            found = simulated(now, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+        follows = within or ended or (back and steps > 1) or self._past_of_vectors()
+        if follows and (inferring := self.ahead()) is not None:
+            return inferring.forecast(data, steps, given, draws, rng)
+        ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
+        ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
+        if follows:
+            found = simulated(data, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+            found |= self._paths(ahead)
         else:
             found = self._outlook(ahead)
         return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
@@ -123,8 +122,11 @@ class OverTime:
 
     def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step."""
-        if within := self._observed_reads()[0]:
-            raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+        if (within := self._observed_reads()[0]) or self._past_of_vectors():
+            if (inferring := self.ahead()) is not None:
+                return inferring.predictive(data)
+            if within:
+                raise DataError(f"`{within}` is observed and another variable depends on it within a step")
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -148,9 +150,42 @@ class OverTime:
                     open_data[variable.name] = merged(values, plates, open_data)
             return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
 
-        return self._given_past(data, by_one_pass, at)
+        found = self._given_past(data, by_one_pass, at)
+        return self._with_ends(found, data) if self._ended(data) else found
 
     # inside
+
+    def _paths(self, steps: Steps) -> dict[str, Statistics]:
+        """The laws of latents over time where only observed variables read observed ones: missing ones tell nothing."""
+        model = self.bound.checked.model
+        observed, latents = self._over_time(Role.OBSERVED), self._over_time(Role.LATENT)
+        if not latents or any(readers(v.name, model) and not may_end(v.name, self.bound) for v in observed):
+            return {}
+        found = posterior_given(self.bound, steps.data, self._opened().module, self.raw, {})
+        return {
+            v.name: {key: steps.of(value, self._plates(v.name)) for key, value in found[v.name].items()}
+            for v in latents
+            if v.name in found
+        }
+
+    def _with_ends(self, found: dict[str, Posterior], data: Mapping[str, Any]) -> dict[str, Posterior]:
+        """One-step laws with those of steps before which nothing is seen either: from draws of all that follows."""
+        if len(others := [variable.name for variable in self._over_time(Role.OBSERVED)]) > 1:
+            raise DataError(
+                f"the last steps of `{self._ended(data)}` are missing, which later ones read, and `{others[0]}` or "
+                f"`{others[1]}` may be seen there: laws given the steps before are not compiled"
+            )
+        steps, rng = all_steps(self.bound, data), np.random.default_rng(0)
+        module, sizes = self.program.module, self._sizes(steps)
+        drawn = simulated(data, steps, module, self.raw, self.params, sizes, DRAWS, rng)
+        result = {}
+        for name, posterior in found.items():
+            filled = {
+                key: np.where(np.isnan(value), merged(drawn[name][key], self._plates(name), data), value)
+                for key, value in posterior.statistics.items()
+            }
+            result[name] = in_layout(self.bound, name, filled, data)
+        return ByName("there is no such result", result)
 
     def _plates(self, name: str) -> tuple[Plate, ...]:
         variable = self.bound.checked.model.variable(name)
@@ -200,14 +235,18 @@ class OverTime:
 
     def _opened(self) -> Program:
         """The program of the model in which what is observed over time may be missing."""
-        letter = time_plate(self.bound).letter
-        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
-        for read in reads_along(self.bound.checked.model, letter):
-            if read.other in vectors and read.index != Name(letter):
-                raise DataError(
-                    f"`{read.other}` is a vector whose past is read, beside latents: its next step is not compiled"
-                )
+        if vector := self._past_of_vectors():
+            raise DataError(f"`{vector}` is a vector whose past is read, beside latents: its next step is not compiled")
         return self.opened()
+
+    def _past_of_vectors(self) -> str | None:
+        """An observed vector of which later steps are read, beside latents: to leave it open it would be inferred."""
+        letter, model = time_plate(self.bound).letter, self.bound.checked.model
+        if not any(variable.role is Role.LATENT for variable in model.variables):
+            return None
+        vectors = {v.name for v in self._over_time(Role.OBSERVED) if self.bound.checked.types[v.name].event_shape}
+        reads = (read for read in reads_along(model, letter) if read.other in vectors)
+        return next((read.other for read in reads if read.index != Name(letter)), None)
 
     def _given_past(
         self,

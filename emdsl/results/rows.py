@@ -1,13 +1,14 @@
 """Expressions evaluated for many entries at once.
 
 A row is one assignment of the plate letters. Every value has the rows as its first axis, of length 1 where it does not
-depend on the letters, and its event axes after it.
+depend on the letters, and its event axes after it. Variables of which there are many draws have these as the first axis
+of their arrays; rows then tell which one they are of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,23 @@ from emdsl.errors import DataError
 Values = np.ndarray[Any, Any]
 Rows = Mapping[str, Values]
 
+#: The column of rows that tells which draw each is of; no letter is spelled like it.
+DRAW = "draw of"
+
 
 @dataclass(frozen=True)
 class Evaluator:
     """What names stand for: arrays of variables (plates first), numbers, and the lengths of plates.
 
-    `inside` marks the rows that lie within their group of a ragged plate; None where all do.
+    `inside` marks the rows that lie within their group of a ragged plate; None where all do. `drawn` are the names of
+    variables whose arrays have draws first.
     """
 
     values: Mapping[str, Values]
     numbers: Mapping[str, float]
     length: Callable[[str], int]
     inside: Callable[[str, Rows], Values | None]
+    drawn: Set[str] = field(default_factory=frozenset)
 
     def rows(self, node: Expression, rows: Rows) -> Values:
         """The value of `node` at each row: (rows or 1, event axes)."""
@@ -39,12 +45,16 @@ class Evaluator:
                 return np.array([float(number)])
             case Name(name) if name in rows:
                 return np.asarray(rows[name], dtype=np.float64)
+            case Name(name) if name in self.drawn:
+                value = self.values[name]
+                return np.asarray(value if len(value) == 1 else value[rows[DRAW]], dtype=np.float64)
             case Name(name) if name in self.values:
                 return np.asarray(self.values[name], dtype=np.float64)[None]
             case Name(name):
                 return np.array([float(self.numbers[name])])
             case Subscript(Name(name), indices) if name in self.values:
-                chosen = np.broadcast_arrays(*(self.rows(index, rows).astype(np.int64) for index in indices))
+                places = [self.rows(index, rows).astype(np.int64) for index in indices]
+                chosen = np.broadcast_arrays(*([rows[DRAW]] if name in self.drawn else []), *places)
                 return np.asarray(self.values[name][tuple(chosen)], dtype=np.float64)
             case Subscript(base, indices):
                 value = self.rows(base, rows)

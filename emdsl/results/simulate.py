@@ -1,6 +1,7 @@
 """Forward simulation: every random variable drawn from its law, parents first, times in order.
 
-All entries of a variable are drawn at once (over time, those of one time); see `emdsl.results.rows`.
+All entries of a variable are drawn at once (over time, those of one time), and so are many draws; see
+`emdsl.results.rows`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.laws import LawReader
-from emdsl.results.rows import Rows, Values
+from emdsl.results.rows import DRAW, Rows, Values
 from emdsl.results.series import expressions_of
 
 #: Rounds of redrawing what fell outside a truncated law before giving up.
@@ -35,18 +36,32 @@ def simulate(
     `known` has the parameters and the given data by name. `tables` has the offsets of ragged plates and what follows
     from them; entries beyond the end of a group are 0. Raises DataError for a law that nobody knows how to draw from.
     """
-    return Simulation(bound, known, sizes, tables or {}).run(rng, {})
+    drawn = Simulation(bound, known, sizes, tables or {}).run(rng, {})
+    return {name: values[0] for name, values in drawn.items()}
 
 
 class Simulation(LawReader):
-    """A model from which many draws are made."""
+    """A model from which draws are made. Arrays of what is drawn have the draws first, and then an axis for each plate.
+
+    `known`: what is the same in all draws.
+    """
 
     rng: np.random.Generator
     past: Mapping[str, Any]
+    draws: int
 
-    def run(self, rng: np.random.Generator, past: Mapping[str, Any]) -> dict[str, Values]:
-        """One draw. `past`: what is known of variables that are drawn, NaN where it is not, parents before children."""
-        self.rng, self.past = rng, past
+    def __init__(
+        self, bound: BoundModel, known: Mapping[str, Any], sizes: Mapping[str, int], tables: Mapping[str, Any]
+    ) -> None:
+        own = {v.name for v in bound.checked.model.variables if v.name not in known and v.role is not Role.PARAM}
+        super().__init__(bound, known, sizes, tables, own)
+
+    def run(self, rng: np.random.Generator, past: Mapping[str, Any], draws: int = 1) -> dict[str, Values]:
+        """Some draws. `past`: what is known of variables that are drawn, NaN where it is not, parents before children.
+
+        Its arrays may have one draw for all; the same entries are known in every draw.
+        """
+        self.rng, self.past, self.draws = rng, past, draws
         for group, times in self._groups:
             self._allocate(group)
             if times is None:
@@ -113,7 +128,7 @@ class Simulation(LawReader):
             if variable.name not in self.past:
                 return 0
             axis = variable.plates.index(letter)
-            unknown = np.isnan(np.moveaxis(self.past[variable.name], axis, 0)).reshape(self.length(letter), -1)
+            unknown = np.isnan(np.moveaxis(self.past[variable.name][0], axis, 0)).reshape(self.length(letter), -1)
             first.append(int(np.argmax(unknown.any(axis=1))) if unknown.any() else self.length(letter))
         return min(first)
 
@@ -121,10 +136,11 @@ class Simulation(LawReader):
 
     def _allocate(self, group: list[Variable]) -> None:
         for variable in group:
-            shape = (*(self.length(letter) for letter in variable.plates), *self.event_shape(variable.name))
+            lengths = (self.length(letter) for letter in variable.plates)
+            shape = (self.draws, *lengths, *self.event_shape(variable.name))
             whole = self.bound.checked.types[variable.name].kind in ("count", "index") and variable.role is not Role.LET
             if variable.name in self.past:
-                self.values[variable.name] = np.array(self.past[variable.name], dtype=np.float64)
+                self.values[variable.name] = np.array(np.broadcast_to(self.past[variable.name], shape), np.float64)
             else:
                 self.values[variable.name] = np.zeros(shape, dtype=np.int64 if whole else np.float64)
 
@@ -132,10 +148,16 @@ class Simulation(LawReader):
         """All entries of a variable, or those at the letters in `fixed`."""
         rows, event = self.grid(variable, fixed), self.event_shape(variable.name)
         if variable.name in self.past:
-            entries = self.past[variable.name][tuple(rows.values())]
-            unknown = np.isnan(entries).reshape(len(entries), -1).any(axis=1)
+            entries = self.past[variable.name][(0, *rows.values())]
+            unknown = np.isnan(entries).reshape(len(next(iter(rows.values()), [0])), -1).any(axis=1)
+            if not unknown.any():
+                return
             rows = {letter: index[unknown] for letter, index in rows.items()}
-        count = len(next(iter(rows.values()))) if rows else 1
+        entries_each = len(next(iter(rows.values()), [0]))
+        rows = {DRAW: np.repeat(np.arange(self.draws), entries_each)} | {
+            letter: np.tile(index, self.draws) for letter, index in rows.items()
+        }
+        count = len(rows[DRAW])
         if variable.value is not None:
             value = self.evaluator.rows(variable.value, rows)
             self._store(variable, rows, np.broadcast_to(value, (count, *event)))
@@ -145,9 +167,7 @@ class Simulation(LawReader):
             self._store(variable, part, self._sample(law, part, int(chosen.sum()), event, variable))
 
     def _store(self, variable: Variable, rows: Rows, drawn: Values) -> None:
-        self.values[variable.name][tuple(rows[letter] for letter in variable.plates)] = (
-            drawn if variable.plates else drawn[0]
-        )
+        self.values[variable.name][(rows[DRAW], *(rows[letter] for letter in variable.plates))] = drawn
 
     def _sample(self, law: Law, rows: Rows, count: int, event: tuple[int, ...], variable: Variable) -> Values:
         if law.family == "switch":

@@ -26,11 +26,14 @@ class Variant:
     """The data miss no entry which one that is there reads: none is inferred."""
     opened: bool = False
     """All that is observed over time may be missing."""
+    ahead: bool = False
+    """What later laws read of it is inferred too where it is missing, at the ends of series as well."""
 
     def of(self, bound: BoundModel) -> BoundModel:
         """The model with the changes that the data ask for."""
         bound = seen(bound) if self.seen else bound
-        return opened(bound) if self.opened else bound
+        bound = opened(bound) if self.opened else bound
+        return replace(bound, settled=frozenset()) if self.ahead else bound
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class Source:
     def other(self, method: str, opened: bool = False) -> Program:
         """The program of another method for the same data."""
         return self.compiled(replace(self.variant, method=method, opened=opened))
+
+    def ahead(self, method: str) -> Program | None:
+        """The program that infers all that is not seen over time, where it does so exactly."""
+        with contextlib.suppress(ModelError):
+            program = self.compiled(replace(self.variant, method=method, opened=True, ahead=True))
+            if not hasattr(program.module, "RESUMED"):
+                return program
+        return None
 
     def for_data(self, data: Mapping[str, Any]) -> Source:
         """The source by whose program these data can be taken."""

@@ -109,8 +109,12 @@ def test_categories_and_counts() -> None:
 def test_vb_forecasts_at_the_means() -> None:
     text = CHAIN.replace("param A[k] : simplex[K]", "param A[k] : simplex[K] ~ Dirichlet(2)")
     fit = fitted(text, method="vb", init=None, max_iter=3)
-    states = fit.forecast(1)
-    assert_allclose(states["z"].probabilities.sum(axis=-1), 1)
+    states, y = fit.forecast(2), series()
+    for s, rows in enumerate(y):
+        last = chain(fit, rows)[1][-1]
+        assert_allclose(fit.filtered()["z"].probabilities[s][-1], last, atol=1e-10)
+        expected = [last @ fit.params["A"], last @ fit.params["A"] @ fit.params["A"]]
+        assert_allclose(states["z"].probabilities[s], expected, atol=1e-10)
     assert_allclose(states["y"].mean, states["z"].probabilities @ fit.params["m"])
 
 
