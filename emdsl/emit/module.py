@@ -14,10 +14,10 @@ from typing import cast
 from emdsl.arrays.body import Assign, Remark, When
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
 from emdsl.arrays.reading import names_read
-from emdsl.emit.aliases import with_one_name_each
 from emdsl.emit.arithmetic import SizeText, text
 from emdsl.emit.breaking import INDENT, fitted
 from emdsl.emit.helpers import helpers, import_lines
+from emdsl.emit.tidying import tidied
 
 #: Of a line of code.
 WIDTH = 120
@@ -25,7 +25,7 @@ WIDTH = 120
 
 def module_text(module: Module, size_text: SizeText) -> str:
     """The whole module as Python source."""
-    functions = [_function(with_one_name_each(_spelled(one, size_text))) for one in module.functions]
+    functions = [_function(tidied(_spelled(one, size_text))) for one in module.functions]
     constants = [line for name, value in module.constants for line in fitted(f"{name} = {value}", WIDTH)]
     code = "\n".join((*functions, *constants))
     needed = helpers(f"{code}\nDegenerateError")

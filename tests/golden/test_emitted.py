@@ -20,7 +20,7 @@ from emdsl.api import Bound, parse
 from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function
 from emdsl.data.binding import bind_data
-from emdsl.emit.aliases import with_one_name_each
+from emdsl.emit.tidying import tidied
 from emdsl.emit.breaking import fitted
 from tests.conftest import REPOSITORY, Golden
 from tests.zoo import BY_NAME
@@ -117,7 +117,7 @@ def test_one_name_for_each_quantity(name: str) -> None:
 
 
 def test_names_that_are_assigned_anew_keep_their_statement() -> None:
-    """Of `z` both names are needed; `shares` is read in its last value, and `sums` stands for what it is formed for."""
+    """`z` and `shares` are read in two values each, `sums` is formed for `message` only, and nothing reads `b`."""
     body = [
         ("z", "x"),
         ("x", "x + z"),
@@ -126,9 +126,10 @@ def test_names_that_are_assigned_anew_keep_their_statement() -> None:
         ("first", "shares"),
         ("shares", "first + 1"),
     ]
-    statements = tuple(Assign(target, value) for target, value in body)
+    unread = [("a", "z + 1"), ("b", "f(a)"), ("b", "np.add(b, a, out=b)")]
+    statements = tuple(Assign(target, value) for target, value in (*body, *unread))
     function = Function("g", "x", "", statements, '{"first": first}, message, shares')
-    changed = with_one_name_each(function)
+    changed = tidied(function)
     assert [(one.target, one.value) for one in changed.body if isinstance(one, Assign)] == [
         *body[:2],
         ("message, shares", "f(x, z)"),

@@ -1,4 +1,4 @@
-"""One name for each quantity: where a statement only gives it another, one of the two stands for both.
+"""What a careful writer leaves out: second names of one quantity, and what nothing reads.
 
     sum_z, shares = f(x);  message = sum_z;  g(message)     becomes     message, shares = f(x);  g(message)
     x_centred = x;         g(x_centred) + x                 becomes     g(x) + x
@@ -9,7 +9,7 @@ The value of a name must be the same wherever it is read; a name that is assigne
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -32,14 +32,36 @@ class _Leaf:
     loops: tuple[int, ...]
 
 
-def with_one_name_each(function: Function) -> Function:
-    """The function, of which every value is text, without statements that only give another name."""
-    changed = _with_names(function, {name: source for name, source in function.sources if source.isidentifier()})
-    while True:
-        following = _without_one(changed)
-        if following is None:
-            return changed
-        changed = following
+def tidied(function: Function) -> Function:
+    """The function, of which every value is text, with one name for each quantity and without what nothing reads."""
+    again = {name: source for name, source in function.sources if source.isidentifier()}
+    changed: Function | None = _with_names(function, again)
+    while changed is not None:
+        function, changed = changed, _without_unread(changed)
+    changed = function
+    while changed is not None:
+        function, changed = changed, _without_one(changed)
+    return function
+
+
+def _without_unread(function: Function) -> Function | None:
+    """The function without the assignments that nothing but themselves reads; None where it has none.
+
+    Random numbers are drawn all the same: what is drawn after them must not change.
+    """
+    leaves = list(_leaves(function.body, ()))
+    read = set(ordered_names(function.result))
+    for leaf in leaves:
+        read.update(name for name in leaf.reads if name not in leaf.binds)
+    unread = {
+        id(leaf.statement): None
+        for leaf in leaves
+        if isinstance(leaf.statement, Assign | When)
+        and leaf.binds
+        and "rng" not in leaf.reads
+        and not read & {*leaf.binds}
+    }
+    return _with_names(function, {}, unread) if unread else None
 
 
 def _without_one(function: Function) -> Function | None:
@@ -115,7 +137,9 @@ def _leaves(statements: Sequence[ProgrammeStatement], loops: tuple[int, ...]) ->
                 pass
 
 
-def _with_names(function: Function, names: dict[str, str], changes: dict[int, Assign | None] | None = None) -> Function:
+def _with_names(
+    function: Function, names: dict[str, str], changes: Mapping[int, Assign | None] | None = None
+) -> Function:
     """The function with other names for some, and with statements replaced or left out."""
 
     def named(statement: ProgrammeStatement) -> ProgrammeStatement:
