@@ -11,7 +11,6 @@ name, or told only by the largest index stand under their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,7 +29,7 @@ from emdsl.data.ragged import (
     tables,
 )
 from emdsl.data.sizes import Sizes, ragged_sizes, ranged_plate, signature, size_name, size_names, unknown_sizes
-from emdsl.data.sources import Array, Nested, columns, is_frame, to_array
+from emdsl.data.sources import Array, Subject, columns, is_frame, to_array
 from emdsl.data.support import check_finite, check_group_range, check_range, check_support
 from emdsl.data.weights import bind_weights
 from emdsl.data.words import did_you_mean
@@ -115,7 +114,7 @@ class _Binding:
         result |= {name: value for name, (value, _) in self.sizes.known.items() if name not in self._sizes_of_axes()}
         for variable in self.model.variables:
             if variable.role is Role.OBSERVED and variable.name in self.arrays:
-                check_laws(self.bound, replace(variable, name=self._subject(variable)), result)
+                check_laws(self.bound, variable, self._subject(variable), result)
         if weights is not None:
             totals = {letter: sum(lengths) for letter, (lengths, _) in self.lengths.items()}
             result |= bind_weights(self.bound, weights, self.sizes, totals)
@@ -174,7 +173,7 @@ class _Binding:
             value = to_array(name, given[name])
             if name in ragged_sizes(self.bound) and value.ndim == 1:
                 letter = next(plate.letter for plate in self.model.plates if plate.size == name)
-                check_support(name, value, Type("count"), frozenset())
+                check_support(Subject(name), value, Type("count"), frozenset())
                 self.lengths[letter] = ([int(length) for length in value], f"`{name}`")
                 continue
             if value.ndim or not np.isfinite(value) or value != int(value) or value < 1:
@@ -252,16 +251,16 @@ class _Binding:
 
     # values
 
-    def _subject(self, variable: Variable) -> str:
-        """The name of a variable, with which messages name its entries as the user has them."""
+    def _subject(self, variable: Variable) -> Subject:
+        """A variable with the names of its entries as the user has them."""
         plates = self._plates(variable)
         if not ragged_plates(plates):
-            return variable.name
+            return Subject(variable.name)
         lengths = {letter: found for letter, (found, _) in self.lengths.items()}
-        return Nested.of(variable.name, partial(entry_in_lists, variable.name, plates, lengths))
+        return Subject(variable.name, partial(entry_in_lists, variable.name, plates, lengths))
 
     def _check_values(self, variable: Variable, array: Array, *, infinite: bool) -> None:
-        name, kind = self._subject(variable), self.types[variable.name]
+        name, kind, subject = variable.name, self.types[variable.name], self._subject(variable)
         slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
         cures = {
             Role.OBSERVED: f"write `observed {name}{slots} missing ~ …` to integrate missing entries out",
@@ -272,7 +271,7 @@ class _Binding:
                 f"`{name}` is of type `{kind.kind}`: only entries of real and discrete latents can be given"
             )
         may_miss = variable.missing or variable.role is Role.LATENT
-        check_finite(name, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
+        check_finite(subject, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
         # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
         letters = merged_letters(self._plates(variable))
         rows = tuple(range(len(letters) if any(plate.ordered for plate in self._plates(variable)) else 1))
@@ -280,13 +279,13 @@ class _Binding:
             place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=rows))[0])
             raise DataError(f"`{name}` has no value at all at [{':, ' * len(rows)}{place}]; leave that column out")
         laws = families(variable)
-        check_support(name, array, kind, laws)
+        check_support(subject, array, kind, laws)
         if variable.role is Role.OBSERVED and not kind.event_shape:
             # Data may be declared wider than their law.
             for support in {
                 law.support for law in map(family, laws) if law and law.support in ("positive", "unit", "count")
             }:
-                check_support(name, array, Type(support), laws)
+                check_support(subject, array, Type(support), laws)
 
     def _check_indices(self) -> None:
         ragged = ragged_sizes(self.bound)
@@ -302,9 +301,9 @@ class _Binding:
         for size, (top, name) in largest.items():
             self.sizes.known[size] = (top, f"is the largest `{name}` + 1")
         for variable in self.model.variables:
-            name = self._subject(variable)
+            name = variable.name
             if name in indices:
-                check_range(name, self.arrays[name], self.types[name], self.sizes)
+                check_range(self._subject(variable), self.arrays[name], self.types[name], self.sizes)
 
     def _check_group_indices(self, result: Mapping[str, Any]) -> None:
         """Indices over a ragged size against the length of their own group."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, Unary
-from emdsl.data.sources import Array, place
+from emdsl.data.sources import Array, Subject
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Variable
@@ -34,7 +34,7 @@ def limit_names(bound: BoundModel) -> frozenset[str]:
     return frozenset(found)
 
 
-def check_laws(bound: BoundModel, variable: Variable, data: Mapping[str, Any]) -> None:
+def check_laws(bound: BoundModel, variable: Variable, subject: Subject, data: Mapping[str, Any]) -> None:
     """Raises DataError where an observed value breaks a bound of its law; definitions at fixed times are left alone."""
     array = data[variable.name]
     for definition in variable.definitions:
@@ -45,12 +45,12 @@ def check_laws(bound: BoundModel, variable: Variable, data: Mapping[str, Any]) -
         if law.family in ("Binomial", "Multinomial"):
             trials = known_value(bound, _argument(law, "n"), letters, data)
             if trials is not None:
-                _check_trials(variable.name, array, law.family, trials)
+                _check_trials(subject, array, law.family, trials)
         if law.limits:
             for expression, sign, word in ((law.limits.low, 1, "below"), (law.limits.high, -1, "above")):
                 limit = known_value(bound, expression, letters, data)
                 if limit is not None:
-                    _check_limit(variable.name, array, limit, sign, f"{word} the {law.limits.kind} law's limit")
+                    _check_limit(subject, array, limit, sign, f"{word} the {law.limits.kind} law's limit")
 
 
 def known_value(
@@ -83,7 +83,7 @@ def _argument(law: Law, name: str) -> Expression | None:
     return None
 
 
-def _check_trials(name: str, array: Array, family: str, trials: Array) -> None:
+def _check_trials(subject: Subject, array: Array, family: str, trials: Array) -> None:
     totals = array.sum(axis=-1) if family == "Multinomial" else array
     with np.errstate(invalid="ignore"):
         wrong = np.isfinite(totals) & ((totals != trials) if family == "Multinomial" else (totals > trials))
@@ -91,10 +91,10 @@ def _check_trials(name: str, array: Array, family: str, trials: Array) -> None:
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         n = np.broadcast_to(trials, totals.shape)[first]
         verb, relation = ("sums to", "but") if family == "Multinomial" else ("is", "above")
-        raise DataError(f"`{place(name, first)}` {verb} {totals[first]:g}, {relation} n = {n:g}")
+        raise DataError(f"`{subject.entry(first)}` {verb} {totals[first]:g}, {relation} n = {n:g}")
 
 
-def _check_limit(name: str, array: Array, limit: Array, sign: int, words: str) -> None:
+def _check_limit(subject: Subject, array: Array, limit: Array, sign: int, words: str) -> None:
     if array.ndim < limit.ndim:
         return
     with np.errstate(invalid="ignore"):
@@ -102,4 +102,4 @@ def _check_limit(name: str, array: Array, limit: Array, sign: int, words: str) -
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         bound = np.broadcast_to(limit, array.shape)[first]
-        raise DataError(f"`{place(name, first)}` is {array[first]:g}, {words} {bound:g}")
+        raise DataError(f"`{subject.entry(first)}` is {array[first]:g}, {words} {bound:g}")

@@ -9,6 +9,7 @@ Ragged data (lists of arrays of different lengths) are left to `emdsl.data.ragge
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -106,20 +107,18 @@ def _encode_hint(kind: str) -> str:
     return "; number the categories 0, 1, … (numpy.unique(…, return_inverse=True) does)" if kind == "text" else ""
 
 
-class Nested(str):
-    """The name of a variable whose entries stand in lists: `spelled` names one by its place in the joined array."""
+@dataclass(frozen=True)
+class Subject:
+    """A variable that messages speak of; `in_lists` names an entry by its place where its entries stand in lists."""
 
-    spelled: Callable[[tuple[int, ...]], str]
+    name: str
+    in_lists: Callable[[tuple[int, ...]], str] | None = None
 
-    @classmethod
-    def of(cls, name: str, spelled: Callable[[tuple[int, ...]], str]) -> Nested:
-        result = cls(name)
-        result.spelled = spelled
-        return result
+    def entry(self, position: tuple[int, ...]) -> str:
+        """`x[3, 0]`, or in lists `x[3][0]`: an entry as the user would index it."""
+        return place(self.name, position) if self.in_lists is None else self.in_lists(position)
 
 
 def place(name: str, position: tuple[int, ...]) -> str:
-    """`x[3, 0]`, or in lists `x[3][0]`: an entry as the user would index it."""
-    if isinstance(name, Nested):
-        return name.spelled(position)
+    """`x[3, 0]`: an entry of an array."""
     return f"{name}[{', '.join(map(str, position))}]" if position else name

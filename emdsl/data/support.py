@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from emdsl.data.sizes import Sizes, size_name
-from emdsl.data.sources import Array, place
+from emdsl.data.sources import Array, Subject
 from emdsl.errors import DataError
 from emdsl.model.statements import Type
 
@@ -20,27 +20,27 @@ ROUNDING = 1e-6
 ZERO_ALLOWED = ("Exponential",)
 
 
-def check_support(name: str, array: Array, kind: Type, families: frozenset[str]) -> None:
+def check_support(subject: Subject, array: Array, kind: Type, families: frozenset[str]) -> None:
     """Raises DataError for the first entry outside the support; NaN passes (it is missing, and was checked before)."""
     match kind.kind:
         case "positive" if families and families <= set(ZERO_ALLOWED):
-            _refuse(name, array, array < 0, "negative numbers are outside the support")
+            _refuse(subject, array, array < 0, "negative numbers are outside the support")
         case "positive":
-            _refuse(name, array, array <= 0, "it must be positive")
+            _refuse(subject, array, array <= 0, "it must be positive")
         case "unit":
-            _refuse(name, array, (array < 0) | (array > 1), "it must lie between 0 and 1")
+            _refuse(subject, array, (array < 0) | (array > 1), "it must lie between 0 and 1")
         case "simplex":
-            _check_simplex(name, array)
+            _check_simplex(subject, array)
         case "cov":
-            _check_cov(name, array)
+            _check_cov(subject, array)
         case "count":
-            _refuse(name, array, array < 0, "a count cannot be negative")
-            _refuse(name, array, array != np.round(array), "a count must be a whole number")
+            _refuse(subject, array, array < 0, "a count cannot be negative")
+            _refuse(subject, array, array != np.round(array), "a count must be a whole number")
         case "index":
-            _refuse(name, array, array != np.round(array), "an index must be a whole number")
+            _refuse(subject, array, array != np.round(array), "an index must be a whole number")
 
 
-def check_range(name: str, array: Array, kind: Type, sizes: Sizes) -> None:
+def check_range(subject: Subject, array: Array, kind: Type, sizes: Sizes) -> None:
     """Raises DataError for the first index outside 0 … N - 1."""
     bound_by = size_name(kind.dims[0])
     size = sizes.value(bound_by)
@@ -51,7 +51,7 @@ def check_range(name: str, array: Array, kind: Type, sizes: Sizes) -> None:
         return
     wrong = tuple(int(i) for i in np.argwhere((array < 0) | (array >= size))[0])
     allowed = f"an index below {size}" if isinstance(bound_by, int) else _below(sizes, bound_by)
-    message = f"`{place(name, wrong)}` is {array[wrong]:g}, but it must be 0 or more and {allowed}"
+    message = f"`{subject.entry(wrong)}` is {array[wrong]:g}, but it must be 0 or more and {allowed}"
     if low >= 1 and high == size:
         message += f"; indices are 0-based, and the values run 1..{size}: subtract 1"
     raise DataError(message)
@@ -73,40 +73,40 @@ def check_group_range(name: str, array: Array, lengths: Array, size: str) -> Non
     raise DataError(f"entry {wrong} of `{name}` is {array[wrong]:g}, but its group has {size} = {length} positions")
 
 
-def check_finite(name: str, array: Array, *, missing: bool, infinite: bool, cure: str) -> None:
+def check_finite(subject: Subject, array: Array, *, missing: bool, infinite: bool, cure: str) -> None:
     """Raises DataError for NaN (unless `missing`) and for infinities (unless `infinite`)."""
     if not missing and np.isnan(array).any():
         first = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
         count = int(np.isnan(array).sum())
         more = f" (and {count - 1} more)" if count > 1 else ""
-        raise DataError(f"`{place(name, first)}` is NaN{more}; {cure}")
+        raise DataError(f"`{subject.entry(first)}` is NaN{more}; {cure}")
     if not infinite:
-        _refuse(name, array, np.isinf(array), "infinities are not data")
+        _refuse(subject, array, np.isinf(array), "infinities are not data")
 
 
-def _refuse(name: str, array: Array, wrong: Array, why: str) -> None:
+def _refuse(subject: Subject, array: Array, wrong: Array, why: str) -> None:
     wrong = wrong & ~np.isnan(array)
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(f"`{place(name, first)}` is {array[first]:g}; {why}")
+        raise DataError(f"`{subject.entry(first)}` is {array[first]:g}; {why}")
 
 
-def _check_simplex(name: str, array: Array) -> None:
-    _refuse(name, array, array < 0, "a probability cannot be negative")
+def _check_simplex(subject: Subject, array: Array) -> None:
+    _refuse(subject, array, array < 0, "a probability cannot be negative")
     sums = array.sum(axis=-1)
     wrong = np.abs(sums - 1) > ROUNDING
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(f"`{place(name, first)}` sums to {sums[first]:g}; a simplex sums to 1")
+        raise DataError(f"`{subject.entry(first)}` sums to {sums[first]:g}; a simplex sums to 1")
 
 
-def _check_cov(name: str, array: Array) -> None:
+def _check_cov(subject: Subject, array: Array) -> None:
     scale = np.abs(array).max(axis=(-2, -1))
     wrong = np.abs(array - np.swapaxes(array, -2, -1)).max(axis=(-2, -1)) > ROUNDING * scale
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(f"`{place(name, first)}` is not symmetric, so it is no covariance")
+        raise DataError(f"`{subject.entry(first)}` is not symmetric, so it is no covariance")
     try:
         np.linalg.cholesky(array)
     except np.linalg.LinAlgError as error:
-        raise DataError(f"`{name}` is not positive definite, so it is no covariance") from error
+        raise DataError(f"`{subject.name}` is not positive definite, so it is no covariance") from error

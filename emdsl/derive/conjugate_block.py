@@ -47,10 +47,8 @@ class ConjugateInference:
                     if key == "df"
                     else f"np.zeros({shape}) + np.eye({width}) / {width}"
                 )
-            elif self.body.looping:
-                value = f"rng.uniform(2.5, 3.5, {shape})"
             else:
-                value = f"np.ones({shape})"
+                value = f"rng.uniform(2.5, 3.5, {shape})"
             result.append((identifier, value))
         return result
 

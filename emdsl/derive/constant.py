@@ -13,13 +13,11 @@ from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
+from emdsl.arrays.reading import names_read, ordered_names
 from emdsl.derive.levels import levels_of
 from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
-
-#: Identifiers in code: neither within strings, nor attributes, nor names of called functions.
-IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w*\()")
 
 
 def prepared_key(network: str) -> str:
@@ -57,10 +55,10 @@ class Constants:
 
     def is_fixed(self, value: Array | float | str) -> bool:
         """Whether data and sizes alone determine a value."""
-        return identifiers_of(value) <= self.known and not _reads_state(value)
+        return names_read(value) <= self.known and not _reads_state(value)
 
     def _worthwhile(self, value: Array | str) -> bool:
-        words = identifiers_of(value)
+        words = names_read(value)
         return bool(words & (self.data | self.many | {"data"})) or bool(words & {one.target for one in self.taken})
 
     # ---------------------------------------------------------------- statements
@@ -120,7 +118,7 @@ class Constants:
         long = [one for one in value.parts if carried_axes(one) == whole]
         first = next((one for one in long if is_new(one) and not self.is_fixed(one)), None)
         short = [one for one in value.parts if one not in long]
-        if len(long) < 2 or first is None or assign.target in identifiers_of(value):
+        if len(long) < 2 or first is None or assign.target in names_read(value):
             return [assign]
         rest = [one for one in long if one is not first]
         rest += [total(tuple(short), value.axes)] if short else []
@@ -169,7 +167,7 @@ class Constants:
 
     def _hint(self, value: Array) -> str:
         readable = self.data | {one.target for one in self.taken}
-        words = dict.fromkeys(word for word in _ordered_identifiers(value) if word in readable)
+        words = dict.fromkeys(word for word in ordered_names(value) if word in readable)
         squared = isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0
         return " ".join([*(["squared"] if squared else []), *list(words)[:3]])
 
@@ -177,7 +175,9 @@ class Constants:
 
     def function(self, used: set[str], sources: tuple[tuple[str, str], ...]) -> Function | None:
         """The function that computes what is taken out, so far as it is used."""
-        kept = [one.target for one in self.taken if one.target in used]
+        same = self._same()
+        wanted = {same.get(name, name) for name in used}
+        kept = [one.target for one in self.taken if one.target in wanted]
         if not kept:
             return None
         entries = ", ".join(f'"{one}": {one}' for one in kept)
@@ -192,11 +192,22 @@ class Constants:
 
     def sources(self, function: Function | None) -> tuple[tuple[str, str], ...]:
         """Where the constants come from in the function from which they are taken."""
+        same = self._same()
+        again = tuple(same.items())
         if function is None:
-            return ()
+            return again
         own, key = self.setting.names.of("fixed"), prepared_key(self.network)
-        listed = tuple((one.target, f'{own}["{one.target}"]') for one in self.taken)
-        return ((own, f'data["{key}"] if "{key}" in data else {function.name}(data, params)'), *listed)
+        listed = tuple((one.target, f'{own}["{one.target}"]') for one in self.taken if one.target not in same)
+        return ((own, f'data["{key}"] if "{key}" in data else {function.name}(data, params)'), *listed, *again)
+
+    def _same(self) -> dict[str, str]:
+        """What is taken out and is only another name, with the first name of the quantity."""
+        same: dict[str, str] = {}
+        for one in self.taken:
+            value = one.value.name if isinstance(one.value, Named) else one.value
+            if isinstance(value, str) and value.isidentifier():
+                same[one.target] = same.get(value, value)
+        return same
 
 
 def _canonical(value: Array) -> str:
@@ -235,27 +246,6 @@ def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
     return count
 
 
-def _ordered_identifiers(value: Array | float | str) -> list[str]:
-    match value:
-        case str():
-            return [str(word) for word in IDENTIFIER.findall(re.sub(r'"[^"]*"|\'[^\']*\'', '""', value))]
-        case Named(name):
-            return _ordered_identifiers(name)
-        case Contraction(_, operands, _, counted):
-            found = [word for operand in operands for word in _ordered_identifiers(operand.array)]
-            return found + [str(size) for size in counted if isinstance(size, str)]
-        case Total(parts):
-            return [word for part in parts for word in _ordered_identifiers(part)]
-        case Apply(_, arguments):
-            return [word for argument in arguments for word in _ordered_identifiers(argument)]
-    return []
-
-
-def identifiers_of(value: Array | float | str) -> set[str]:
-    """The names that a value reads; functions that it calls are none."""
-    return set(_ordered_identifiers(value)) - {"optimize", "axis", "True", "False", "None"}
-
-
 def _reads_state(value: Array | float | str) -> bool:
     match value:
         case str():
@@ -269,19 +259,3 @@ def _reads_state(value: Array | float | str) -> bool:
         case Apply(_, arguments):
             return any(_reads_state(argument) for argument in arguments)
     return False
-
-
-def used_in(statements: Sequence[ProgrammeStatement], result: str) -> set[str]:
-    """The names that statements and a result read."""
-    found = identifiers_of(result)
-    for statement in statements:
-        match statement:
-            case Assign(_, value):
-                found |= identifiers_of(value)
-            case When(condition, assign):
-                found |= identifiers_of(condition) | identifiers_of(assign.value)
-            case Nested(header, body):
-                found |= identifiers_of(header) | used_in(body, "")
-            case Lines(code):
-                found |= {word for line in code for word in identifiers_of(line)}
-    return found

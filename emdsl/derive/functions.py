@@ -54,10 +54,12 @@ def e_step_function(
         body += unpacking(code, sums, setting)
     found = []
     for one in inferences:
-        expected, evidence = setting.names.of(f"expected {one.name}"), setting.names.of(f"evidence {one.name}")
+        expected = setting.names.of(f"expected {one.name}")
+        evidence = setting.names.of(f"evidence {one.name}") if started else likelihood
         call = Assign(f"{expected}, _, {evidence}", f"{one.name}(data, params, start)")
         body.append(Nested("with single_threaded_blas():", (call,)))  # its products are many and narrow
-        body.append(Lines((f"{likelihood} {'+=' if started else '='} {evidence}",)))
+        if started:
+            body.append(Lines((f"{likelihood} += {evidence}",)))
         started = True
         found.append(f"**{expected}")
     constants = constant_part(setting.names.of("constant part") if started else likelihood, setting)

@@ -15,10 +15,11 @@ from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.reading import names_used
 from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.conjugate_children import ConjugateChildren
-from emdsl.derive.constant import Constants, used_in
+from emdsl.derive.constant import Constants
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
@@ -119,7 +120,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         arranged = with_products(constants.arranged(statements), result)
         statements = constants.stepwise(with_separable_shares(arranged, result))
         sources = self.setting.sources(params=True, data=True)
-        fixed = constants.function(used_in(statements, result), sources)
+        fixed = constants.function(names_used(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
         arguments = "data, params, start=None, known=False" if on_request else "data, params, start=None"
         function = Function(name, arguments, doc, tuple(statements), result, sources)
@@ -280,8 +281,6 @@ class _Writer(StatisticWriter, PosteriorWriter):
         *choices, one = self.terms.ordered
         for choice in choices:
             self._infer(choice)
-        if one.block.kind == "conjugate":
-            self._initial_conjugate(one)
         self._infer(one)
         if one.block.kind == "conjugate":
             self.partitions.append(self._bound())
@@ -404,12 +403,11 @@ class _Writer(StatisticWriter, PosteriorWriter):
     def _initial_conjugate(self, one: BlockTerms) -> None:
         inference = ConjugateInference(one, self.moments, self.setting, self.body)
         for identifier, value in inference.initial():
-            text = value if self.single else f'state["{identifier}"] if "{identifier}" in state else {value}'
-            self.body.before.append(Assign(identifier, text))
-            if not self.single:
-                self.body.vary(identifier)
-                self.kept.append(identifier)
-                self.watched.insert(0, identifier)
+            kept = f'state["{identifier}"] if "{identifier}" in state else {value}'
+            self.body.before.append(Assign(identifier, kept))
+            self.body.vary(identifier)
+            self.kept.append(identifier)
+            self.watched.insert(0, identifier)
 
     # ---------------------------------------------------------------- results
 

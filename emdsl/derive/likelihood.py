@@ -8,7 +8,8 @@ from emdsl.algebra.terms import Polynomial, Term
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.constant import Constants, used_in
+from emdsl.arrays.reading import names_used
+from emdsl.derive.constant import Constants
 from emdsl.derive.lower import lower
 from emdsl.derive.setting import Setting
 from emdsl.derive.statistics import vanishes
@@ -37,7 +38,7 @@ def constant_part(target: str, setting: Setting) -> ConstantPart | None:
     whole: list[ProgrammeStatement] = [*body.statements, last]
     constants = Constants(LAWS, (), setting, "e_step")
     statements = constants.arranged(whole)
-    function = constants.function(used_in(statements, ""), setting.sources(params=True, data=True))
+    function = constants.function(names_used(statements), setting.sources(params=True, data=True))
     if function is None:
         return ConstantPart(target, tuple(whole), None, ())
     return ConstantPart(target, tuple(statements), function, constants.sources(function))

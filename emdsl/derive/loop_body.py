@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.algebra import bare
 from emdsl.arrays.body import Assign, Body, Names, Statement, When
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total
+from emdsl.arrays.expressions import Array, Named
+from emdsl.arrays.reading import names_read
 
 
 class LoopBody(Body):
@@ -37,7 +37,7 @@ class LoopBody(Body):
         if isinstance(value, Named) and value.axes == axes and self.known(quantity) is None:
             self.alias(quantity, value)
         if self.looping and self.known(quantity) is None:
-            inside = bool(words_of(value) & self.varying)
+            inside = bool(names_read(value) & self.varying)
             self.statements = self.inside if inside else self.before
             if inside:
                 self.vary(self.names.of(quantity))
@@ -62,19 +62,3 @@ class LoopBody(Body):
     def when(self, condition: str, target: str, value: Array) -> None:
         """Another value for a quantity under a condition."""
         self.statements.append(When(condition, Assign(target, value)))
-
-
-def words_of(value: Array | float | str) -> set[str]:
-    """The identifiers that an array expression reads."""
-    match value:
-        case str():
-            return set(re.findall(r"[^\W\d]\w*", value))
-        case Named(name):
-            return words_of(name)
-        case Contraction(_, operands):
-            return set().union(*(words_of(operand.array) for operand in operands))
-        case Total(parts):
-            return set().union(*(words_of(part) for part in parts))
-        case Apply(_, arguments):
-            return set().union(*(words_of(argument) for argument in arguments))
-    return set()

@@ -176,13 +176,8 @@ def _is_quadratic(terms: Sequence[Term], names: tuple[str, ...]) -> bool:
     return True
 
 
-#: Modes of spreads and precisions, and which argument is the sum of squares that they depend on.
-SQUARES = {"spread_root": 0, "positive_root": 1}
-
-
-def _guarded(mode: Apply, name: str) -> Apply:
+def _guarded(mode: Apply, place: int, name: str) -> Apply:
     """The mode of a spread, its sum of squares looked at for digits: it is what is left of larger ones."""
-    place = SQUARES[mode.function]
     squares = mode.arguments[place]
     if not isinstance(squares, Total) or min(coefficients(squares)) >= 0:
         return mode
@@ -227,8 +222,9 @@ def write_update(
     if found.steps:
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
-    if cancels and isinstance(mode, Apply) and mode.function in SQUARES:
-        mode = _guarded(mode, name)
+    squares = found.squares(naturals) if cancels else None
+    if squares is not None and isinstance(mode, Apply):
+        mode = _guarded(mode, squares, name)
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
     kept = define_held(name, held[name], body) if name in held else ""
     reference = body.assume(f"reference {name}", naturals.axes).name if is_offset else ""

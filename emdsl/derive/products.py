@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array, Contraction, Named, Total
 from emdsl.arrays.programme import Nested, ProgrammeStatement
-from emdsl.derive.constant import identifiers_of, used_in
+from emdsl.arrays.reading import names_read, names_used
 
 GATHERED = re.compile(r"(\w+)\[(\w+)\]|np\.take\((\w+\.T), (\w+), axis=0\)")
 
@@ -90,10 +90,10 @@ def _used_elsewhere(chain: Sequence[Assign], last: Assign, whole: Sequence[Progr
     def reads(statements: Sequence[ProgrammeStatement]) -> bool:
         for one in statements:
             if isinstance(one, Nested):
-                if identifiers_of(one.header) & names or reads(one.body):
+                if names_read(one.header) & names or reads(one.body):
                     return True
-            elif one not in own and used_in([one], "") & names:
+            elif one not in own and names_used([one]) & names:
                 return True
         return False
 
-    return bool(identifiers_of(result) & names) or reads(whole)
+    return bool(names_read(result) & names) or reads(whole)

@@ -13,7 +13,7 @@ from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Named, Total, total
 from emdsl.arrays.programme import ProgrammeStatement
-from emdsl.derive.constant import used_in
+from emdsl.arrays.reading import names_used
 from emdsl.derive.field import with_axes
 from emdsl.derive.products import unrenamed
 
@@ -65,11 +65,11 @@ def with_separable_shares(statements: Sequence[ProgrammeStatement], result: str)
         separated = _separated(chain[-1].value, found)
         own = {id(statement), *map(id, chain)}
         others = [one for one in changed if id(one) not in own]
-        if separated is None or {one.target for one in chain} & used_in(others, result):
+        if separated is None or {one.target for one in chain} & names_used(others, result):
             continue
         rewritten = [_rewritten(one, separated) for one in others]
         kept = [one for one in rewritten if one is not None]
-        if len(kept) == len(others) and separated.shares not in used_in(kept, result):
+        if len(kept) == len(others) and separated.shares not in names_used(kept, result):
             before = sum(id(one) not in own for one in changed[:place])
             return with_separable_shares(
                 [*kept[:before], *separated.statements(chain[-1].comment), *kept[before:]], result
@@ -128,7 +128,7 @@ def _rewritten(statement: ProgrammeStatement, separated: _Separated) -> Programm
         given = _named(statement.assign.value) if not isinstance(statement.assign.value, str) else None
         call = f"GivenShares({given}, {separated.n_first})"
         return None if given is None else replace(statement, assign=Assign(separated.name, call))
-    if separated.shares not in used_in([statement], ""):
+    if separated.shares not in names_used([statement]):
         return statement
     if not isinstance(statement, Assign) or isinstance(statement.value, str):
         return None

@@ -267,12 +267,12 @@ class Setting:
             listed += [(self.names.of(key), f'params["{key}"]') for key in keys]
             if not data:
                 listed += [(self.names.of(name), f'params["given.{name}"]') for name in self.carried]
+            points = "reference_points(params)"
+            if len(self.gated_axes) > 1:  # once for all
+                listed.append((self.names.of("points"), points))
+                points = self.names.of("points")
             for name in self.locations:
-                source = (
-                    f'reference_points(params)["{name}"]'
-                    if name in self.gated_axes
-                    else f'params["{self.whole(name)}"]'
-                )
+                source = f'{points}["{name}"]' if name in self.gated_axes else f'params["{self.whole(name)}"]'
                 listed.append((self.names.of(f"reference {name}"), source))
         listed += self._sizes(params, data)
         return tuple(listed)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
+from typing import cast
 
 from emdsl.arrays.body import Assign, Remark, When
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
+from emdsl.arrays.reading import names_read
 from emdsl.emit.arithmetic import SizeText, text
 from emdsl.emit.breaking import INDENT, fitted
 from emdsl.emit.helpers import helpers, import_lines
+from emdsl.emit.tidying import tidied
 
 #: Of a line of code.
 WIDTH = 120
@@ -21,7 +25,7 @@ WIDTH = 120
 
 def module_text(module: Module, size_text: SizeText) -> str:
     """The whole module as Python source."""
-    functions = [_function(function, size_text) for function in module.functions]
+    functions = [_function(tidied(_spelled(one, size_text))) for one in module.functions]
     constants = [line for name, value in module.constants for line in fitted(f"{name} = {value}", WIDTH)]
     code = "\n".join((*functions, *constants))
     needed = helpers(f"{code}\nDegenerateError")
@@ -41,13 +45,28 @@ def _docstring(module: Module) -> str:
     return "\n".join(lines) if module.doc else f'"""{module.title}"""'
 
 
-def _function(function: Function, size_text: SizeText) -> str:
-    loads = _loads(function, size_text)
+def _spelled(function: Function, size_text: SizeText) -> Function:
+    """The function with text for every array."""
+
+    def spelled(one: ProgrammeStatement) -> ProgrammeStatement:
+        match one:
+            case Assign(_, value):
+                return one if isinstance(value, str) else replace(one, value=text(value, size_text))
+            case When(condition, assign):
+                return When(condition, cast(Assign, spelled(assign)))
+            case Nested(header, body):
+                return Nested(header, tuple(spelled(inner) for inner in body))
+        return one
+
+    return replace(function, body=tuple(spelled(one) for one in function.body))
+
+
+def _function(function: Function) -> str:
     lines = [f"def {function.name}({function.parameters}):"]
     lines += _wrapped_doc(function.doc)
-    lines += [f"{INDENT}{name} = {source}" for name, source in loads]
+    lines += [f"{INDENT}{name} = {source}" for name, source in _loads(function)]
     for statement in function.body:
-        lines += [INDENT + line if line else "" for line in _statement(statement, size_text)]
+        lines += [INDENT + line if line else "" for line in _statement(statement)]
     if function.result:
         lines += [INDENT + line for line in _fit(f"return {function.result}")]
     return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines))
@@ -61,20 +80,19 @@ def _wrapped_doc(doc: str) -> list[str]:
     return [f'{INDENT}"""{wrapped[0]}', *(INDENT + line if line else "" for line in wrapped[1:]), f'{INDENT}"""']
 
 
-def _statement(statement: ProgrammeStatement, size_text: SizeText) -> list[str]:
+def _statement(statement: ProgrammeStatement) -> list[str]:
     match statement:
         case Assign(target, value, comment):
-            code = value if isinstance(value, str) else text(value, size_text)
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
-            return lines + _fit(f"{target} = {code}" if target else code)
+            return lines + _fit(f"{target} = {value}" if target else str(value))
         case Remark(line):
             return [f"# {line}"]
         case When(condition, assign):
-            return [f"if {condition}:", *(INDENT + line for line in _statement(assign, size_text))]
+            return [f"if {condition}:", *(INDENT + line for line in _statement(assign))]
         case Lines(code):
             return [line for item in code for line in _fit(item)]
         case Nested(header, body):
-            inner = [INDENT + line if line else "" for item in body for line in _statement(item, size_text)]
+            inner = [INDENT + line if line else "" for item in body for line in _statement(item)]
             return ["", header, *inner, ""] if header.startswith("def ") else [header, *inner]
 
 
@@ -86,44 +104,38 @@ def _fit(line: str) -> list[str]:
 # ---------------------------------------------------------------- loads
 
 
-def identifiers(code: str) -> set[str]:
-    """Identifiers in a piece of code, strings left out."""
-    return set(re.findall(r"(?<![\w.])[^\W\d]\w*", re.sub(r'"[^"]*"', '""', code)))
-
-
-def _loads(function: Function, size_text: SizeText) -> list[tuple[str, str]]:
+def _loads(function: Function) -> list[tuple[str, str]]:
     """The sources that are used before anything assigns them, and those that these use in turn."""
     sources = dict(function.sources)
     used: set[str] = set()
     assigned: set[str] = set()
     for statement in function.body:
-        _use(statement, size_text, used, assigned)
-    used |= identifiers(function.result) - assigned
+        _use(statement, used, assigned)
+    used |= names_read(function.result) - assigned
     needed = {name for name in used if name in sources}
     while True:
-        more = {name for item in needed for name in identifiers(sources[item]) if name in sources} - needed
+        more = {name for item in needed for name in names_read(sources[item]) if name in sources} - needed
         if not more:
             return [(name, source) for name, source in function.sources if name in needed]
         needed |= more
 
 
-def _use(statement: ProgrammeStatement, size_text: SizeText, used: set[str], assigned: set[str]) -> None:
+def _use(statement: ProgrammeStatement, used: set[str], assigned: set[str]) -> None:
     match statement:
         case Assign(target, value, _):
-            code = value if isinstance(value, str) else text(value, size_text)
-            used |= identifiers(code) - assigned
+            used |= names_read(value) - assigned
             if re.fullmatch(r"\w+", target):
                 assigned.add(target)
             else:
-                used |= identifiers(target) - assigned
+                used |= names_read(target) - assigned
         case When(condition, assign):
-            used |= identifiers(condition) - assigned
-            _use(assign, size_text, used, assigned)
+            used |= names_read(condition) - assigned
+            _use(assign, used, assigned)
         case Lines(code):
             for line in code:
-                used |= identifiers(line) - assigned
+                used |= names_read(line) - assigned
         case Nested(header, body):
-            used |= identifiers(header) - assigned
+            used |= names_read(header) - assigned
             inner = set(assigned)
             for item in body:
-                _use(item, size_text, used, inner)
+                _use(item, used, inner)

@@ -46,6 +46,10 @@ class GammaKernel(Kernel):
         function = "positive_root" if power > 0 else "spread_root"
         return Apply(function, (numerator, denominator, abs(1.0 / power), name), naturals.axes)
 
+    def squares(self, naturals: Naturals) -> int | None:
+        """What stands beside the power: of a spread the numerator, of a precision the denominator."""
+        return 1 if naturals.exponent() > 0 else 0
+
     def posterior(self, naturals: Naturals) -> Posterior:
         power = naturals.exponent()
         log_part, power_part = naturals.parts[LOG], naturals.parts[(("power", power),)]

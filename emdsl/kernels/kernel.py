@@ -59,6 +59,10 @@ class Kernel(Protocol):
         """The maximiser of the conditional, or a step towards it from the current value."""
         ...
 
+    def squares(self, naturals: Naturals) -> int | None:
+        """Which argument of the mode is what sums of squares leave of larger ones; None where none is."""
+        return None
+
     def posterior(self, naturals: Naturals) -> Posterior:
         """The parameters of the normalised conditional, by name: `concentration`, `shape`, `rate`, `mean`, …"""
         ...

@@ -146,10 +146,9 @@ class Fit:
 
     def impute(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
-        posterior, bound = self._known(data, arrays)
-        source, result = self.source.inferring_for(bound), {}
-        if source.variant != self.source.for_data(bound).variant:
-            posterior = self._posteriors(source.module.posterior(bound, self._outcome.params), bound)
+        bound, result = self._bind(data, arrays), {}
+        source = self.source.inferring_for(bound)
+        posterior = self._known(bound, source)
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -333,16 +332,15 @@ class Fit:
         """The data of the fit, from where its coordinate ascent ended."""
         return resuming(self._module, data, self._outcome.memory)
 
-    def _known(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
-        """The posterior of new data, or of those of the fit, and the data."""
-        bound = self._bind(data, arrays)
-        if bound is self._data:
-            return self.posterior, bound
-        found = self.source.for_data(bound).module.posterior(bound, self._outcome.params)
-        return self._posteriors(found, bound), bound
+    def _known(self, data: Mapping[str, Any], source: Source) -> dict[str, Posterior]:
+        """The posterior of bound data, inferred by the program of a source; that of the fit is there already."""
+        if data is self._data and source.variant == self.source.for_data(data).variant:
+            return self.posterior
+        return self._posteriors(source.module.posterior(data, self._outcome.params), data)
 
     def _latents(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
-        posterior, bound = self._known(data, arrays)
+        bound = self._bind(data, arrays)
+        posterior = self._known(bound, self.source.for_data(bound))
         return {name: value for name, value in posterior.items() if name in self._latent_names}, bound
 
     @property

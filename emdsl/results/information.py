@@ -11,7 +11,7 @@ treated as known: the others' errors are those given them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ from emdsl.runtime.diagnostics import objective_at
 MOST_COORDINATES = 60
 #: A probability this close to 0 or 1 is on its way to the edge.
 EDGE = 1e-8
+#: Curvature below this share of the largest is rounding: the objective does not change in that direction.
+FLAT = 1e-6
+#: A coordinate belongs to directions in which nothing changes if this much of it, squared, lies in them.
+TOGETHER = 0.01
 #: Width of the differences: ε^¼ balances rounding against curvature for second differences, ε^⅓ for first ones.
 SECOND_WIDTH, FIRST_WIDTH = np.finfo(float).eps ** 0.25, np.finfo(float).eps ** (1 / 3)
 
@@ -66,7 +70,7 @@ def standard_errors(
         covariance = np.linalg.inv(information)
         np.linalg.cholesky(information)
     except np.linalg.LinAlgError:
-        return StandardErrors(None, "the observed information is not positive definite: this is no interior maximum")
+        return StandardErrors(None, _why_not(information, coordinates.labels))
     jacobian = _jacobian(coordinates, centre)
     errors = {}
     for name, value in params.items():
@@ -74,6 +78,22 @@ def standard_errors(
         free = np.abs(jacobian[name]).max(axis=1, initial=0.0) > 0
         errors[name] = np.where(free, np.sqrt(variance), np.nan).reshape(np.shape(value))
     return StandardErrors(errors)
+
+
+def _why_not(information: Array, labels: Sequence[str]) -> str:
+    """Why information is not positive definite: which parameters the data do not tell, if there are any."""
+    plain = "the observed information is not positive definite: this is no interior maximum"
+    if not np.isfinite(information).all():
+        return plain
+    curvatures, directions = np.linalg.eigh(information)
+    flat = directions[:, np.abs(curvatures) <= FLAT * np.abs(curvatures).max()]
+    within = np.sum(flat**2, axis=1)  # of each coordinate's unit vector, the part along which nothing changes
+    alone = [f"`{label}`" for label, part in zip(labels, within, strict=True) if part > 1 - TOGETHER]
+    together = [f"`{label}`" for label, part in zip(labels, within, strict=True) if TOGETHER <= part <= 1 - TOGETHER]
+    if not alone and not together:
+        return plain
+    untold = ", ".join([*alone, *([f"a combination of {' and '.join(together)}"] if together else [])])
+    return f"the observed information is singular: the data tell nothing of {untold}"
 
 
 def _second_differences(function: Any, centre: Array) -> Array:

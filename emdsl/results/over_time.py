@@ -16,7 +16,7 @@ import numpy as np
 
 from emdsl.algebra.expressions import Binary, Name, Number, Subscript, names, walk
 from emdsl.data.ragged import merged_letters, outer_tables, tables
-from emdsl.data.sources import to_array
+from emdsl.data.sources import Subject, to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -282,8 +282,8 @@ class OverTime:
             expected = steps.of(whole, plates).shape
             if values.shape != expected:
                 raise DataError(f"forecast: `{name}` of the new steps has shape {values.shape}; {expected} is needed")
-            check_finite(name, values, missing=False, infinite=False, cure="given data must be complete")
-            check_support(name, values, kind, frozenset())
+            check_finite(Subject(name), values, missing=False, infinite=False, cure="given data must be complete")
+            check_support(Subject(name), values, kind, frozenset())
             data[name] = merged(steps.put(whole, plates, values.astype(whole.dtype)), plates, data)
         return data
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from emdsl.data.ragged import concatenate, group_lengths, merged_letters, ragged_plates
 from emdsl.data.sizes import ranged_plate
-from emdsl.data.sources import to_array
+from emdsl.data.sources import Subject, to_array
 from emdsl.data.support import ROUNDING, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -37,7 +37,7 @@ def split_init(
             array = to_array(name, value)
         if variable is None or variable.role is not Role.LATENT:
             if variable is not None and np.isfinite(array).all():
-                check_support(f"init of {name}", array, bound.checked.types[name], frozenset())
+                check_support(Subject(f"init of {name}"), array, bound.checked.types[name], frozenset())
             params[name] = array
             continue
         if not np.isfinite(array).all():

@@ -90,6 +90,15 @@ class Coordinates:
         """Number of free coordinates."""
         return sum(int(chart.free.sum()) for chart in self.charts.values())
 
+    @property
+    def labels(self) -> list[str]:
+        """The entry of a parameter that each free coordinate moves: `rate[1]`."""
+        return [
+            f"{name}[{', '.join(str(int(i)) for i in place)}]" if len(place) else name
+            for name, chart in self.charts.items()
+            for place in np.argwhere(chart.free)
+        ]
+
     def pack(self, params: Mapping[str, Array]) -> Array:
         """The free coordinates of `params` as one vector."""
         parts = [

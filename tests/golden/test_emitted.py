@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from emdsl.api import Bound, parse
+from emdsl.arrays.body import Assign
+from emdsl.arrays.programme import Function
 from emdsl.data.binding import bind_data
+from emdsl.emit.tidying import tidied
 from emdsl.emit.breaking import fitted
 from tests.conftest import REPOSITORY, Golden
 from tests.zoo import BY_NAME
+from tests.zoo_networks import NETWORKS
 
 FOLDER = Path(__file__).parent
 #: Models of the zoo, and the method that each is compiled for.
@@ -101,3 +106,33 @@ def test_long_bounds_of_slices_are_broken_apart() -> None:
     lines = fitted(f"part = values[{bounds}:{bounds} + 1]", 60)
     assert max(map(len, lines)) <= 60
     assert ast.unparse(ast.parse("\n".join(lines))) == f"part = values[{bounds}:{bounds} + 1,]"
+
+
+@pytest.mark.parametrize("name", ["abo", "beta_chain", "row_chain", "doses_missing"])
+def test_one_name_for_each_quantity(name: str) -> None:
+    """`a = b` stands only where `b` is assigned anew after it."""
+    network = next(one for one in NETWORKS if one.name == name)
+    source = derived(parse(network.text)(**network.constants).source("em"))
+    assert re.findall(r"^ +\w+ = (?!None$)[^\W\d]\w*$", source, re.MULTILINE) == []
+
+
+def test_names_that_are_assigned_anew_keep_their_statement() -> None:
+    """`z` and `shares` are read in two values each, `sums` is formed for `message` only, and nothing reads `b`."""
+    body = [
+        ("z", "x"),
+        ("x", "x + z"),
+        ("sums, shares", "f(x, z)"),
+        ("message", "sums"),
+        ("first", "shares"),
+        ("shares", "first + 1"),
+    ]
+    unread = [("a", "z + 1"), ("b", "f(a)"), ("b", "np.add(b, a, out=b)")]
+    statements = tuple(Assign(target, value) for target, value in (*body, *unread))
+    function = Function("g", "x", "", statements, '{"first": first}, message, shares')
+    changed = tidied(function)
+    assert [(one.target, one.value) for one in changed.body if isinstance(one, Assign)] == [
+        *body[:2],
+        ("message, shares", "f(x, z)"),
+        *body[4:],
+    ]
+    assert changed.result == function.result

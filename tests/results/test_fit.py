@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,29 @@ def test_sample_has_the_law_of_the_model(fit: Any) -> None:
     assert np.array_equal(fit.sample(50, random_state=3)["y"], fit.sample(50, random_state=3)["y"])
 
 
+def test_what_the_data_do_not_tell_is_named() -> None:
+    """−(pi + rate[0])² knows the sum only, and nothing of rate[1]; a saddle is no maximum."""
+    bound = em.parse(
+        "model Two  plate k in 2  param pi : real  param rate[k] : real  observed y : real ~ Normal(pi, sd=1)"
+    )()
+    params = {"pi": np.array(1.0), "rate": np.array([2.0, 3.0])}
+
+    def why_not(objective: Any) -> str | None:
+        module = SimpleNamespace(
+            SUPPORTS={"pi": "real", "rate": "real"},
+            e_step=lambda data, params: ({}, objective(float(params["pi"]), *params["rate"])),
+            objective=lambda log_likelihood, params: log_likelihood,
+        )
+        return standard_errors(bound.bound_model, module, params, {}).why_not
+
+    sums = why_not(lambda a, b, c: -((a + b) ** 2))
+    assert sums is not None
+    assert sums.endswith("singular: the data tell nothing of `rate[1]`, a combination of `pi` and `rate[0]`")
+    assert why_not(lambda a, b, c: -(a**2) + b**2 - c**2) == (
+        "the observed information is not positive definite: this is no interior maximum"
+    )
+
+
 def test_standard_errors_are_those_of_a_single_poisson() -> None:
     """With one component known to take every row, sd(rate) = √(rate / n)."""
     bound = em.parse(TEXT)().bound_model
@@ -94,7 +118,7 @@ def test_standard_errors_are_those_of_a_single_poisson() -> None:
     assert held.fixes == ()
     errors = standard_errors(bound, module, params, data)
     assert errors.errors is None
-    assert errors.why_not == "the observed information is not positive definite: this is no interior maximum"
+    assert errors.why_not == "the observed information is singular: the data tell nothing of `rate[1]`"
     fixed = em.parse(TEXT + "\nfix pi = [1, 0]\nfix rate[1] = 4")().bound_model
     errors = standard_errors(fixed, module, params, data)
     assert errors.errors is not None

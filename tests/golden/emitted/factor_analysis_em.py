@@ -164,19 +164,9 @@ def m_step(statistics, params):
     m = params["m"]
     D = params["W"].shape[0]
     reference_m = m
-    precision_W_W = f_f_lm
-    precision_W_m = f_l
-    precision_m_W = f_l
-    precision_m_m = count
     linear_W = f_x_ld.T
-    linear_m = x_d
     # one linear system for W and m
-    parts_W_m = solve_blocks(
-        [[precision_W_W, precision_W_m], [precision_m_W, precision_m_m]],
-        [linear_W, linear_m],
-        (D,),
-        [(L,), ()],
-    )
+    parts_W_m = solve_blocks([[f_f_lm, f_l], [f_l, count]], [linear_W, x_d], (D,), [(L,), ()])
     # W and m: maximises x_d m̃_d + f_x_ld W_dl − ½ count m̃_d m̃_d − f_l m̃_d W_dl − ½ f_f_lm W_dl W_dm
     W = parts_W_m[0]
     m = reference_m + parts_W_m[1]

@@ -33,18 +33,15 @@ def sweep_z(data, params, start=None):
     p = params["p"]
     J = params["p"].shape[1]
     N = data["x"].shape[0]
-    log_pi = log_probability(pi)
     # coefficient of [z = k]
-    natural_N_k = log_pi
+    natural_N_k = log_probability(pi)
     log1m_p = log_complement(p)
-    # coefficient of [z = k] [x_j seen]
-    natural_has_x_kj = log1m_p
     log_p = log_probability(p)
     # coefficient of [z = k] [x_j seen] x_j
     natural_has_x_x_kj = log_p - log1m_p
     naturals_of_z = np.zeros((K, 1 + 2 * J))
     naturals_of_z[:, 0] = natural_N_k
-    naturals_of_z[:, 1:1 + J] = natural_has_x_kj
+    naturals_of_z[:, 1:1 + J] = log1m_p
     naturals_of_z[:, 1 + J:1 + 2 * J] = natural_has_x_x_kj
 
     def write(rows, group, out):

@@ -133,9 +133,8 @@ def posterior(data, params):
     m = params["m"]
     D = params["m"].shape[0]
     expected_x_centred = expected_rows(*sweep_x_centred(data, params))
-    origin_x_centred = m
     mean_x_centred = expected_x_centred[0:D].reshape(1, D, -1).sum(axis=0).T
-    return {"x": {"mean": mean_x_centred + origin_x_centred}}
+    return {"x": {"mean": mean_x_centred + m}}
 
 
 def estimates(params):
