@@ -60,6 +60,7 @@ from tests.zoo_networks_data import (
     weighted_groups,
     words,
 )
+from tests.zoo_orders import ORDERS
 
 
 @dataclass(frozen=True)
@@ -677,7 +678,7 @@ NETWORKS: tuple[Network, ...] = (
         model ProductsOfReals()  plate n in N  param m : real  param b : real  latent a[n] ~ Normal(0, sd=1)
         latent u[n] ~ Normal(m, sd=1)  observed x[n] ~ Normal(b * a[n] * u[n], sd=1)
     """),
-    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES)),
+    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES, *ORDERS)),
     *(Network(*one, exact=False) for one in BOUNDED),
 )
 # fmt: on

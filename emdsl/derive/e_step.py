@@ -248,18 +248,19 @@ def _written(feature: Feature, slot: Slot, moments: RowMoments, lead: str | None
         return fast
     axes = feature.links + feature.rows
     value = lower_term(Term(1.0, feature.atoms, feature.inner), axes, moments)
-    covered = _covering(value, axes, setting)
+    covered = _covering(value, axes, lead, setting)
     if len(feature.links) <= 1 and len(feature.rows) == 1:
         return Assign(f"out[{slot.text}]", covered)
     shaped = Apply("np.reshape", (covered, "(-1, out.shape[1])" if slot.shape else "-1"), axes)
     return Assign(f"out[{slot.text}]", shaped)
 
 
-def _covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
-    """A feature that lacks a row axis is repeated along it."""
+def _covering(value: Array, axes: tuple[Index, ...], lead: str | None, setting: Setting) -> Array:
+    """A feature that lacks a row axis is repeated along it; of the plate `lead` a block has but some rows."""
     if len(axes) == 1 and not carried_axes(value):
         return value
-    return repeated(value, axes, {axis: setting.block_size(axis) for axis in axes})
+    block = "rows.stop - rows.start"
+    return repeated(value, axes, {a: block if a.letter == lead else setting.size_text(a.size) for a in axes})
 
 
 def covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:

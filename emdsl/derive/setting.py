@@ -13,6 +13,7 @@ from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
 from emdsl.derive.levels import level_code, levels_of, prepared_key
@@ -236,14 +237,6 @@ class Setting:
         shape = ", ".join(":" if row == reference else "None" for row in rows)
         return f"np.arange({self.size_text(reference.size)}){f'[{shape}]' if len(rows) > 1 else ''}"
 
-    def block_size(self, axis: Index) -> str:
-        """The length of a row axis within a block."""
-        return "rows.stop - rows.start" if axis.letter in self.leads else self.size_text(axis.size)
-
-    @property
-    def leads(self) -> frozenset[str]:
-        return frozenset(sweep.plates[0] for sweep in self.collapsed.sweeps if sweep.plates)
-
     # ---------------------------------------------------------------- where names come from
 
     def sources(
@@ -254,7 +247,7 @@ class Setting:
         if data:
             for name in self.scope.symbols:
                 if self.is_data(name):
-                    listed.append((self.names.of(name), f'data["{name}"]'))
+                    listed.append((self.names.of(name), inwards(f'data["{name}"]', self.scope.symbols[name])))
             for name, item in levels_of(self.derived).items():
                 key, code = prepared_key(name), level_code(name, self.scope)
                 listed.append((self.names.of(item.name), f'data["{key}"] if "{key}" in data else {code}'))
@@ -290,7 +283,7 @@ class Setting:
             if not readable:
                 continue
             holder = f'params["{self.whole(name)}"]' if name in self.parameters else f'data["{name}"]'
-            for axis, (size, _) in enumerate(symbol.axes):
+            for axis, (size, _) in enumerate(symbol.declared_axes):
                 if isinstance(size, str) and size not in self.scope.numbers:
                     found.setdefault(size, f"{holder}.shape[{axis}]")
         if data:
