@@ -15,9 +15,11 @@ def example(lengths, states, kind, seed=0):
     if kind != "table":
         constant, natural, feature = rng.normal(size=states), rng.normal(size=(states, 2)), rng.normal(size=(rows, 2))
         single, by_row = rng.normal(size=states), rng.normal(size=rows)
+        if kind == "far":  # a few rows favour one state by e^500
+            feature[:: max(rows // 50, 1)] *= 300.0
         parts |= {"constant": constant, "products": [(natural, feature), (single, by_row)]}
         dense += constant + feature @ natural.T + np.outer(by_row, single)
-    if kind != "features":
+    if kind in ("table", "both", "labels"):
         table, entries = np.log(rng.dirichlet(np.full(5, 0.3), size=states)), rng.integers(5, size=rows)
         parts["tables"] = [(table, entries)]
         dense += table[:, entries].T
@@ -34,7 +36,7 @@ def example(lengths, states, kind, seed=0):
 
 
 @pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("kind", ["features", "table", "both", "labels"])
+@pytest.mark.parametrize("kind", ["features", "far", "table", "both", "labels"])
 @pytest.mark.parametrize("lengths", [[1], [3, 1, 0, 4], [40_000], [900] * 30 + [1, 2000]])
 def test_as_an_array(lengths, kind, hard):
     evidence, dense, transition, offsets, weights = example(lengths, 3, kind)

@@ -214,11 +214,14 @@ class ChainPart(ChainSteps):
             else:
                 predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
                 predicted[..., self.inner] = self.propagate(before, self.potential(0, slice(None)))
-            message = self.at(step)
-            mass, lost = self.combine(message, predicted, message, step % self.every == 0)
-            self.total[:, :n] += mass
-            self.lost_lanes[:n] |= lost
-            self.ends[..., later:n] = message[..., later:]
+            message, absorb = self.at(step), step % self.every == 0
+            mass, lost = self.combine(message, predicted, message, absorb)
+            if absorb:
+                self.total[:, :n] += mass
+            if self.delicate:
+                self.lost_lanes[:n] |= lost
+            if later < n:
+                self.ends[..., later:n] = message[..., later:]
         self.lost[:] = False
         self.lost[self.owner[self.lost_lanes]] = True
         self.total += self.absorb(self.ends)

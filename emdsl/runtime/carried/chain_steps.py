@@ -51,6 +51,7 @@ class ChainSteps:
             self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
         if space == "scaled" and evidence.table is not None:
             self.entries, self.entry_tops = self.divided(evidence.table[0][None].copy())
+        self.beside = evidence.beside_one_state() if space == "scaled" and not self.delicate else None
 
     def divided(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log potentials (batch, state, row) in place, exponentiated if scaled; the logarithm of what divided them."""
@@ -77,12 +78,33 @@ class ChainSteps:
 
         starts: the series that each of the rows begins, if they begin one. features: those of the rows, if at hand.
         """
+        if self.beside is not None and starts is None and features is not None:
+            divisor = self.ratios(*self.beside, features, out[0])
+            if divisor is not None:
+                return divisor[None]
         if self.evidence.table is None or self.space != "scaled" or starts is not None:
             self.evidence.read(rows, out, starts, features)
             return self.divided(out)[1]
         entries = self.evidence.table[1][rows]
         np.take(self.entries, entries, axis=2, out=out, mode="clip")
         return self.entry_tops[:, entries]
+
+    @staticmethod
+    def ratios(naturals: np.ndarray, state: int, features: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        """Evidence beside that of one state into `values` (state, row), without a look for the largest.
+
+        Returns the log potential of that state, or None if some ratio is too large: only four steps of ratios up to
+        e^80 < 2^116 keep messages within range.
+        """
+        np.matmul(naturals, features, out=values)
+        divisor = values[state].copy()
+        values[state] = 0.0
+        if not np.maximum.reduce(values, axis=None) < 115.0:
+            return None
+        for others in (values[:state], values[state + 1 :]):
+            np.exp2(others, out=others)
+        values[state] = 1.0
+        return divisor
 
     def load_transition(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Transitions into these rows, (batch or 1, previous, next, row), and the logarithms of what divided them."""

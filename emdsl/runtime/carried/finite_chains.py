@@ -85,6 +85,8 @@ def chain_moves(messages: dict[str, Any], weights: np.ndarray | None, found: Mar
     """Moves as `chain_backward` has them; the posteriors are handed over."""
     batch, rows, states = messages["shape"]
     moves = np.zeros((batch, rows, states, states) if messages["by_row"] else (batch, states, states))
+    if weights is not None and np.all(weights == 1.0):
+        weights = None  # nothing to multiply the rows by
     for series, part in messages["parts"]:
         part.backward(found, moves, None if weights is None else np.atleast_2d(weights)[:, series])
     return moves if messages["batched"] else moves[0]

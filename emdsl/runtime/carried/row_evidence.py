@@ -23,6 +23,9 @@ class DenseEvidence:
         self.values = values
         self.batch, self.rows, self.states = values.shape
 
+    def beside_one_state(self) -> None:
+        """Nothing: the values stand already."""
+
     def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[None]:
         """Nothing: the values are read where they stand."""
         return [None] * len(counts)
@@ -70,6 +73,19 @@ class RowEvidence:
         self.labels = None if labels is None else np.reshape(labels, -1)
         alone = len(self.tables) == 1 and not self.features and not np.any(constant) and labels is None
         self.table = self.tables[0] if alone else None
+
+    def beside_one_state(self) -> tuple[np.ndarray, int] | None:
+        """Natural parameters of log₂ evidence less that of a state which is seldom far from the likeliest one.
+
+        The row of that state itself holds those of its own log evidence. None where more than products tells of states.
+        """
+        if self.tables or self.labels is not None:
+            return None
+        sample = self.naturals @ self.features_of(np.linspace(0, self.rows - 1, 64).astype(int))
+        state = int(np.argmax(np.min(sample - sample.max(axis=0), axis=1)))
+        naturals = (self.naturals - self.naturals[state]) / np.log(2.0)
+        naturals[state] = self.naturals[state]
+        return naturals, state
 
     def features_of(self, rows: np.ndarray | slice) -> np.ndarray:
         """(feature, row); the last one is 1, that of the constant."""
