@@ -62,6 +62,7 @@ from tests.zoo_networks_data import (
     weighted_groups,
     words,
 )
+from tests.zoo_orders import ORDERS
 
 
 @dataclass(frozen=True)
@@ -722,7 +723,7 @@ NETWORKS: tuple[Network, ...] = (
         model ProductsOfReals()  plate n in N  param m : real  param b : real  latent a[n] ~ Normal(0, sd=1)
         latent u[n] ~ Normal(m, sd=1)  observed x[n] ~ Normal(b * a[n] * u[n], sd=1)
     """),
-    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES, *AUGMENTED)),
+    *(Network(*one) for one in (*LAGS, *CHOICES, *HOLES, *ORDERS, *AUGMENTED)),
     *(Network(*one, exact=False) for one in (*BOUNDED, *AUGMENTED_BOUNDED)),
 )
 # fmt: on

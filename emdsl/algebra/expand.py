@@ -109,9 +109,11 @@ class Expansion(Cases):
         vector = self.group_vector(symbol, references, node)
         if vector is not None:
             return vector
-        references = self.flat(symbol, references, node)
-        axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.axes[len(references) :])
-        return Polynomial((Term(1.0, (Atom(name, IDENTITY, references + axes),)),), axes)
+        ragged = any(letter in self.scope.ragged for letter in symbol.letters)
+        written = self.flat(symbol, references, node) if ragged else references
+        axes = tuple(self.source.fresh(size, letter) for size, letter in symbol.declared_axes[len(written) :])
+        whole = written + axes if ragged else self.flat(symbol, references + axes, node)
+        return Polynomial((Term(1.0, (Atom(name, IDENTITY, whole),)),), axes)
 
     def _widened(self, value: Polynomial, shape: tuple[str | int, ...]) -> Polynomial:
         """A scalar where a vector is due is that value everywhere; where a matrix is due, that multiple of eye."""

@@ -57,15 +57,19 @@ class Groups(Operations):
         return atom(STRUCTURE, NUMBER, (reference,))
 
     def flat(self, symbol: Symbol, references: tuple[Reference, ...], node: Expression) -> tuple[Reference, ...]:
-        """References as the user writes them, `[s, t]`, into those of the concatenated rows of a ragged plate."""
+        """References as the user writes them, `[s, t]`, into those of the symbol's own plates, in the order of these.
+
+        A ragged plate has swallowed its parents: its rows are concatenated.
+        """
         if self.times and symbol.name not in self.timeless:
             own = tuple(self._in_time(*pair, node) for pair in zip(symbol.letters, references, strict=False))
             references = own + references[len(own) :]
         ragged = [letter for letter in symbol.letters if letter in self.scope.ragged]
-        if not ragged:
+        if not ragged and symbol.declared_plates == symbol.plates:
             return references
         if len(references) < len(symbol.letters):
-            raise NotPolynomial(f"`{symbol.name}` runs over a ragged plate and needs all its indices", node.span)
+            what = "a ragged plate" if ragged else "a time that is not its last plate"
+            raise NotPolynomial(f"`{symbol.name}` runs over {what} and needs all its indices", node.span)
         places = dict(zip(symbol.letters, references, strict=False))
         event = references[len(symbol.letters) :]
         return tuple(self._flat_one(letter, places, node) for _, letter in symbol.plates) + event

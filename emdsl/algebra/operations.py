@@ -58,6 +58,10 @@ class NotPolynomial(Exception):
         self.reason, self.span = reason, span
 
 
+class NoValue(NotPolynomial):
+    """An expression that has no value, whatever its unknowns are."""
+
+
 @dataclass(frozen=True)
 class Derived:
     """A quantity computed from known ones only: `function(arguments)` with the axes `indices`."""
@@ -263,7 +267,7 @@ class Operations:
             reason = (
                 "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
             )
-            raise NotPolynomial(reason, node.span)
+            raise NoValue(reason, node.span)
         if len(matrix.terms) == 1 and not matrix.terms[0].bound:
             inverted = self._inverse_monomial(matrix.terms[0], matrix.axes)
             if inverted is not None:
@@ -282,11 +286,6 @@ class Operations:
                 tuple(Term(power.coefficient, (*power.atoms, *places)) for power, (_, places) in pairs if power),
                 matrix.axes,
             )
-        if has_zero_row(matrix):
-            reason = (
-                "a covariance matrix with a row of zeros has no inverse (a component without noise is a lag, `x[t-2]`)"
-            )
-            raise NotPolynomial(reason, node.span)
         raise NotPolynomial("the inverse of a sum of unknown matrices has no closed form here", node.span)
 
     def _scaled_matrix(self, matrix: Polynomial) -> tuple[Polynomial, Polynomial] | None:

@@ -19,7 +19,8 @@ class Symbol:
     `known`: given, observed or constant. `kind`: its type's kind (real, positive, unit, simplex, cov, count, index).
     `plates`, `event`: sizes and letters of its axes. `categories`: for a discrete variable the size that it runs over.
     `value`: the expression that a let stands for, with `letters` naming its plates. `letters`: those that the user
-    indexes it by, where ragged plates have swallowed their parents.
+    indexes it by, in that order, where ragged plates have swallowed their parents; arrays outside have the plates in
+    the order of these, while chains have their time last among `plates`.
     """
 
     name: str
@@ -34,6 +35,16 @@ class Symbol:
     @property
     def axes(self) -> tuple[tuple[str | int, str], ...]:
         return self.plates + self.event
+
+    @property
+    def declared_plates(self) -> tuple[tuple[str | int, str], ...]:
+        """The plates in the order in which arrays of the user have them."""
+        places = {letter: place for place, letter in enumerate(self.letters)}
+        return tuple(sorted(self.plates, key=lambda plate: places.get(plate[1], -1)))
+
+    @property
+    def declared_axes(self) -> tuple[tuple[str | int, str], ...]:
+        return self.declared_plates + self.event
 
     @property
     def is_gate(self) -> bool:

@@ -92,7 +92,7 @@ class ConjugateInference:
         places = places_of(self.name, self.moments, self.setting.copies)
         counts = None if places is None else f"standing(data, {places})"
         if self.name in self.setting.holed:
-            counts = counts_of_missing(self.name, counts)
+            counts = counts_of_missing(self.name, counts, self.moments)
         counts = None if counts is None else f"counts={counts}"
         return entropy_of(self.form, self.moments, self.setting.scope, counts)
 
@@ -100,7 +100,7 @@ class ConjugateInference:
         """The entry of the latent: its mean and the parameters of its law."""
         if self.name in self.setting.holed:
             mean, variance = self._own(mean_of(self.form)), self._own(str(variance_of(self.form)))
-            return [posterior_or_given(self.name, mean, variance, self.body)]
+            return [posterior_or_given(self.name, mean, variance, self.moments)]
         return [self._own(posterior_entry(self.form, self.setting))]
 
     def _own(self, text: str) -> str:

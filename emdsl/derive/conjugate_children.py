@@ -85,5 +85,5 @@ class ConjugateChildren(ChildInference):
         call = f"mixed_moments({self.shares.name}, {texts['mean']}, {texts['variance']}, {len(self.states)})"
         mean, variance = self.body.several((f"mean of {name}", f"variance of {name}"), call)
         if name in self.setting.holed:
-            return posterior_or_given(name, mean, variance, self.body)
+            return posterior_or_given(name, mean, variance, self.moments)
         return f'"{name}": {{"mean": {mean}, "var": {variance}}}'

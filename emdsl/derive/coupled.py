@@ -165,9 +165,10 @@ class Monomials:
                 for item in own
                 for reference, axis in zip(item.references, self.symbols[item.variable].plates, strict=False)
             }
+            lagged = {one.index for row in rows for one in row if isinstance(one, Shift)}
             names = {
                 base: self.source.copy_of(base) if isinstance(base, Index) else self.source.fresh(*axes_of[base])
-                for base in shared_bases(rows, axes_of)
+                for base in sorted(shared_bases(rows, axes_of), key=lambda base: base in lagged)  # time is last
             }
             latest = {base: _latest(base, rows) for base in names if isinstance(base, Index)}
             places = list(names.values())

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emdsl.algebra.indices import Gather, Index, Reference, indices_in
-from emdsl.algebra.symbols import parent_table
+from emdsl.algebra.indices import Gather, Index, indices_in
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.chain_states import ChainStates
 from emdsl.derive.children import ChildInference
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.discrete_tables import (
     Joint,
     Stored,
@@ -241,10 +241,11 @@ class FiniteInference(ChainStates):
 
     def _offsets(self, rows: tuple[Index, ...]) -> str:
         time = rows[-1]
-        if time.letter in self.scope.ragged:
-            return f'data["offsets.{time.letter}"]'
-        length = self.moments.length(time.size)
         series = product_text([self.moments.length(row.size) for row in rows[:-1]])
+        if time.letter in self.scope.ragged:
+            offsets = f'data["offsets.{time.letter}"]'
+            return f"repeated_offsets({offsets}, {series})" if rows[:-1] else offsets
+        length = self.moments.length(time.size)
         stop = f"{series} * {length} + 1" if rows[:-1] else f"{length} + 1"
         return f"np.arange(0, {stop}, {length})"
 
@@ -341,7 +342,8 @@ class FiniteInference(ChainStates):
         if formed is not None and self.expects:
             call = f"chain_expectations({joint.messages}{text})"
             self.expectations, pairs_name = self.body.several((f"expectations of {name}", f"pairs of {name}"), call)
-            given = f'{formed.array.name}, start["{name}"], {self._offsets(rows)}{text}'
+            start = inwards(f'start["{name}"]', self.scope.symbols[name])
+            given = f"{formed.array.name}, {start}, {self._offsets(rows)}{text}"
             self.body.when("start is not None", self.expectations, Named(f"given_expectations({given})"))
             self._first_rows(formed.monomial, series)
             shaped = f"chain_backward({joint.messages})[0].reshape({', '.join(sizes)})"
@@ -352,7 +354,7 @@ class FiniteInference(ChainStates):
             shaped = f"{marginal_name}.reshape({', '.join(sizes)})" if len(sizes) > 2 else marginal_name
             label, comment = self.body.unused(f"probabilities {name}"), f"p of {named_step(step)}"
             array = self.body.define(label, shaped, axes, comment)
-        to_rows: dict[Index, Reference] = self._series_references(step)
+        to_rows = step.series(self.scope)
         own_array = array
         if prior:
             at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
@@ -398,18 +400,6 @@ class FiniteInference(ChainStates):
                 if any(names.get(axis) in rows for axis in stored.array.axes):
                     return True
         return False
-
-    def _series_references(self, step: Step) -> dict[Index, Reference]:
-        """What each index of the series is in the rows of the chain."""
-        assert step.time is not None
-        parents = self.scope.ragged.get(step.time.letter, ())
-        result: dict[Index, Reference] = {}
-        for position, row in enumerate(step.sent_rows):
-            if position < len(parents):
-                result[row] = Gather(parent_table(step.time.letter, parents[position]), (step.time,))
-            else:
-                result[row] = row
-        return result
 
     def _moment(self, monomial: Monomial) -> Moment:
         """The expectation of a monomial: its step's posterior, summed over the other states."""

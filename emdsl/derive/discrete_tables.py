@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from emdsl.algebra.indices import Index, IndexSource, Reference, Shift, substitute
 from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.row_evidence import RowEvidence
@@ -70,7 +71,8 @@ class StartedSweep:
         """The responsibilities that a start gives to a variable."""
         symbol = self.scope.symbols[name]
         axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
-        return self.moments.plain(Operand(Named(f'start["{name}"]', axes), (*references, state)))
+        given = inwards(f'start["{name}"]', symbol)
+        return self.moments.plain(Operand(Named(given, axes), (*references, state)))
 
     def _neighbour_share(self, place: Place, state: Index) -> Operand:
         """The same of a neighbour: where its row is none, as nothing depends on it, it is in its first state."""

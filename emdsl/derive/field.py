@@ -15,6 +15,7 @@ from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
 from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.given_values import expected_or_given
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.reads import Moment as Moment
@@ -31,6 +32,11 @@ class FieldMoments(Reads):
             return found
         label = f"{item.statistic.kind} {item.statistic.exponent:g} of {form.variable} or given"
         return self.body.define(label, value, found.axes, depends=self._keys(form.variable))
+
+    def given(self, name: str) -> str:
+        """The given values of a latent, about its origin; None where there are none."""
+        values, origin = inwards(f'data.get("{name}")', self.scope.symbols[name]), self.origin_of(name)
+        return values if origin is None else f"about({values}, {origin.name})"
 
     def placed(
         self, parts: Sequence[tuple[Term, tuple[Reference, ...]]], axes: tuple[Index, ...], hint: str

@@ -103,7 +103,11 @@ class GaussianInference:
         width, count = " * ".join(event) or "1", " * ".join(plates)
         letter = self.scope.symbols[name].plates[-1][1]
         ragged = letter in self.scope.ragged
-        first = f'data["first.{letter}"]' if ragged else f"np.arange(0, {count}, {plates[-1]})"
+        first = f"np.arange(0, {count}, {plates[-1]})"
+        if ragged:
+            first = f'data["first.{letter}"]'
+            if plates[:-1]:
+                first = f"repeated_rows(np.ravel({first}), {' * '.join(plates[:-1])}, {plates[-1]})"
         parts = tuple(self.moments.contraction(term, value.axes) for term in value.terms)
         array = total(parts, value.axes) if parts else Contraction(0.0, (), value.axes)
         named = self.body.define(f"start of {name}", self.moments.covered(array, value.axes), value.axes)
@@ -210,13 +214,11 @@ class GaussianInference:
         label = f"later rows of {' '.join(row.letter for row in monomial.rows)}{lag.replace(',', '')}"
         length = self.moments.length(shift.index.size)
         series = [self.moments.length(row.size) for row in monomial.rows if row != shift.index]
-        if monomial.rows[-1] != shift.index:
+        last = {self.scope.symbols[i.variable].plates[-1][1] for i in monomial.atoms if shift in i.references}
+        if monomial.rows[-1] != shift.index or last != {letter}:
             (name, *_) = monomial.variables
-            if letter in self.scope.ragged or any(variable in self.starts for variable in monomial.variables):
-                reason = f"`{name}`, a chain whose time `{letter}` is not its last plate"
-                raise not_compiled(reason, self.spans.get(name), f"declare it with `{letter}` last")
-            code = f"later_steps(({self._shape(monomial.rows)}), {monomial.rows.index(shift.index)}{lag})"
-        elif letter in self.scope.ragged:
+            raise not_compiled(f"`{name}`, a chain along two times at once", self.spans.get(name))
+        if letter in self.scope.ragged:
             code = f'later_rows(data["offsets.{letter}"]{lag})'
             code = f"repeated_rows({code}, {' * '.join(series)}, {length})" if series else code
         else:

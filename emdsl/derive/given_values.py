@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from emdsl.algebra.terms import Statistic
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.declared_order import inwards
 from emdsl.kernels.kernel import Kinds
 
 if TYPE_CHECKING:
     from emdsl.derive.field import FieldMoments
-    from emdsl.derive.loop_body import LoopBody
 
 
 def expected_or_given(expected: Array, name: str, statistic: Statistic, moments: FieldMoments) -> Array:
@@ -27,7 +27,7 @@ def expected_or_given(expected: Array, name: str, statistic: Statistic, moments:
 def statistic_of_given(name: str, statistic: Statistic, moments: FieldMoments) -> Named:
     """A statistic of given entries with the axes of the variable; NaN where they are missing."""
     axes = tuple(moments.source.fresh(size, letter) for size, letter in moments.scope.symbols[name].axes)
-    data = Named(f'data["{name}"]', axes)
+    data = Named(inwards(f'data["{name}"]', moments.scope.symbols[name]), axes)
     if statistic.kind == "log":
         return moments.body.define(f"log of given {name}", Apply("np.log", (data,), axes), axes)
     if statistic.exponent == 1.0:
@@ -50,15 +50,16 @@ def log_partition_or_given(
     return Apply("or_given", (partition, total(tuple(parts), partition.axes)), partition.axes)
 
 
-def posterior_or_given(name: str, mean: str, variance: str, body: LoopBody) -> str:
+def posterior_or_given(name: str, mean: str, variance: str, moments: FieldMoments) -> str:
     """The entry of a latent in the posterior: mean and variance, or the value."""
-    given = f'data["{name}"]'
+    body, given = moments.body, inwards(f'data["{name}"]', moments.scope.symbols[name])
     means = body.define(f"mean of {name} or given", f"or_given({mean}, {given})", ())
     spreads = body.define(f"variance of {name} or none", f"np.where(np.isnan({given}), {variance}, 0.0)", ())
     return f'"{name}": {{"mean": {means.name}, "var": {spreads.name}}}'
 
 
-def counts_of_missing(name: str, standing: str | None) -> str:
+def counts_of_missing(name: str, standing: str | None, moments: FieldMoments) -> str:
     """How often each entry counts in an entropy, which given ones do not have."""
-    missing = f'np.isnan(data["{name}"])'
+    given = inwards(f'data["{name}"]', moments.scope.symbols[name])
+    missing = f"np.isnan({given})"
     return missing if standing is None else f"times_standing({missing}, {standing})"

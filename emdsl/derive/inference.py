@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Reference
+from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
@@ -21,6 +22,7 @@ from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.constant import Constants
 from emdsl.derive.coupled import Monomial
+from emdsl.derive.declared_order import in_declared_order, inwards
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, places_of
@@ -111,7 +113,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             state = ", ".join(f'"{one}": {one}' for one in self.kept)
             statements.append(Lines((f"state.update({{{state}}})",)))
         on_request = any(one.expectations for one in self.finite)
-        known = f"{{{', '.join(self.entries)}}}" + (" if known else {}" if on_request else "")
+        known = in_declared_order(self.entries, self._latents()) + (" if known else {}" if on_request else "")
         result = f"{{{', '.join(listed)}}}, {known}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
         goal = "log likelihood" if self.single else "bound"
@@ -125,6 +127,12 @@ class _Writer(StatisticWriter, PosteriorWriter):
         arguments = "data, params, start=None, known=False" if on_request else "data, params, start=None"
         function = Function(name, arguments, doc, tuple(statements), result, sources)
         return InferenceCode(self.terms, name, function, fixed, on_request)
+
+    def _latents(self) -> list[Symbol]:
+        """The latents that the posterior tells of, as the user declares them."""
+        centred, symbols = self.setting.centred, self.setting.scope.symbols
+        names = (centred[name].base if name in centred else name for name in self.terms.network.variables)
+        return [symbols[name] for name in names if name is not None and name in symbols]
 
     # ---------------------------------------------------------------- naturals
 
@@ -143,7 +151,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 parts.append((rest, occurrence.references))
             if parts and self._is_evidence(one, monomial):
                 (name,) = monomial.variables
-                labels = f'data.get("{name}")' if name in self.setting.given_latents else ""
+                states = inwards(f'data.get("{name}")', self.setting.scope.symbols[name])
+                labels = states if name in self.setting.given_latents else ""
                 comment = f"coefficient of {monomial_text(monomial)}"
                 formed = row_evidence(parts, monomial, self.moments, labels, comment)
                 if formed is not None:
@@ -375,7 +384,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 value = f"random_shares({shape}, rng)"
                 if len(monomial.atoms) == 1:
                     name = monomial.variables[0]
-                    value = f'start["{name}"] if start is not None and "{name}" in start else {value}'
+                    own = inwards(f'start["{name}"]', self.setting.scope.symbols[name])
+                    value = f'{own} if start is not None and "{name}" in start else {value}'
                     value = f"np.array({value})" if one.block.coupled else value
             elif len(monomial.atoms) == 1:
                 value = f"rng.standard_normal({shape})"

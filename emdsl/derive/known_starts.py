@@ -103,9 +103,9 @@ class Starts:
         if letter in self.scope.ragged:
             base = reference.index if isinstance(reference, Shift) else reference
             if isinstance(base, Gather):
-                series = base.references
+                series += base.references
             else:
-                series = tuple(Gather(parent_table(letter, p), (base,)) for p in self.scope.ragged[letter])
+                series += tuple(Gather(parent_table(letter, p), (base,)) for p in self.scope.ragged[letter])
         value = self.values[item.variable]
         names = dict(zip(value.axes, (*series, *item.references[place + 1 :]), strict=True))
         atoms = list(term.atoms)

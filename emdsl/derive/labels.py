@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from emdsl.arrays.expressions import Contraction, Named, Operand
 from emdsl.derive.coupled import Monomial
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
 from emdsl.errors import CompilerBug
 
@@ -34,6 +35,7 @@ def labelled(monomial: Monomial, natural: Named, names: Sequence[str], moments: 
     natural = body.define(body.unused(f"natural {text} of every row"), value, axes)
     for name in names:
         place = monomial.variables.index(name)
-        call = f'ruled_out({natural.name}, data.get("{name}"){f", {place}" if place else ""})'
+        states = inwards(f'data.get("{name}")', moments.scope.symbols[name])
+        call = f"ruled_out({natural.name}, {states}{f', {place}' if place else ''})"
         natural = body.define(body.unused(f"labelled {name}"), call, axes, "where the state is given")
     return natural

@@ -14,6 +14,7 @@ from dataclasses import replace
 from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Term
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.log_joint import LogJoint
 from emdsl.derive.origins import Origin
 
@@ -59,7 +60,8 @@ def level_code(name: str, scope: Scope) -> str:
     plates = scope.symbols[name].plates
     letter = plates[-1][1]
     starts = f', data["offsets.{letter}"]' if letter in scope.ragged else ""
-    return f'level_of(data["{name}"], {len(plates) - 1}{starts})'
+    values = inwards(f'data["{name}"]', scope.symbols[name])
+    return f"level_of({values}, {len(plates) - 1}{starts})"
 
 
 def reference_symbol(name: str, symbol: Symbol) -> Symbol:

@@ -15,7 +15,7 @@ from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
-from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, Split
+from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, NoValue, Split
 from emdsl.algebra.symbols import (
     Scope,
     Symbol,
@@ -392,7 +392,9 @@ def _formula(law: Law, subject: Expression, variable: Variable, bound: BoundMode
     except NotPolynomial as refusal:
         if refusal.span is not None:
             raise
-        raise NotPolynomial(where_unknown(law, density, tuple(given), expansion), law.span) from None
+        named = isinstance(refusal, NoValue)
+        reason = refusal.reason if named else where_unknown(law, density, tuple(given), expansion)
+        raise NotPolynomial(reason, law.span) from None
     if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
         return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
     return value

@@ -13,6 +13,7 @@ from emdsl.arrays.expressions import Apply, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
+from emdsl.derive.declared_order import outwards
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
@@ -32,7 +33,8 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             features = [] if name.startswith("split ") else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
             listed = f"[{', '.join(features)}]"
-            entries.append(f'"{name}": {_within(name, f"seeded_shares({listed}, {shape}, rng)", moments)}')
+            shares = _within(name, f"seeded_shares({listed}, {shape}, rng)", moments)
+            entries.append(f'"{name}": {outwards(shares, symbol)}')
     if not entries:
         return None
     statements: list[ProgrammeStatement] = list(body.before)

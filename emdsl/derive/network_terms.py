@@ -299,7 +299,11 @@ class NetworkCollector:
         if block.kind == "finite":
             elimination = self._elimination(block, monomials)
             if elimination.refusal is not None:
-                raise not_compiled(elimination.refusal, self.spans.get(block.variables[0]), elimination.cure)
+                raise not_compiled(
+                    elimination.refusal,
+                    self.spans.get(block.variables[0]),
+                    "let fewer latents meet in one law, or give them fewer states",
+                )
         return BlockTerms(block, monomials, elimination)
 
     def _choices(self, block: NetworkBlock) -> BlockTerms:

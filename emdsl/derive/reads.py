@@ -136,11 +136,6 @@ class Reads(VariationalMoments):
             return None
         return total(tuple(self.contraction(term, item.indices) for term in terms), item.indices)
 
-    def given(self, name: str) -> str:
-        """The given values of a latent, about its origin; None where there are none."""
-        values, origin = f'data.get("{name}")', self.origin_of(name)
-        return values if origin is None else f"about({values}, {origin.name})"
-
     def origin_of(self, name: str) -> Named | None:
         """What a real latent is inferred about, over its own axes; None where that is zero."""
         if name not in self.origins:

@@ -25,18 +25,20 @@ from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import COUPLED_LAWS
 from emdsl.model.statements import Law, Model, Role, Type, Variable
+from emdsl.structure.times import chain_times
 
 
 def scope_of(bound: BoundModel) -> Scope:
-    """Every variable of the model as a symbol."""
+    """Every variable of the model as a symbol; unknown ones have the time along which they are chains last."""
     model = bound.checked.model
     ragged = {plate.letter: plate.parents for plate in model.plates if plate.parents}
     direct = {letter: _not_swallowed(parents, ragged) for letter, parents in ragged.items()}
-    symbols = _tables_of_ragged(model, bound, direct)
+    symbols, times = _tables_of_ragged(model, bound, direct), chain_times(model, _unknown_rows(bound))
     for variable in model.variables:
         kind = bound.checked.types[variable.name]
         _refuse_ragged_events(variable, kind, bound)
         own = _not_swallowed(variable.plates, ragged)
+        own = tuple(sorted(own, key=lambda letter: letter == times.get(variable.name)))
         symbols[variable.name] = Symbol(
             name=variable.name,
             known=_is_known(variable, kind),
@@ -119,6 +121,12 @@ def _tables_of_ragged(model: Model, bound: BoundModel, direct: Mapping[str, tupl
             for name in (within_table(plate.size), beyond_table(plate.size)):
                 symbols[name] = Symbol(name, True, "count", groups, positions, letters=parents)
     return symbols
+
+
+def _unknown_rows(bound: BoundModel) -> frozenset[str]:
+    """Latents, and vectors that may miss some of their entries."""
+    variables = [v for v in bound.checked.model.variables if v.role in (Role.LATENT, Role.OBSERVED)]
+    return frozenset(v.name for v in variables if not _is_known(v, bound.checked.types[v.name]))
 
 
 def _is_known(variable: Variable, kind: Type) -> bool:

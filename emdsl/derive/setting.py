@@ -13,6 +13,7 @@ from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
 from emdsl.derive.copies import WEIGHTS, Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
 from emdsl.derive.levels import level_code, levels_of, prepared_key
@@ -254,7 +255,7 @@ class Setting:
         if data:
             for name in self.scope.symbols:
                 if self.is_data(name):
-                    listed.append((self.names.of(name), f'data["{name}"]'))
+                    listed.append((self.names.of(name), inwards(f'data["{name}"]', self.scope.symbols[name])))
             for name, item in levels_of(self.derived).items():
                 key, code = prepared_key(name), level_code(name, self.scope)
                 listed.append((self.names.of(item.name), f'data["{key}"] if "{key}" in data else {code}'))
@@ -290,7 +291,7 @@ class Setting:
             if not readable:
                 continue
             holder = f'params["{self.whole(name)}"]' if name in self.parameters else f'data["{name}"]'
-            for axis, (size, _) in enumerate(symbol.axes):
+            for axis, (size, _) in enumerate(symbol.declared_axes):
                 if isinstance(size, str) and size not in self.scope.numbers:
                     found.setdefault(size, f"{holder}.shape[{axis}]")
         if data:

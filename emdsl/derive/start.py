@@ -13,6 +13,7 @@ from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK
 from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.derive.declared_order import inwards
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.expectation import variables_of
 from emdsl.derive.posteriors import PosteriorForm
@@ -166,7 +167,8 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
                 or datum.variable not in setting.scope.symbols
             ):
                 continue
-            mean = f'np.nanmean(data["{datum.variable}"], axis={axes})'
+            values = inwards(f'data["{datum.variable}"]', setting.scope.symbols[datum.variable])
+            mean = f"np.nanmean({values}, axis={axes})"
             shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
             places = ", ".join(":" if reference in kept else "None" for reference in own)
             placed = f"{mean}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else mean

@@ -282,10 +282,12 @@ class _Chain:
         """The same for the series in which a row lies."""
         own = self.own
         assert own.step.time is not None
-        parents = own.block.setting.scope.ragged.get(own.step.time.letter, ())
-        series = [f"{parent}({own.row(own.step.time)})" for parent in parents]
-        rest = [own.row(row) for row in own.step.sent_rows[len(parents) :]]
-        return with_indices(partition_symbol(own.block, own.step), [*series, *rest, *own.outer])
+        places = own.step.series(own.block.setting.scope).items()
+        series = [
+            own.row(place) if isinstance(place, Index) else f"{row.letter}({own.row(own.step.time)})"
+            for row, place in places
+        ]
+        return with_indices(partition_symbol(own.block, own.step), [*series, *own.outer])
 
 
 def _chain(own: StepNotation) -> _Chain:

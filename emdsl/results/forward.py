@@ -21,6 +21,7 @@ from emdsl.model.holes import inferred, may_end, readers
 from emdsl.model.statements import Definition, Role, Variable
 from emdsl.results.lets import without_lets
 from emdsl.results.series import expressions_of, time_length, time_plate
+from emdsl.runtime.carried.networks import repeated_offsets
 from emdsl.runtime.carried.row_evidence import Expectations, RowEvidence
 from emdsl.runtime.forward_finite import FiniteChain, finite_chain, finite_laws, log_messages
 from emdsl.runtime.forward_gaussian import GaussianChain, GaussianForward, NoChain, gaussian_chain
@@ -248,7 +249,8 @@ class Forward:
         """The first rows of the series, and the end."""
         plate = time_plate(self.bound)
         if plate.parents:
-            return np.asarray(self.data[f"offsets.{plate.letter}"])
+            offsets = np.asarray(self.data[f"offsets.{plate.letter}"])
+            return repeated_offsets(offsets, rows // int(offsets[-1]))
         length = time_length(self.bound, self.data)
         return np.arange(0, rows + 1, length)
 

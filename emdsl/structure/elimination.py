@@ -79,6 +79,12 @@ class Step:
         assert self.time is not None
         return tuple((name, _back(self.rows, self.time, lag_of(references) + 1)) for name, references in self.kept)
 
+    def series(self, scope: Scope) -> dict[Index, Reference]:
+        """Of a chain: what each of the rows that it is sent at is in its own rows; the groups of time come last."""
+        assert self.time is not None
+        plain = [row for row in self.rows if row != self.time]
+        return dict(zip(self.sent_rows, (*plain, *_groups(self.time, scope).values()), strict=True))
+
     def is_pair(self, table: Table) -> bool:
         """Whether a table of a chain needs the state of the row before."""
         own = (place for place in table.places if place[0] in self.variables)
@@ -87,11 +93,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Elimination:
-    """The steps in their order; `refusal` says why there are none, `cure` what to do about it."""
+    """The steps in their order; `refusal` says why there are none."""
 
     steps: tuple[Step, ...]
     refusal: str | None = None
-    cure: str = "let fewer latents meet in one law, or give them fewer states"
 
 
 def eliminate(
@@ -113,10 +118,6 @@ def eliminate(
                 found = min(candidates, key=lambda step: (-len(step.rows), _states(step.neighbours, scope)))
                 break
         if found is None:
-            early = next((letter for name in left if (letter := _early_time(name, waiting)) is not None), None)
-            if early is not None:
-                reason = f"`{left[0]}`, a chain whose time `{early}` is not its last plate"
-                return Elimination((), reason, f"declare it with `{early}` last")
             if any(_step(name, left, waiting, scope, source, True, inf) for name in left):
                 return Elimination((), f"a chain of `{left[0]}` with more than {CHAIN_BUDGET} joint states")
             return Elimination((), f"{' and '.join(f'`{name}`' for name in left)} cannot be summed out one by one")
@@ -130,16 +131,6 @@ def eliminate(
             waiting.append(found.message)
         left = [name for name in left if name not in found.variables]
     return Elimination(tuple(steps))
-
-
-def _early_time(name: str, tables: Sequence[Table]) -> str | None:
-    """The letter of a time at which a variable meets itself, where it is not the last of its plates."""
-    for table in tables:
-        for other, references in table.places:
-            shift = next((r for r in references[:-1] if isinstance(r, Shift)), None)
-            if other == name and shift is not None:
-                return shift.index.letter
-    return None
 
 
 def _kept_states(kept: Sequence[Place], scope: Scope) -> int:
@@ -293,16 +284,8 @@ def _outside_time(
     neighbours: tuple[Place, ...], rows: tuple[Index, ...], time: Index, scope: Scope, source: IndexSource
 ) -> tuple[tuple[Index, ...], tuple[Place, ...]] | None:
     """Neighbours of a whole chain, which do not change along it, in the rows of the series."""
-    letter = time.letter
-    parents = scope.ragged.get(letter, ())
-    if parents:
-        groups = {
-            Gather(parent_table(letter, parent), (time,)): source.fresh(*_axis_of(parent, scope)) for parent in parents
-        }
-        series: tuple[Index, ...] = (*groups.values(), *(row for row in rows if row != time))
-    else:
-        groups = {}
-        series = tuple(row for row in rows if row != time)
+    groups = {table: source.fresh(*_axis_of(parent, scope)) for parent, table in _groups(time, scope).items()}
+    series = (*(row for row in rows if row != time), *groups.values())
     moved: list[Place] = []
     for name, references in neighbours:
         changed = tuple(_grouped(reference, groups) for reference in references)
@@ -310,6 +293,12 @@ def _outside_time(
             return None
         moved.append((name, changed))
     return series, tuple(moved)
+
+
+def _groups(time: Index, scope: Scope) -> dict[str, Gather]:
+    """The plates that a ragged time lies in: by the letter of each, the entry that a row lies in."""
+    letter = time.letter
+    return {parent: Gather(parent_table(letter, parent), (time,)) for parent in scope.ragged.get(letter, ())}
 
 
 def _grouped(reference: Reference, groups: Mapping[Gather, Index]) -> Reference:
@@ -324,9 +313,8 @@ def in_series(reference: Reference, step: Step, scope: Scope) -> Reference | Non
     """A reference in the rows of a step at the rows at which its message is known; None where it changes in time."""
     if step.time is None:
         return reference
-    letter = step.time.letter
-    tables = [Gather(parent_table(letter, parent), (step.time,)) for parent in scope.ragged.get(letter, ())]
-    moved = _grouped(reference, dict(zip(tables, step.sent_rows, strict=False)))
+    own = {place: index for index, place in step.series(scope).items() if isinstance(place, Gather)}
+    moved = _grouped(reference, own)
     return None if step.time in set(indices_in(moved)) else moved
 
 

@@ -155,14 +155,30 @@ def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
     return rows[rows - np.repeat(offsets[:-1], np.diff(offsets)) >= steps]
 
 
-def later_steps(shape: tuple[int, ...], axis: int, steps: int = 1) -> np.ndarray:
-    """Flat rows of a shape that have a row so many steps before them along an axis."""
-    return np.flatnonzero(np.broadcast_to(np.indices(shape, sparse=True)[axis] >= steps, shape))
-
-
 def repeated_rows(rows: np.ndarray, copies: int, count: int) -> np.ndarray:
     """The same rows in each of several copies of `count` rows that lie end to end."""
     return (np.arange(copies)[:, None] * count + rows).ravel()
+
+
+def repeated_offsets(offsets: np.ndarray, copies: int) -> np.ndarray:
+    """Where series begin, and the end, of several copies of the rows of these series that lie end to end."""
+    return np.append(repeated_rows(offsets[:-1], copies, int(offsets[-1])), copies * offsets[-1])
+
+
+def with_plate_moved(values: np.ndarray | None, place: int, target: int) -> np.ndarray | None:
+    """The values with one of their axes at another place, or None."""
+    return None if values is None else np.moveaxis(np.asarray(values), place, target)
+
+
+def in_declared_order(
+    posterior: dict[str, dict[str, np.ndarray]], moved: dict[str, tuple[int, int]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The posterior with an axis of some latents' arrays moved, from one place to another."""
+    turned = {
+        name: {key: np.moveaxis(value, *places) for key, value in posterior[name].items()}
+        for name, places in moved.items()
+    }
+    return posterior | turned
 
 
 def flat_rows(
