@@ -74,9 +74,9 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
         param m[k] : positive  latent z[n] ~ Categorical(p)
         observed y[n] ~ NegBinomial(m[z[n]] * e[n], size=2 * e[n])
     """),
-    ("student_mixture", heavy_tailed(8),
+    ("mixture_of_students", heavy_tailed(8),
         """
-        model StudentMixture(K = 2)  plate n in N, k in K  param p : simplex[K]  param m[k] : real
+        model MixtureOfStudents(K = 2)  plate n in N, k in K  param p : simplex[K]  param m[k] : real
         param s : positive  latent z[n] ~ Categorical(p)
         observed y[n] ~ StudentT(3, m[z[n]], scale=s)
     """),
