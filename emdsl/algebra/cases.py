@@ -119,9 +119,8 @@ class Cases(Groups):
 
     def _statistic_of_multiple(self, function: str, value: Polynomial) -> Polynomial | None:
         """f(c v) as a statistic, for a number c > 0 and a positive unknown v, where there is such a statistic."""
-        if function not in ("lgamma", "log_gamma", "log_polya_gamma") or [len(term.atoms) for term in value.terms] != [
-            1
-        ]:
+        single = [len(term.atoms) for term in value.terms] == [1]
+        if not single or function not in ("lgamma", "log_gamma", "log_polya_gamma"):
             return None
         (term,) = value.terms
         (item,) = term.atoms
@@ -154,7 +153,7 @@ class Cases(Groups):
                 return self.power(base, constant, node)
             if self.known(base) and self.known(cases[1]):
                 return self.derive("power", cases, node)
-            raise NotPolynomial("an exponent that is not a number is not compiled yet", node.span)
+            raise NotPolynomial("an exponent that is not a number", node.span)
 
         return self.over_states((value, exponent), of_states, node)
 
@@ -189,7 +188,7 @@ class Cases(Groups):
             if position is None and table is not None:
                 return self._over_values(table, lambda state: at((at_value(value, table, state),)), "an index", node)
             if position is None or not float(position).is_integer():
-                raise NotPolynomial("an index of this form is not compiled yet", indices[place].span)
+                raise NotPolynomial("an index of this form", indices[place].span)
             fixed = (*indices[:place], Number(int(position)), *indices[place + 1 :])
             return self.expand(Subscript(base, fixed, node.span))
 

@@ -169,9 +169,9 @@ class Expansion(Cases):
                 return Fixed(int(self.scope.numbers[name]))
             case Subscript(Name(name), indices):
                 if name in self.arguments:
-                    raise NotPolynomial("an index of this form is not compiled yet", node.span)
+                    raise NotPolynomial("an index of this form", node.span)
                 return self._discrete(name, tuple(self.reference(item) for item in indices), node)
-        raise NotPolynomial("an index of this form is not compiled yet", node.span)
+        raise NotPolynomial("an index of this form", node.span)
 
     def _discrete(self, name: str, references: tuple[Reference, ...], node: Expression) -> Reference:
         symbol = self.scope.symbols[name]
@@ -215,7 +215,7 @@ class Expansion(Cases):
                 return multiply(one, self.power(two, -1.0, right), self.source)
             case "@":
                 return resolve_deltas(contract(one, two, self.source))
-        raise NotPolynomial(f"`{operator}` is not compiled yet", node.span)
+        raise NotPolynomial(f"the operator `{operator}`", node.span)
 
     def _is_residual(self, value: Polynomial) -> bool:
         """Whether the value is worth keeping as a residual: it holds something unknown and real."""

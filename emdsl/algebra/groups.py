@@ -79,7 +79,7 @@ class Groups(Operations):
             return reference
         index, position = self.times[letter]
         if reference.position > position:
-            raise NotPolynomial("a law that reads a later time is not compiled yet", node.span)
+            raise NotPolynomial("a law that reads a later time", node.span)
         return Shift(index, position - reference.position) if reference.position < position else index
 
     def _flat_one(self, letter: str, places: Mapping[str, Reference], node: Expression) -> Reference:

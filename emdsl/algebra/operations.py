@@ -356,7 +356,7 @@ class Operations:
                 return Polynomial(
                     (Term(1.0, (Atom(single.variable, STATIONARY, single.references[:-1]),)),), matrix.axes[:1]
                 )
-        raise NotPolynomial("the stationary law of something else than a parameter is not compiled yet", node.span)
+        raise NotPolynomial("the stationary law of something else than a parameter", node.span)
 
     def _log_determinant_monomial(self, term: Term, axes: tuple[Index, ...], node: Expression) -> Polynomial | None:
         """log|s·Σ| = D·log s + log|Σ|, and log|diag(v)| = Σ log v_i."""

@@ -9,7 +9,7 @@ from emdsl.algebra.groups import within_own_group
 from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Apply, Contraction, Operand
+from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
@@ -88,7 +88,7 @@ def _features_in(
     listed: Sequence[tuple[Monomial, Sequence[Occurrence]]], name: str, setting: Setting, body: LoopBody
 ) -> list[str]:
     moments = setting.field_moments(body, [], {})
-    found: dict[str, None] = {}
+    found: dict[Array, str] = {}
     for monomial, occurrences in listed:
         own = _own_row(monomial, name)
         assert own is not None
@@ -117,10 +117,10 @@ def _features_in(
                     value, function="scattered_features", arguments=(*value.arguments, str(len(rows)), "rng")
                 )
             whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
-            identifier = setting.names.fresh(f"feature of {name}")
-            body.before.append(Assign(identifier, whole))
-            found[identifier] = None
-    return list(found)
+            if whole not in found:
+                found[whole] = setting.names.fresh(f"feature of {name}")
+                body.before.append(Assign(found[whole], whole))
+    return list(found.values())
 
 
 def _rows_of(references: tuple[object, ...]) -> set[Index]:

@@ -132,12 +132,8 @@ def solved_system(
 ) -> Moments:
     """As `gaussian_system` with nothing known: by the elimination that the structure allows.
 
-    Each variable pair gets one link, whose row pairs are distinct. Rows that follow each other at a distance are put
-    side by side, so that a chain is seen as one.
+    Each variable pair gets one link, whose row pairs are distinct.
     """
-    strides = [row_stride(v, len(h), couplings) for v, h in enumerate(linear)]
-    if any(stride > 1 for stride in strides):
-        return reordered_system(strides, linear, diagonal, couplings, counts)
     links, places = merged_couplings(linear, couplings)
     means, spreads, crosses, log_partition = eliminated_system(linear, diagonal, links, counts)
     found = []
@@ -149,33 +145,6 @@ def solved_system(
             cross = np.where(turned[:, None, None], turned_blocks(cross), cross)
         found.append(cross)
     return means, spreads, found, log_partition
-
-
-def row_stride(variable: int, count: int, couplings: list[Coupling]) -> int:
-    """The distance of rows of one variable that are coupled, where all such distances are multiples of it; else 1."""
-    distances = [np.abs(one - two) for v, w, one, two, _ in couplings if v == w == variable and len(one)]
-    stride = min((int(one.min()) for one in distances), default=1)
-    regular = stride > 1 and count % stride == 0 and all(not np.any(one % stride) for one in distances)
-    return stride if regular else 1
-
-
-def reordered_system(
-    strides: list[int],
-    linear: list[np.ndarray],
-    diagonal: list[np.ndarray],
-    couplings: list[Coupling],
-    counts: Counts | None,
-) -> Moments:
-    """As `solved_system`, with the rows r, r + stride, r + 2 stride, … of each variable one after the other."""
-    orders = [np.arange(len(h)).reshape(-1, s).T.ravel() for h, s in zip(linear, strides, strict=True)]
-    places = [np.argsort(order) for order in orders]
-    moved = [(v, w, places[v][one], places[w][two], blocks) for v, w, one, two, blocks in couplings]
-    own = counts and [(depth, often[order]) for (depth, often), order in zip(counts, orders, strict=True)]
-    blocks = [b if len(b) == 1 else b[order] for b, order in zip(diagonal, orders, strict=True)]
-    system = [h[order] for h, order in zip(linear, orders, strict=True)]
-    means, spreads, crosses, log_partition = solved_system(system, blocks, moved, own)
-    back = [[value[place] for value, place in zip(found, places, strict=True)] for found in (means, spreads)]
-    return back[0], back[1], crosses, log_partition
 
 
 def merged_couplings(
