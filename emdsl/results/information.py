@@ -11,7 +11,7 @@ treated as known: the others' errors are those given them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,16 +96,21 @@ def _why_not(information: Array, labels: Sequence[str]) -> str:
     return f"the observed information is singular: the data tell nothing of {untold}"
 
 
-def _second_differences(function: Any, centre: Array) -> Array:
+def _second_differences(function: Callable[[Array], float], centre: Array) -> Array:
+    """The Hessian, with steps h_i e_i; mixed entries take two values more, beside those of the diagonal.
+
+    2 h_i h_j f_ij ≈ f(h_i + h_j) + f(−h_i − h_j) − f(h_i) − f(−h_i) − f(h_j) − f(−h_j) + 2 f(0)
+    """
     count = len(centre)
     width = SECOND_WIDTH * np.maximum(1.0, np.abs(centre))
-    here, hessian = function(centre), np.empty((count, count))
-    steps = np.diag(width)
+    here, steps = function(centre), np.diag(width)
+    alone = np.array([function(centre + step) + function(centre - step) for step in steps])
+    hessian = np.diag((alone - 2 * here) / width**2)
     for i in range(count):
-        hessian[i, i] = (function(centre + steps[i]) - 2 * here + function(centre - steps[i])) / width[i] ** 2
         for j in range(i):
-            corners = [function(centre + a * steps[i] + b * steps[j]) * a * b for a in (1, -1) for b in (1, -1)]
-            hessian[i, j] = hessian[j, i] = sum(corners) / (4 * width[i] * width[j])
+            both = steps[i] + steps[j]
+            together = function(centre + both) + function(centre - both)
+            hessian[i, j] = hessian[j, i] = (together - alone[i] - alone[j] + 2 * here) / (2 * width[i] * width[j])
     return hessian
 
 
