@@ -148,7 +148,7 @@ def prepare_function(
         "data, params",
         "The data, and sums over its rows that stay the same in every iteration.",
         (),
-        f"{{{', '.join(('**data', *entries))}}}",
+        f"{{{', '.join(('**data', *entries))}}}" if entries else "dict(data)",
     )
 
 

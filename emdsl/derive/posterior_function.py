@@ -41,12 +41,13 @@ def posterior_function(codes: Sequence[SweepCode], inferences: Sequence[Inferenc
         body.append(Assign(f"_, {known}, _", f"{one.name}(data, params{asked})"))
         entries.append(f"**{known}")
     entries += posterior_entries(setting)
+    single = entries[0].removeprefix("**") if len(entries) == 1 and entries[0].startswith("**") else None
     return Function(
         "posterior",
         "data, params",
         f"What the data say of each latent variable{' and parameter' if setting.forms else ', given the parameters'}.",
         tuple(body),
-        f"{{{', '.join(entries)}}}",
+        single or f"{{{', '.join(entries)}}}",
         setting.sources(params=True, data=True),
     )
 

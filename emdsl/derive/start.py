@@ -168,7 +168,7 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
             ):
                 continue
             values = inwards(f'data["{datum.variable}"]', setting.scope.symbols[datum.variable])
-            mean = f"np.nanmean({values}, axis={axes})"
+            mean = f"np.nanmean({values}, axis={axes[0] if len(axes) == 1 else axes})"
             shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
             places = ", ".join(":" if reference in kept else "None" for reference in own)
             placed = f"{mean}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else mean

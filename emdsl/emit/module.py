@@ -14,7 +14,7 @@ from typing import cast
 from emdsl.arrays.body import Assign, Remark, When
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
 from emdsl.arrays.reading import names_read
-from emdsl.emit.arithmetic import SizeText, text
+from emdsl.emit.arithmetic import LOG_2PI, LOG_2PI_VALUE, SizeText, text
 from emdsl.emit.breaking import INDENT, fitted
 from emdsl.emit.helpers import helpers, import_lines
 from emdsl.emit.tidying import tidied
@@ -27,6 +27,8 @@ def module_text(module: Module, size_text: SizeText) -> str:
     """The whole module as Python source."""
     functions = [_function(tidied(_spelled(one, size_text))) for one in module.functions]
     constants = [line for name, value in module.constants for line in fitted(f"{name} = {value}", WIDTH)]
+    if any(re.search(rf"\b{LOG_2PI}\b", one) for one in functions):
+        constants.append(f"{LOG_2PI} = {LOG_2PI_VALUE}")
     code = "\n".join((*functions, *constants))
     needed = helpers(f"{code}\nDegenerateError")
     parts = [_docstring(module)]

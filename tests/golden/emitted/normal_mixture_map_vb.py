@@ -20,13 +20,14 @@ SUPPORTS = {
 UPDATES = (('mu', ('mu.mean', 'mu.precision')), ('pi', ('pi.concentration',)), ('tau', ('tau.shape', 'tau.rate')))
 OBJECTIVE = "evidence lower bound"
 WEIGHTED = ('n',)
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     params = {
         "pi.concentration": K * np.full((K,), 1 / K),
-        "mu.mean": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (K,)),
+        "mu.mean": np.broadcast_to(np.nanmean(data["x"], axis=0), (K,)),
         "mu.precision": np.ones((K,)),
         "tau.shape": 3 * np.ones((K,)),
         "tau.rate": 3 * np.ones((K,)),
@@ -57,7 +58,7 @@ def sweep_z(data, params, start=None):
     natural_N_k = (
         expected_log_pi
         + 0.5 * expected_log_tau
-        - 0.9189385332046727
+        - 0.5 * LOG_2PI
         - 0.5 * second_offset_mu * expected_value_tau
     )
     # coefficient of [z = k] x̃
@@ -112,7 +113,7 @@ def e_step(data, params, start=None):
     """Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.
     `start`: expectations to use in place of the posterior, for starting values.
     """
-    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -120,7 +121,7 @@ def e_step(data, params, start=None):
     x_x_k = sums_sweep_z[:, 2]
     # x_k = Σ [z = k] x̃
     x_k = sums_sweep_z[:, 1]
-    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood_
+    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -189,7 +190,7 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return dict(data)
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):
