@@ -20,11 +20,12 @@ from emdsl.arrays.expressions import Array, Named
 
 @dataclass(frozen=True)
 class Assign:
-    """`target = value`, with the equation that it computes as a comment above."""
+    """`target = value`, or `target += value` where it is `added`; the equation that it computes is a comment above."""
 
     target: str
     value: Array | str
     comment: str | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True)

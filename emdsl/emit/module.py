@@ -84,9 +84,9 @@ def _wrapped_doc(doc: str) -> list[str]:
 
 def _statement(statement: ProgrammeStatement) -> list[str]:
     match statement:
-        case Assign(target, value, comment):
+        case Assign(target, value, comment, added):
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
-            return lines + _fit(f"{target} = {value}" if target else str(value))
+            return lines + _fit(f"{target} {'+=' if added else '='} {value}" if target else str(value))
         case Remark(line):
             return [f"# {line}"]
         case When(condition, assign):
@@ -124,8 +124,8 @@ def _loads(function: Function) -> list[tuple[str, str]]:
 
 def _use(statement: ProgrammeStatement, used: set[str], assigned: set[str]) -> None:
     match statement:
-        case Assign(target, value, _):
-            used |= names_read(value) - assigned
+        case Assign(target, value, _, added):
+            used |= (names_read(value) | ({target} if added else set())) - assigned
             if re.fullmatch(r"\w+", target):
                 assigned.add(target)
             else:
