@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from emdsl.algebra.terms import Polynomial, Term
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Array, total
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary
 from emdsl.derive.cavi import entropies
 from emdsl.derive.constant import prepared_key as constants_key
 from emdsl.derive.e_step import SweepCode, unpacking
@@ -59,14 +59,14 @@ def e_step_function(
     elif not started:
         body.append(Assign(likelihood, "0.0"))
     names = [item.name for code in codes for item in code.sweep.statistics]
-    entries = ", ".join([*(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names), *found])
+    entries = [*(f'"{name}": {setting.names.of(f"statistic {name}")}' for name in names), *found]
     function = Function(
         "e_step",
         "data, params, start=None",
         "Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.\n"
         "`start`: expectations to use in place of the posterior, for starting values.",
         tuple(body),
-        f"{{{entries}}}, {likelihood}",
+        f"{dictionary(entries)}, {likelihood}",
         (*(constants.sources if constants else ()), *setting.sources(params=True, data=True)),
     )
     return function, constants.constants if constants else None

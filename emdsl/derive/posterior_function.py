@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Contraction, Named, Operand, Total
-from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Nested, ProgrammeStatement, dictionary
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.estimates import posterior_entries
 from emdsl.derive.expectation import has_own_points, variables_of
@@ -41,13 +41,12 @@ def posterior_function(codes: Sequence[SweepCode], inferences: Sequence[Inferenc
         body.append(Assign(f"_, {known}, _", f"{one.name}(data, params{asked})"))
         entries.append(f"**{known}")
     entries += posterior_entries(setting)
-    single = entries[0].removeprefix("**") if len(entries) == 1 and entries[0].startswith("**") else None
     return Function(
         "posterior",
         "data, params",
         f"What the data say of each latent variable{' and parameter' if setting.forms else ', given the parameters'}.",
         tuple(body),
-        single or f"{{{', '.join(entries)}}}",
+        dictionary(entries),
         setting.sources(params=True, data=True),
     )
 

@@ -58,8 +58,10 @@ def _within(array: Array | float | str, strength: float, size_text: SizeText) ->
 
 def _sum(parts: Iterable[Array], size_text: SizeText) -> tuple[str, float]:
     result = ""
-    for part in parts:
-        written = _within(part, STRENGTH["+"], size_text)
+    texts = [_within(part, STRENGTH["+"], size_text) for part in parts]
+    if len(texts) == 2 and texts[0].startswith("-") and not texts[1].startswith("-"):
+        texts.reverse()  # y − x, which is −x + y to the last digit
+    for written in texts:
         if not result:
             result = written
         elif written.startswith("-"):

@@ -132,11 +132,11 @@ def m_step(statistics, params):
     tau_shape = params["tau.shape"]
     tau_rate = params["tau.rate"]
     reference_mu = reference_points(params)["mu"]
-    prior_centred = -1 + reference_mu
+    prior_centred = reference_mu - 1
     expected_value_tau = tau_shape / tau_rate
     # mu: q ∝ exp of the expectation of −0.04 prior̃_k mũ_k − 0.02 mũ_k mũ_k + x_k tau_k mũ_k − ½ N_k tau_k
     # mũ_k mũ_k
-    mu = reference_mu + quotient(-0.04 * prior_centred + x_k * expected_value_tau, 0.04 + N_k * expected_value_tau)
+    mu = reference_mu + quotient(x_k * expected_value_tau - 0.04 * prior_centred, 0.04 + N_k * expected_value_tau)
     mu_precision = 0.04 + N_k * expected_value_tau
     # pi: q ∝ exp of the expectation of log pi_d + N_k log pi_k
     pi_concentration = 2 + N_k
@@ -165,7 +165,7 @@ def objective(log_likelihood, params):
     tau_rate = params["tau.rate"]
     reference_mu = params["mu.mean"]
     expected_log_pi = expected_log(pi_concentration)
-    prior_centred = -1 + reference_mu
+    prior_centred = reference_mu - 1
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
     second_offset_mu = offset_mu * offset_mu + covariance_mu
