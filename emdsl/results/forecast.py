@@ -171,15 +171,14 @@ class _Outlook:
             if self._is_skewed(site.name) and not self.estimated.apart:
                 found |= dict.fromkeys(self._states_of(site))
         discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
-        sites = sorted(
-            found, key=lambda site: (site.name not in discrete and not self.estimated.apart, len(site.indices))
-        )
+        apart = self.estimated.apart
+        sites = sorted(found, key=lambda site: (site.name not in discrete and not apart, len(site.indices)))
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
             own = set(self._variable(site.name).plates)
             settled = {other.name for other in sites[: place + 1]}
             outside = [v.name for v in latents if v.name not in settled and not own <= set(v.plates)]
-            if outside and not self.estimated.apart:
+            if outside and not apart:
                 raise DataError(
                     f"`{variable.name}` depends on `{site.name}` and on others jointly, "
                     f"and `{outside[0]}` ties entries of `{site.name}` together"
@@ -242,10 +241,8 @@ class _Outlook:
 
     def _mixed_law(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows) -> Statistics:
         count = len(next(iter(rows.values())))
-        if (
-            isinstance(self.estimated.module, Ahead)
-            and (reach := self._reach(sites, rows)) >= self.estimated.module.spacing
-        ):
+        module = self.estimated.module
+        if isinstance(module, Ahead) and (reach := self._reach(sites, rows)) >= module.spacing:
             return self._mixed_in_turn(variable, law, sites, rows, reach + 1)
         if count > 1 and self._one_by_one(sites):
             single = [{letter: index[row : row + 1] for letter, index in rows.items()} for row in range(count)]
@@ -349,9 +346,7 @@ class _Outlook:
         shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
         for share, value in points(statistics, entries, self._family(site, {*labels}), finer):
             known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
-            if (
-                self.estimated.apart and site.name in labels
-            ):  # an entry that an earlier site has settled keeps its value
+            if self.estimated.apart and site.name in labels:  # what an earlier site has settled keeps its value
                 settled = ~np.isnan(known[entries])
                 if "probabilities" in statistics:
                     share = np.where(settled, known[entries] == value, share)
