@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
 from emdsl.algebra.symbols import position_table
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 
@@ -18,6 +18,12 @@ def exponent_text(terms: Sequence[Term]) -> str:
     parts = [_term(term) for term in resolve_deltas(Polynomial(tuple(terms))).terms]
     text = " ".join(f"{'−' if negative else '+'} {part}" for negative, part in parts)
     return text.removeprefix("+ ").replace("− ", "−", 1) if text.startswith("−") else text.removeprefix("+ ")
+
+
+def product_text(atoms: Sequence[Atom]) -> str:
+    """Statistics of latents that are multiplied: `x_t x_{t−1}`, `[z_t = k] [z_{t−1} = l]`."""
+    letters: dict[Index, str] = {}
+    return " ".join(_atom(item, letters) for item in atoms)
 
 
 def _term(term: Term) -> tuple[bool, str]:
@@ -35,7 +41,7 @@ def _term(term: Term) -> tuple[bool, str]:
 
 
 def _atom(item: Atom, letters: dict[Index, str]) -> str:
-    places = "".join(_reference(reference, letters) for reference in item.references)
+    places = _places(item.references, letters)
     if item.variable == STRUCTURE:
         return f"[{' = '.join(_reference(r, letters) for r in item.references)}]" if item.statistic == DELTA else places
     if item.references and item.variable == position_table(places):
@@ -43,7 +49,14 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
     name = item.variable.replace("~", "\u0303")
     index = f"_{places}" if places else ""
     stem = name if places and name.endswith(f"_{places}") else f"{name}{index}"
+    if stem.endswith(f")_{places}"):  # a function of indices, which its name shows
+        stem = name
     match item.statistic.kind, item.statistic.exponent:
+        case "hot", _:
+            row = _places(item.references[:-1], letters)
+            return f"[{name}{f'_{row}' if row else ''} = {_reference(item.references[-1], letters)}]"
+        case "mask", _:
+            return f"[{stem} seen]"
         case "power", 1.0:
             return stem
         case "power", exponent:
@@ -65,6 +78,12 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
     return f"{item.statistic.kind} {stem}"
 
 
+def _places(references: Sequence[Reference], letters: dict[Index, str]) -> str:
+    """What stands below a name: `st`, and `{s,t−1}` where one of them is no letter."""
+    found = [_reference(reference, letters) for reference in references]
+    return f"{{{','.join(found)}}}" if any(isinstance(one, Shift) for one in references) else "".join(found)
+
+
 def _reference(reference: Reference, letters: dict[Index, str]) -> str:
     match reference:
         case Index():
@@ -74,8 +93,9 @@ def _reference(reference: Reference, letters: dict[Index, str]) -> str:
                     letter = chr((ord(letter) - ord("a") + 1) % 26 + ord("a"))
                 letters[reference] = letter
             return letters[reference]
+        case Shift(index, lag):
+            return f"{_reference(index, letters)}{'−' if lag > 0 else '+'}{abs(lag)}"
         case Fixed(position):
             return str(position)
         case Gather(table, _):
             return f"({table})"
-    return "·"

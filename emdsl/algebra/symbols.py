@@ -5,11 +5,14 @@ Families, models and the derivation meet here; the algebra itself knows nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Gather, Reference
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class Symbol:
         """The plates in the order in which arrays of the user have them."""
         places = {letter: place for place, letter in enumerate(self.letters)}
         return tuple(sorted(self.plates, key=lambda plate: places.get(plate[1], -1)))
+
+    def as_declared(self, places: Sequence[T]) -> list[T]:
+        """What stands for the plates and the axes after them, with the plates in declared order."""
+        count = len(self.plates)
+        if len(places) < count:
+            return list(places)
+        return [*(places[self.plates.index(plate)] for plate in self.declared_plates), *places[count:]]
 
     @property
     def declared_axes(self) -> tuple[tuple[str | int, str], ...]:

@@ -11,7 +11,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index
@@ -20,11 +20,12 @@ from emdsl.arrays.expressions import Array, Named
 
 @dataclass(frozen=True)
 class Assign:
-    """`target = value`, with the equation that it computes as a comment above."""
+    """`target = value`, or `target += value` where it is `added`; the equation that it computes is a comment above."""
 
     target: str
     value: Array | str
     comment: str | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ OWN_NAMES = (
     "np", "data", "params", "statistics", "rng", "rows", "out", "group", "write", "expect", "start", "natural",
     "logits", "values", "hard", "initialise", "e_step", "m_step", "objective", "prepare", "fit", "posterior",
     "estimates", "from_estimates", "reference_points", "max_iter", "tol", "log_likelihood", "PARAMETERS", "SUPPORTS",
-    "UPDATES", "OBJECTIVE", "WEIGHTED", "REFUSED_WEIGHTS", "SHARED", "RESUMED", "state", "last", "fixed",
+    "UPDATES", "OBJECTIVE", "WEIGHTED", "REFUSED_WEIGHTS", "SHARED", "RESUMED", "LOG_2PI", "state", "last", "fixed",
 )  # fmt: skip
 
 
@@ -58,10 +59,12 @@ class Names:
     """Identifiers of an emitted module: a model variable may be called `np`, `lambda` or `data`."""
 
     RESERVED = frozenset((*keyword.kwlist, *dir(builtins), *OWN_NAMES))
+    #: Quantities of the compiler's own, for which names are reserved.
+    OWN: Mapping[str, str] = {"log likelihood": "log_likelihood", "fixed": "fixed"}
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(self.RESERVED) | set(taken)
-        self._given: dict[str, str] = {}
+        self._given = dict(self.OWN)
 
     def of(self, quantity: str) -> str:
         """The identifier of a quantity: the same one each time."""

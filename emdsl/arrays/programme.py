@@ -6,6 +6,7 @@ Statement = Assign | Remark | When | Lines | Nested
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emdsl.arrays.body import Assign, Remark, When
@@ -27,6 +28,13 @@ class Nested:
 
 
 ProgrammeStatement = Assign | Remark | When | Lines | Nested
+
+
+def dictionary(entries: Sequence[str]) -> str:
+    """A dictionary of `"key": value` and `**others`; the others themselves where they are alone."""
+    if len(entries) == 1 and entries[0].startswith("**"):
+        return entries[0].removeprefix("**")
+    return f"{{{', '.join(entries)}}}"
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ def names_used(statements: Sequence[ProgrammeStatement], result: str = "") -> se
     found = names_read(result)
     for statement in statements:
         match statement:
-            case Assign(_, value):
-                found |= names_read(value)
+            case Assign(target, value, _, added):
+                found |= names_read(value) | ({target} if added else set())
             case When(condition, assign):
                 found |= names_read(condition) | names_read(assign.value)
             case Nested(header, body):

@@ -122,9 +122,7 @@ class Constants:
             return [assign]
         rest = [one for one in long if one is not first]
         rest += [total(tuple(short), value.axes)] if short else []
-        own = Named(assign.target, value.axes)
-        added = [Apply("np.add", (own, one, f"out={assign.target}"), value.axes) for one in rest]
-        return [replace(assign, value=first), *(Assign(assign.target, one) for one in added)]
+        return [replace(assign, value=first), *(Assign(assign.target, one, added=True) for one in rest)]
 
     def _without_constants(self, value: Array) -> Array:
         """The value with its largest constant parts by name."""

@@ -23,9 +23,7 @@ from emdsl.derive.functions import (
     e_step_function,
     m_step_function,
     objective_function,
-    posterior_function,
     prepare_function,
-    reference_points_function,
 )
 from emdsl.derive.held import held_entries
 from emdsl.derive.holes import check_inferred, check_kinds, check_states
@@ -35,7 +33,9 @@ from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_join
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
 from emdsl.derive.network_terms import NetworkCollector, NetworkTerms, is_row_local
+from emdsl.derive.posterior_function import posterior_function
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
+from emdsl.derive.reference_points import reference_points_function
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed

@@ -174,7 +174,7 @@ def statistic_text(statistic: SufficientStatistic) -> str:
         parts.append(f"[{item.variable} = {letters}]" if item.statistic == HOT else f"{item.variable}_{letters}")
     text = " ".join(part.rstrip("_") for part in parts)
     feature = feature_text(statistic.feature)
-    return f"{text} {feature}" if feature != "1" else (text or "1")
+    return f"{text} {feature}".strip() if feature != "1" else (text or "1")
 
 
 # ---------------------------------------------------------------- features

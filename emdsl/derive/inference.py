@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Reference
+from emdsl.algebra.plain import product_text
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.body import Assign, Statement
@@ -32,7 +33,7 @@ from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.labels import labelled, telling
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
-from emdsl.derive.network_results import PosteriorWriter, monomial_text, table_of
+from emdsl.derive.network_results import PosteriorWriter, table_of
 from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
@@ -153,7 +154,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 (name,) = monomial.variables
                 states = inwards(f'data.get("{name}")', self.setting.scope.symbols[name])
                 labels = states if name in self.setting.given_latents else ""
-                comment = f"coefficient of {monomial_text(monomial)}"
+                comment = f"coefficient of {product_text(monomial.atoms)}"
                 formed = row_evidence(parts, monomial, self.moments, labels, comment)
                 if formed is not None:
                     result[id(monomial)] = formed.array
@@ -165,7 +166,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 continue
             quantity = self.body.unused(f"natural {text}")
             result[id(monomial)] = self.body.define(
-                quantity, value, value.axes, f"coefficient of {monomial_text(monomial)}"
+                quantity, value, value.axes, f"coefficient of {product_text(monomial.atoms)}"
             )
         return result
 

@@ -1,11 +1,11 @@
-"""What a network gives back: the posterior of each latent, and the texts of its statistics."""
+"""What a network gives back: the posterior of each latent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from emdsl.algebra.indices import indices_in
-from emdsl.algebra.terms import HOT, Atom, Term
+from emdsl.algebra.terms import HOT, Atom
 from emdsl.arrays.expressions import Contraction, Named, Operand, Total
 from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
@@ -128,20 +128,3 @@ def table_of(monomial: Monomial, setting: Setting) -> Table:
         count = len(setting.scope.symbols[item.variable].plates)
         places.append((item.variable, item.references[:count]))
     return Table(id(monomial), monomial.rows, tuple(places))
-
-
-def monomial_text(monomial: Monomial) -> str:
-    parts = []
-    for item in monomial.atoms:
-        letters = "".join(getattr(r, "letter", "") for r in item.references)
-        parts.append(f"[{item.variable} = {letters[-1:]}]" if item.statistic == HOT else f"{item.variable}_{letters}")
-    return " ".join(parts)
-
-
-def statistic_text(term: Term) -> str:
-    """Σ of what a statistic sums, as one line."""
-    parts = []
-    for item in term.atoms:
-        stem = item.variable.replace("~", "\u0303")
-        parts.append({"hot": f"[{stem} = ·]", "mask": f"[{stem} seen]"}.get(item.statistic.kind, stem))
-    return f"Σ E[{' '.join(parts)}]"

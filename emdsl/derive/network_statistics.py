@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Shift, indices_in, substitute
+from emdsl.algebra.plain import product_text
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array
@@ -12,7 +13,6 @@ from emdsl.derive.coupled import CoupledStatistic, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.network_results import statistic_text
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.derive.setting import Setting
@@ -45,7 +45,7 @@ class StatisticWriter:
                 raise CompilerBug(f"the statistic {statistic.name} has no terms")
             whole = self.moments.covered(with_axes(value, axes), axes)
             self.body.statements.append(
-                Assign(identifier, whole, f"{statistic.name} = {statistic_text(statistic.term)}")
+                Assign(identifier, whole, f"{statistic.name} = Σ E[{product_text(statistic.term.atoms)}]")
             )
             listed.append(f'"{statistic.name}": {identifier}')
         return listed

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK
 from emdsl.arrays.body import Assign
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.expectation import variables_of
@@ -66,7 +66,7 @@ def initialise_function(
         else:
             starts.append(f'"{block.name}": seeded({code.name}(data, params), rng, {_distance(code)}, {labels})')
     starts += [f"**{name}(data, params, rng)" for name in shares]
-    start = f"{{{', '.join(starts)}}}" if starts else "None"
+    start = dictionary(starts) if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
     statements.append(Nested("for _ in range(2):", (step,)))
@@ -168,7 +168,7 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
             ):
                 continue
             values = inwards(f'data["{datum.variable}"]', setting.scope.symbols[datum.variable])
-            mean = f"np.nanmean({values}, axis={axes})"
+            mean = f"np.nanmean({values}, axis={axes[0] if len(axes) == 1 else axes})"
             shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
             places = ", ".join(":" if reference in kept else "None" for reference in own)
             placed = f"{mean}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else mean

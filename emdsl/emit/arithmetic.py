@@ -5,6 +5,7 @@ A product without sums is written with broadcasting, everything else as an einsu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from emdsl.algebra.indices import Fixed, Index, Shift
@@ -14,6 +15,8 @@ from emdsl.errors import CompilerBug
 #: Binding strength of an operator; function calls and names bind tightest.
 STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "@": 1.9, "negative": 3, "**": 4}
 TIGHTEST = 9
+#: log 2π by name, and its definition.
+LOG_2PI, LOG_2PI_VALUE = "LOG_2PI", "np.log(2 * np.pi)"
 
 SizeText = Callable[[str | int], str]
 
@@ -55,8 +58,10 @@ def _within(array: Array | float | str, strength: float, size_text: SizeText) ->
 
 def _sum(parts: Iterable[Array], size_text: SizeText) -> tuple[str, float]:
     result = ""
-    for part in parts:
-        written = _within(part, STRENGTH["+"], size_text)
+    texts = [_within(part, STRENGTH["+"], size_text) for part in parts]
+    if len(texts) == 2 and texts[0].startswith("-") and not texts[1].startswith("-"):
+        texts.reverse()  # y − x, which is −x + y to the last digit
+    for written in texts:
         if not result:
             result = written
         elif written.startswith("-"):
@@ -71,6 +76,14 @@ def number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
+def _factors(value: float) -> list[str]:
+    """A number above zero as factors: halves of log 2π by that name."""
+    halves = round(2 * value / math.log(2 * math.pi))
+    if halves == 0 or value != 0.5 * halves * math.log(2 * math.pi):
+        return [number_text(value)]
+    return [LOG_2PI] if halves == 2 else [number_text(0.5 * halves), LOG_2PI]
+
+
 def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, float]:
     scalars = [operand for operand in array.operands if not operand.references]
     arrays = [operand for operand in array.operands if operand.references]
@@ -81,7 +94,7 @@ def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, float]:
     sign = "-" if coefficient < 0 else ""
     magnitude = abs(coefficient)
     if magnitude != 1.0 or not (factors or body):
-        factors.insert(0, number_text(magnitude))
+        factors = [*_factors(magnitude), *factors]
     if body:
         factors.append(body)
     written = sign + " * ".join(factors)

@@ -14,7 +14,7 @@ from typing import cast
 from emdsl.arrays.body import Assign, Remark, When
 from emdsl.arrays.programme import Function, Lines, Module, Nested, ProgrammeStatement
 from emdsl.arrays.reading import names_read
-from emdsl.emit.arithmetic import SizeText, text
+from emdsl.emit.arithmetic import LOG_2PI, LOG_2PI_VALUE, SizeText, text
 from emdsl.emit.breaking import INDENT, fitted
 from emdsl.emit.helpers import helpers, import_lines
 from emdsl.emit.tidying import tidied
@@ -27,6 +27,8 @@ def module_text(module: Module, size_text: SizeText) -> str:
     """The whole module as Python source."""
     functions = [_function(tidied(_spelled(one, size_text))) for one in module.functions]
     constants = [line for name, value in module.constants for line in fitted(f"{name} = {value}", WIDTH)]
+    if any(re.search(rf"\b{LOG_2PI}\b", one) for one in functions):
+        constants.append(f"{LOG_2PI} = {LOG_2PI_VALUE}")
     code = "\n".join((*functions, *constants))
     needed = helpers(f"{code}\nDegenerateError")
     parts = [_docstring(module)]
@@ -82,9 +84,9 @@ def _wrapped_doc(doc: str) -> list[str]:
 
 def _statement(statement: ProgrammeStatement) -> list[str]:
     match statement:
-        case Assign(target, value, comment):
+        case Assign(target, value, comment, added):
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
-            return lines + _fit(f"{target} = {value}" if target else str(value))
+            return lines + _fit(f"{target} {'+=' if added else '='} {value}" if target else str(value))
         case Remark(line):
             return [f"# {line}"]
         case When(condition, assign):
@@ -122,8 +124,8 @@ def _loads(function: Function) -> list[tuple[str, str]]:
 
 def _use(statement: ProgrammeStatement, used: set[str], assigned: set[str]) -> None:
     match statement:
-        case Assign(target, value, _):
-            used |= names_read(value) - assigned
+        case Assign(target, value, _, added):
+            used |= (names_read(value) | ({target} if added else set())) - assigned
             if re.fullmatch(r"\w+", target):
                 assigned.add(target)
             else:

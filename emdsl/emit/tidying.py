@@ -110,9 +110,9 @@ def _leaves(statements: Sequence[ProgrammeStatement], loops: tuple[int, ...]) ->
     block = id(statements)
     for one in statements:
         match one:
-            case Assign(target, value):
+            case Assign(target, value, _, added):
                 names = re.findall(r"\w+", target) if re.fullmatch(r"[\w, ]+", target) else []
-                reads = ordered_names(str(value)) + ([] if names else ordered_names(target))
+                reads = ordered_names(str(value)) + (ordered_names(target) if added or not names else [])
                 yield _Leaf(one, tuple(reads), tuple(names), block, loops)
             case When(condition, assign):
                 reads = ordered_names(condition) + ordered_names(str(assign.value))

@@ -54,7 +54,7 @@ class _Family:
 
     def subject(self, power: float = 1.0) -> str:
         """`b_g | c_g = k`"""
-        heads = [with_indices(self.block.notation.head(name), self.own.rows) for name in self.children.variables]
+        heads = [self.block.notation.variable(name, self.own.rows) for name in self.children.variables]
         places = ", ".join(self.own.variable(place) for place in self.children.places)
         return rf"{', '.join(raised(head, power) for head in heads)} \mid {places}"
 

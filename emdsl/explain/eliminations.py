@@ -74,8 +74,8 @@ class StepNotation:
 
     def variable(self, place: Place) -> str:
         """`z_{st} = k`"""
-        name = with_indices(self.block.notation.head(place[0]), [self.row(reference) for reference in place[1]])
-        return f"{name} = {self.state(place)}"
+        rows = [self.row(reference) for reference in place[1]]
+        return f"{self.block.notation.variable(place[0], rows)} = {self.state(place)}"
 
     def table(self, table: Table, first: bool = False) -> str:
         """A table of the step with its indices: of a monomial, or a message received; `first`: in first rows."""

@@ -190,10 +190,16 @@ class Notation:
                 texts.append(raised(self.atom(item, letters), count))
         return texts
 
+    def variable(self, name: str, rows: Sequence[str]) -> str:
+        """A latent at its rows, in the order in which its plates are declared."""
+        return with_indices(self.head(name), self.scope.symbols[name].as_declared(rows))
+
     def atom(self, item: Atom, letters: Letters) -> str:
         """A statistic of a variable at its references."""
         kind, exponent = item.statistic.kind, item.statistic.exponent
         references = [self.reference(reference, letters) for reference in item.references]
+        if item.variable in self.scope.symbols:
+            references = self.scope.symbols[item.variable].as_declared(references)
         if item.variable == STRUCTURE:
             return references[0] if item.statistic == NUMBER else f"[{references[0]} = {references[1]}]"
         if kind == "split":

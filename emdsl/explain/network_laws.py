@@ -86,7 +86,7 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
         own = own.knowing(indices)
         rows = [own.of(index) for index in indices]
         sizes = [size for size, _ in symbols[name].event]
-    subject = ", ".join(with_indices(block.notation.head(name), rows) for name in variables)
+    subject = ", ".join(block.notation.variable(name, rows) for name in variables)
     h, matrix = with_indices(linear, rows), with_indices(precision, rows)
     count = block.notation.count(sizes)
     if len(variables) > 1:

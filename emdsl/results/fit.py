@@ -19,6 +19,7 @@ from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
+from emdsl.results.estimated import Estimated
 from emdsl.results.forecast import imputed
 from emdsl.results.forward import Program
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
@@ -160,7 +161,8 @@ class Fit:
                 known = posterior[variable.name]
                 filled = known.most_probable if known.discrete else np.asarray(known)
             else:
-                filled = imputed(source.inferring, bound, variable, source.module, self._outcome.params, self.params)
+                estimated = Estimated(source.module, self._outcome.params, self.params)
+                filled = imputed(source.inferring, bound, variable, estimated)
             result[variable.name] = nest(np.where(np.isnan(observed), filled, observed))
         if not result:
             raise DataError("the model has no `missing` variable; write `observed x[n] missing ~ …`")

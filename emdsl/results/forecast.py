@@ -12,7 +12,7 @@ parameters are those of the fit: their own uncertainty is not part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ from emdsl.families.moments import moments
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
+from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.forward import Ahead
-from emdsl.results.frontier import posterior_given
 from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
@@ -34,7 +34,6 @@ from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
 
 Array = np.ndarray[Any, Any]
-Statistics = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -45,33 +44,29 @@ class _Site:
     indices: tuple[Expression, ...]
 
 
-def outlook(
-    steps: Steps, module: Any, raw: Mapping[str, Any], params: Mapping[str, Any], sizes: Mapping[str, int]
-) -> dict[str, Statistics]:
+def outlook(steps: Steps, estimated: Estimated, sizes: Mapping[str, int]) -> dict[str, Statistics]:
     """The law of each latent and observed variable over time at the steps, given all that the data say.
 
-    `module` is that of the opened model and `raw` its parameters; `params` are the estimates. Arrays have the plates of
-    the variable first, with the steps in place of the time.
+    `estimated` has the module of the opened model. Arrays have the plates of the variable first, with the steps in
+    place of the time.
     """
-    return _Outlook(steps.bound, steps.data, module, raw, params, sizes).at(steps)
+    return _Outlook(steps.bound, steps.data, estimated, sizes).at(steps)
 
 
 def imputed(
     bound: BoundModel,
     data: Mapping[str, Any],
     variable: Variable,
-    module: Any,
-    raw: Mapping[str, Any],
-    params: Mapping[str, Any],
+    estimated: Estimated,
 ) -> Array:
     """An observed variable with its missing entries at their conditional means, or at the most probable category.
 
     Raises DataError for vectors whose entries are seen in part and depend on each other given the latents.
     """
     known = {name: value for name, value in data.items() if bound.checked.model.variable(name) is not None}
-    sizes = sizes_of(bound, known) | sizes_of(bound, params) | group_sizes(bound, data)
+    sizes = sizes_of(bound, known) | sizes_of(bound, estimated.params) | group_sizes(bound, data)
     sizes |= {name: value for name, value in data.items() if isinstance(value, int)}
-    found = _Outlook(bound, data, module, raw, params, sizes).missing(variable.name)
+    found = _Outlook(bound, data, estimated, sizes).missing(variable.name)
     result = np.array(data[variable.name], dtype=np.float64)
     entries = result.reshape(-1, *result.shape[len(merged_letters(plates_of(bound, variable))) :])
     gone = np.isnan(entries)
@@ -84,7 +79,7 @@ def imputed(
     entries[rows] = np.where(gone[rows], filled, entries[rows])
     if np.isnan(result).any():  # what reads missing entries of its own series
         steps, rng = all_steps(bound, data), np.random.default_rng(0)
-        own = simulated(data, steps, module, raw, params, sizes, DRAWS, rng)[variable.name]
+        own = simulated(data, steps, estimated, sizes, DRAWS, rng)[variable.name]
         filled = np.argmax(own["probabilities"], axis=-1) if "probabilities" in own else own["mean"]
         filled = merged(np.asarray(filled, dtype=float), plates_of(bound, variable), data)
         result = np.where(np.isnan(result), filled, result)
@@ -96,17 +91,15 @@ class _Outlook:
         self,
         bound: BoundModel,
         data: Mapping[str, Any],
-        module: Any,
-        raw: Mapping[str, Any],
-        params: Mapping[str, Any],
+        estimated: Estimated,
         sizes: Mapping[str, int],
     ) -> None:
-        self.bound, self.data, self.module, self.raw, self.model = bound, data, module, raw, bound.checked.model
+        self.bound, self.data, self.estimated, self.model = bound, data, estimated, bound.checked.model
         known = {
             v.name: padded(data[v.name], plates_of(self.bound, v), data) for v in self.model.variables if v.name in data
         }
         self.given = {name: array for name, array in known.items() if self._is_latent(name)}
-        self.reader = LawReader(self.bound, {**params, **known}, sizes, data)
+        self.reader = LawReader(self.bound, {**estimated.params, **known}, sizes, data)
         self.posterior = self._infer({})
 
     def at(self, steps: Steps) -> dict[str, Statistics]:
@@ -141,7 +134,7 @@ class _Outlook:
 
     def _infer(self, labels: Mapping[str, Array]) -> dict[str, Statistics]:
         """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not."""
-        return posterior_given(self.bound, self.data, self.module, self.raw, labels)
+        return self.estimated.posterior(self.bound, self.data, labels)
 
     def _variable(self, name: str) -> Variable:
         variable = self.model.variable(name)
@@ -160,16 +153,11 @@ class _Outlook:
         axis = variable.plates.index(steps.plate.letter)
         return {key: np.concatenate([part[key] for part in parts], axis=axis) for key in parts[0]}
 
-    @property
-    def _apart(self) -> bool:
-        """Whether latents are independent under the posterior, as far as it knows."""
-        return getattr(self.module, "RESUMED", None) is not None
-
     def _at_once(self, variable: Variable) -> bool:
         """Whether what is known of a latent at one step says nothing of the others that the laws of a variable read."""
         return (
-            self._apart
-            or isinstance(self.module, Ahead)
+            self.estimated.apart
+            or isinstance(self.estimated.module, Ahead)
             or all(len(self._sites(variable, one.law)) <= 1 for one in variable.definitions)
         )
 
@@ -180,16 +168,17 @@ class _Outlook:
             if any(names(index) - set(variable.plates) - self._known for index in site.indices):
                 raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
             found[site] = None
-            if self._is_skewed(site.name) and not self._apart:
+            if self._is_skewed(site.name) and not self.estimated.apart:
                 found |= dict.fromkeys(self._states_of(site))
         discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
-        sites = sorted(found, key=lambda site: (site.name not in discrete and not self._apart, len(site.indices)))
+        apart = self.estimated.apart
+        sites = sorted(found, key=lambda site: (site.name not in discrete and not apart, len(site.indices)))
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
             own = set(self._variable(site.name).plates)
             settled = {other.name for other in sites[: place + 1]}
             outside = [v.name for v in latents if v.name not in settled and not own <= set(v.plates)]
-            if outside and not self._apart:
+            if outside and not apart:
                 raise DataError(
                     f"`{variable.name}` depends on `{site.name}` and on others jointly, "
                     f"and `{outside[0]}` ties entries of `{site.name}` together"
@@ -221,7 +210,7 @@ class _Outlook:
         variable = self._variable(site.name)
         read = {other.name for one in variable.definitions for other in self._read(one.law)}
         families = {one.law.family for one in variable.definitions}
-        return families.pop() if len(families) == 1 and (self._apart or read <= before) else ""
+        return families.pop() if len(families) == 1 and (self.estimated.apart or read <= before) else ""
 
     @property
     def _known(self) -> set[str]:
@@ -252,7 +241,8 @@ class _Outlook:
 
     def _mixed_law(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows) -> Statistics:
         count = len(next(iter(rows.values())))
-        if isinstance(self.module, Ahead) and (reach := self._reach(sites, rows)) >= self.module.spacing:
+        module = self.estimated.module
+        if isinstance(module, Ahead) and (reach := self._reach(sites, rows)) >= module.spacing:
             return self._mixed_in_turn(variable, law, sites, rows, reach + 1)
         if count > 1 and self._one_by_one(sites):
             single = [{letter: index[row : row + 1] for letter, index in rows.items()} for row in range(count)]
@@ -296,19 +286,19 @@ class _Outlook:
         self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows, spacing: int
     ) -> Statistics:
         """As `_mixed_law` for every `spacing` steps at once, so that no two of them read the same entry."""
-        assert isinstance(self.module, Ahead)
-        module, posterior = self.module, self.posterior
+        estimated, posterior = self.estimated, self.posterior
+        assert isinstance(estimated.module, Ahead)
         time = next(p.letter for p in plates_of(self.bound, variable) if p.ordered)
         result: Statistics = {}
         for place in range(spacing):
             chosen = rows[time] % spacing == place
             if chosen.any():
-                self.module = module.seen_from(place, spacing)
+                self.estimated = replace(estimated, module=estimated.module.seen_from(place, spacing))
                 self.posterior = self._infer({})
                 part = {letter: index[chosen] for letter, index in rows.items()}
                 for key, value in self._mixed_law(variable, law, sites, part).items():
                     result.setdefault(key, np.zeros((len(chosen), *value.shape[1:])))[chosen] = value
-        self.module, self.posterior = module, posterior
+        self.estimated, self.posterior = estimated, posterior
         return result
 
     def _reach(self, sites: Sequence[_Site], rows: Rows) -> int:
@@ -325,7 +315,7 @@ class _Outlook:
         """Whether an entry of a latent may be one site of some row and another site of the next."""
         letters = {plate.letter for plate in self.model.plates}
         led = any(names(index) - letters for site in sites for index in site.indices)
-        return len({site.name for site in sites}) < len(sites) and (led or self._apart)
+        return len({site.name for site in sites}) < len(sites) and (led or self.estimated.apart)
 
     def _rows(self, variable: Variable, steps: Steps, part: slice) -> tuple[Rows, tuple[int, ...]]:
         """The entries of a variable at some steps, and the lengths of its axes there."""
@@ -356,7 +346,7 @@ class _Outlook:
         shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
         for share, value in points(statistics, entries, self._family(site, {*labels}), finer):
             known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
-            if self._apart and site.name in labels:  # an entry that an earlier site has settled keeps its value
+            if self.estimated.apart and site.name in labels:  # what an earlier site has settled keeps its value
                 settled = ~np.isnan(known[entries])
                 if "probabilities" in statistics:
                     share = np.where(settled, known[entries] == value, share)
@@ -364,7 +354,7 @@ class _Outlook:
             known[entries] = value
             self.reader.values[site.name] = known
             below = labels | {site.name: known}  # type: ignore[operator]
-            inferred = self._infer(below) if rest and not self._apart else posterior
+            inferred = self._infer(below) if rest and not self.estimated.apart else posterior
             yield from self._points(rest, rows, weight * share, inferred, below, finer)
 
     def _of_law(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:

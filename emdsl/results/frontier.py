@@ -17,35 +17,15 @@ import numpy as np
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
+from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.points import GAMMA, INVERSE
-from emdsl.results.series import merged, padded, plates_of
+from emdsl.results.series import padded, plates_of
 from emdsl.results.sites import Site, factors_of, joined, sites_of
-from emdsl.runtime.diagnostics import resuming
 
 Array = np.ndarray[Any, Any]
-Statistics = dict[str, Array]
 
 #: How often the E-step is run at the most for the laws of sites given each other.
 RUNS = 1000
-
-
-def posterior_given(
-    bound: BoundModel, data: Mapping[str, Any], module: Any, raw: Mapping[str, Any], labels: Mapping[str, Array]
-) -> dict[str, Statistics]:
-    """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not."""
-    latents = [variable for variable in bound.checked.model.variables if variable.role is Role.LATENT]
-    if not latents:
-        return {}
-    known = {v.name: merged(labels[v.name], plates_of(bound, v), data) for v in latents if v.name in labels}
-    found = module.posterior(resuming(module, {**data, **known}, {}), raw)
-    return {
-        v.name: {
-            key: padded(np.asarray(value, dtype=float), plates_of(bound, v), data)
-            for key, value in found[v.name].items()
-        }
-        for v in latents
-        if v.name in found
-    }
 
 
 @dataclass(frozen=True)
@@ -82,18 +62,17 @@ class Frontier:
         self,
         bound: BoundModel,
         data: Mapping[str, Any],
-        module: Any,
-        raw: Mapping[str, Any],
+        estimated: Estimated,
         needed: Mapping[str, Array],
         time: str,
     ) -> None:
-        self.bound, self.data, self.module, self.raw = bound, data, module, raw
+        self.bound, self.data, self.estimated = bound, data, estimated
         latents = [variable for variable in bound.checked.model.variables if variable.role is Role.LATENT]
         self.plates = {v.name: v.plates for v in latents}
         self.families = {v.name: v.definitions[0].law.family for v in latents}
         self.known = {v.name: padded(data[v.name], plates_of(bound, v), data) for v in latents if v.name in data}
-        self.base = posterior_given(bound, data, module, raw, {})
-        self.apart = getattr(module, "RESUMED", None) is not None
+        self.base = self._given({})
+        self.apart = estimated.apart
         wanted = self._completed(needed, time)
         order = sorted(wanted, key=lambda name: (not self._discrete(name), len(self.plates[name])))
         self.sites = sites_of(bound.checked.model, wanted, order, time)
@@ -222,7 +201,7 @@ class Frontier:
         return np.asarray(spread[:, :, None] * np.eye(spread.shape[-1]))
 
     def _given(self, labels: Mapping[str, Array]) -> dict[str, Statistics]:
-        return posterior_given(self.bound, self.data, self.module, self.raw, labels)
+        return self.estimated.posterior(self.bound, self.data, labels)
 
     def _labelled(self, labels: Mapping[str, Array], site: Site, values: Array) -> dict[str, Array]:
         """The labels with those of a site."""

@@ -16,6 +16,7 @@ from emdsl.algebra.expressions import Call, Expression, Name, Number, Subscript,
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import readers
 from emdsl.model.statements import Role, Variable
+from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.frontier import Frontier
 from emdsl.results.lets import without_lets
 from emdsl.results.rows import Rows
@@ -23,7 +24,6 @@ from emdsl.results.series import Steps, expressions_of, padded, plates_of
 from emdsl.results.simulate import Simulation
 
 Array = np.ndarray[Any, Any]
-Statistics = dict[str, Array]
 
 #: How many draws stand for what is missing at the ends of series.
 DRAWS = 1000
@@ -34,15 +34,13 @@ ENTRIES_AT_ONCE = 4_000_000
 def simulated(
     now: Mapping[str, Any],
     steps: Steps,
-    module: Any,
-    raw: Mapping[str, Any],
-    params: Mapping[str, Array],
+    estimated: Estimated,
     sizes: Mapping[str, int],
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Statistics]:
     """As `emdsl.results.forecast.outlook`, from draws of what `steps` miss; `now`: the data that are known."""
-    future = _Future(now, steps, module, raw, params, sizes)
+    future = _Future(now, steps, estimated, sizes)
     collected: dict[str, _Moments] = {}
     for count in _portions(draws, future.entries):
         drawn = future.draw(count, rng)
@@ -66,9 +64,7 @@ class _Future:
         self,
         now: Mapping[str, Any],
         steps: Steps,
-        module: Any,
-        raw: Mapping[str, Any],
-        params: Mapping[str, Array],
+        estimated: Estimated,
         sizes: Mapping[str, int],
     ) -> None:
         bound = _spelled(steps.bound)
@@ -79,7 +75,7 @@ class _Future:
             for v in variables
             if v.name in steps.data
         }
-        given = {**params, **{v.name: known[v.name] for v in variables if v.role is Role.GIVEN}}
+        given = {**estimated.params, **{v.name: known[v.name] for v in variables if v.role is Role.GIVEN}}
         self.simulation = Simulation(bound, given, sizes, steps.data)
         self.random = [v for v in variables if v.role in (Role.LATENT, Role.OBSERVED)]
         self.over_time = {v.name: plates_of(bound, v) for v in self.random if self.time in v.plates}
@@ -87,7 +83,7 @@ class _Future:
         self.series = [one for one in shared[0] if one != self.time and all(one in plates for plates in shared)]
         self.last = self._last_known()
         self.past = {v.name: self._past(v, known.get(v.name)) for v in self.random}
-        self.frontier = Frontier(bound, now, module, raw, self._needed(), self.time)
+        self.frontier = Frontier(bound, now, estimated, self._needed(), self.time)
 
     @property
     def entries(self) -> int:

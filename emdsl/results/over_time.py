@@ -24,9 +24,9 @@ from emdsl.model.holes import may_end, readers
 from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
-from emdsl.results.forecast import Statistics, outlook
+from emdsl.results.estimated import Estimated, Statistics
+from emdsl.results.forecast import outlook
 from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
-from emdsl.results.frontier import posterior_given
 from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
@@ -89,7 +89,7 @@ class OverTime:
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
         if follows:
-            found = simulated(data, ahead, self.program.module, self.raw, self.params, self._sizes(ahead), draws, rng)
+            found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
             found |= self._paths(ahead)
         else:
             found = self._outlook(ahead)
@@ -134,7 +134,7 @@ class OverTime:
             if self._over_time(Role.LATENT):
                 reach = reach_of_reads(self.bound)
                 module = Ahead(Forward(self.bound, self._opened(), self.raw, data, reach))
-            found = outlook(steps, module, self.raw, self.params, self._sizes(steps))
+            found = outlook(steps, self._at(module), self._sizes(steps))
             return {
                 name: {key: merged(value, self._plates(name), data) for key, value in own.items()}
                 for name, own in found.items()
@@ -155,13 +155,17 @@ class OverTime:
 
     # inside
 
+    def _at(self, module: Any) -> Estimated:
+        """A module of the model at the estimates."""
+        return Estimated(module, self.raw, self.params)
+
     def _paths(self, steps: Steps) -> dict[str, Statistics]:
         """The laws of latents over time where only observed variables read observed ones: missing ones tell nothing."""
         model = self.bound.checked.model
         observed, latents = self._over_time(Role.OBSERVED), self._over_time(Role.LATENT)
         if not latents or any(readers(v.name, model) and not may_end(v.name, self.bound) for v in observed):
             return {}
-        found = posterior_given(self.bound, steps.data, self._opened().module, self.raw, {})
+        found = self._at(self._opened().module).posterior(self.bound, steps.data, {})
         return {
             v.name: {key: steps.of(value, self._plates(v.name)) for key, value in found[v.name].items()}
             for v in latents
@@ -176,8 +180,7 @@ class OverTime:
                 f"`{others[1]}` may be seen there: laws given the steps before are not compiled"
             )
         steps, rng = all_steps(self.bound, data), np.random.default_rng(0)
-        module, sizes = self.program.module, self._sizes(steps)
-        drawn = simulated(data, steps, module, self.raw, self.params, sizes, DRAWS, rng)
+        drawn = simulated(data, steps, self._at(self.program.module), self._sizes(steps), DRAWS, rng)
         result = {}
         for name, posterior in found.items():
             filled = {
@@ -230,8 +233,8 @@ class OverTime:
 
     def _outlook(self, steps: Steps) -> dict[str, Statistics]:
         if not any(variable.role is Role.LATENT for variable in self.bound.checked.model.variables):
-            return outlook(steps, self.program.module, self.raw, self.params, self._sizes(steps))
-        return outlook(steps, self._opened().module, self.raw, self.params, self._sizes(steps))
+            return outlook(steps, self._at(self.program.module), self._sizes(steps))
+        return outlook(steps, self._at(self._opened().module), self._sizes(steps))
 
     def _opened(self) -> Program:
         """The program of the model in which what is observed over time may be missing."""

@@ -260,3 +260,15 @@ def test_a_state_of_two_rows() -> None:
     text = str(em.parse(BY_NAME["two_lags"].text)().derivation)
     assert "`z` runs as a chain whose state is $z_{st}$ and $z_{s, t-1}$" in text
     assert r"\log \sum_{k''} \exp\left(\mathsf{F}_{s, t-1, k', k''} + \mathsf{a}_{stkk'k''}\right)" in text
+
+
+def test_indices_follow_the_declaration_where_the_time_is_not_last() -> None:
+    model = em.parse("""
+        model Turned(K = 2)  time t in T  plate s in S, k in K  param start : simplex[K]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[0, s] ~ Categorical(start)  latent z[t, s] ~ Categorical(A[z[t-1, s]])
+        observed y[t, s] ~ Poisson(rate[z[t, s]])
+    """)()
+    written = model.derivation.markdown
+    assert r"\left\langle [z_{ts} = k] [z_{t-1, s} = k'] \right\rangle" in written
+    assert r"q(z_{ts} = k) &=" in written
+    assert "z_{st}" not in written and "z_{s, " not in written

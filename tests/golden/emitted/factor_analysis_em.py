@@ -14,6 +14,7 @@ UPDATES = (('W and m', ('W', 'm')), ('psi', ('psi',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n',)
 REFUSED_WEIGHTS = {('d',): 'rows of `x` are not counted one by one'}
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
@@ -21,7 +22,7 @@ def initialise(data, rng):
     D = data["x"].shape[1]
     params = {
         "W": np.zeros((D, L)),
-        "m": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (D,)),
+        "m": np.broadcast_to(np.nanmean(data["x"], axis=0), (D,)),
         "psi": np.ones((D,)),
     }
     data = data if "products.f" in data else prepare(data, params)
@@ -109,10 +110,10 @@ def e_step(data, params, start=None):
     check_weights(data, REFUSED_WEIGHTS)
     products_f = None if start and callable(start.get("f")) else products_f_about(data, params)
     if products_f is None:
-        sums_sweep_f, log_likelihood_ = sweep(*sweep_f(data, params, start))
+        sums_sweep_f, log_likelihood = sweep(*sweep_f(data, params, start))
     else:
         # the precision is that of every row, the means are linear in T: sums over rows follow from Σ T Tᵀ
-        sums_sweep_f, log_likelihood_ = folded_gaussian(
+        sums_sweep_f, log_likelihood = folded_gaussian(
             products_f,
             shifted(sweep_f(data, params)[1], start, "f"),
             [(slice(0, L), slice(0, L))],
@@ -129,9 +130,9 @@ def e_step(data, params, start=None):
         sums_sweep_n = sum_features(*sweep_n(data, params))
         # count = Σ 1
         count = sums_sweep_n[0]
-        # x_x_d = Σ  x̃_d x̃_d
+        # x_x_d = Σ x̃_d x̃_d
         x_x_d = sums_sweep_n[1 + D:1 + 2 * D]
-        # x_d = Σ  x̃_d
+        # x_d = Σ x̃_d
         x_d = sums_sweep_n[1:1 + D]
     else:
         count = products_f[0, 0]
@@ -141,15 +142,15 @@ def e_step(data, params, start=None):
     inverse_psi = 1 / psi
     # laws without latents, and constants
     constant_part = (
-        -0.9189385332046727 * count
+        -0.5 * LOG_2PI * count
         - 0.5 * count * log_psi.sum()
-        - 0.9189385332046727 * count * D
+        - 0.5 * LOG_2PI * count * D
         - 0.5 * np.einsum("d,d->", x_x_d, inverse_psi)
     )
-    log_likelihood_ += float(constant_part)
+    log_likelihood += float(constant_part)
     return (
         {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d},
-        log_likelihood_,
+        log_likelihood,
     )
 
 

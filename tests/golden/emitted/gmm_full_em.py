@@ -13,6 +13,7 @@ SUPPORTS = {'pi': 'simplex', 'mu': 'real', 'Sigma': 'cov'}
 UPDATES = (('mu', ('mu',)), ('pi', ('pi',)), ('Sigma', ('Sigma',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n', 'k')
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
@@ -20,7 +21,7 @@ def initialise(data, rng):
     D = data["x"].shape[1]
     params = {
         "pi": np.full((K,), 1 / K),
-        "mu": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (K, D)),
+        "mu": np.broadcast_to(np.nanmean(data["x"], axis=0), (K, D)),
         "Sigma": np.tile(np.eye(D), (K, 1, 1)),
     }
     start = {"z": seeded(sweep_z(data, params), rng, [*range(1, 1 + D)], data.get("z"))}
@@ -46,7 +47,7 @@ def sweep_z(data, params, start=None):
     natural_N_k = (
         log_pi
         - 0.5 * logdet_Sigma
-        - 0.9189385332046727 * D
+        - 0.5 * LOG_2PI * D
         - 0.5 * np.einsum("kd,kde,ke->k", offset_mu, inverse_Sigma, offset_mu)
     )
     # coefficient of [z = k] x̃_d
@@ -98,7 +99,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     D = params["mu"].shape[1]
-    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -106,7 +107,7 @@ def e_step(data, params, start=None):
     x_x_kde = unpairs(sums_sweep_z[:, 1 + D:1 + D + D * (D + 1) // 2], D)
     # x_kd = Σ [z = k] x̃_d
     x_kd = sums_sweep_z[:, 1:1 + D]
-    return {"N_k": N_k, "x_x_kde": x_x_kde, "x_kd": x_kd}, log_likelihood_
+    return {"N_k": N_k, "x_x_kde": x_x_kde, "x_kd": x_kd}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -141,7 +142,7 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return dict(data)
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):

@@ -69,7 +69,7 @@ def e_step(data, params, start=None):
     """
     J = params["p"].shape[1]
     check_weights(data, REFUSED_WEIGHTS)
-    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -77,7 +77,7 @@ def e_step(data, params, start=None):
     has_x_x_kj = sums_sweep_z[:, 1 + J:1 + 2 * J]
     # has_x_kj = Σ [z = k] [x_j seen]
     has_x_kj = sums_sweep_z[:, 1:1 + J]
-    return {"N_k": N_k, "has_x_x_kj": has_x_x_kj, "has_x_kj": has_x_kj}, log_likelihood_
+    return {"N_k": N_k, "has_x_x_kj": has_x_x_kj, "has_x_kj": has_x_kj}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -99,7 +99,7 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return dict(data)
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):

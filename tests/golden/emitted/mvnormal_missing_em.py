@@ -12,12 +12,13 @@ SUPPORTS = {'m': 'real', 'Sigma': 'cov'}
 UPDATES = (('m', ('m',)), ('Sigma', ('Sigma',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n',)
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     D = data["x"].shape[1]
-    params = {"m": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (D,)), "Sigma": np.eye(D)}
+    params = {"m": np.broadcast_to(np.nanmean(data["x"], axis=0), (D,)), "Sigma": np.eye(D)}
     start = {"x~": projected(sweep_x_centred(data, params), rng, [slice(0, D)])}
     for _ in range(2):
         params = m_step(e_step(data, params, start)[0], params)
@@ -81,7 +82,7 @@ def e_step(data, params, start=None):
     """
     Sigma = params["Sigma"]
     D = params["m"].shape[0]
-    sums_sweep_x_centred, log_likelihood_ = sweep(*sweep_x_centred(data, params, start))
+    sums_sweep_x_centred, log_likelihood = sweep(*sweep_x_centred(data, params, start))
     sums_sweep_x_centred = sums_sweep_x_centred.reshape(-1, sums_sweep_x_centred.shape[-1])
     # x_x_de = Σ x~_d x~_e
     x_x_de = sums_sweep_x_centred[D:D + D * D, 0].reshape(D, D)
@@ -92,9 +93,9 @@ def e_step(data, params, start=None):
     count = sums_sweep_n[0]
     logdet_Sigma = log_determinant(Sigma)
     # laws without latents, and constants
-    constant_part = -0.5 * count * logdet_Sigma - 0.9189385332046727 * count * D
-    log_likelihood_ += float(constant_part)
-    return {"x_x_de": x_x_de, "x_d": x_d, "count": count}, log_likelihood_
+    constant_part = -0.5 * count * logdet_Sigma - 0.5 * LOG_2PI * count * D
+    log_likelihood += float(constant_part)
+    return {"x_x_de": x_x_de, "x_d": x_d, "count": count}, log_likelihood
 
 
 def m_step(statistics, params):

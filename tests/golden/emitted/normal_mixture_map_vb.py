@@ -20,13 +20,14 @@ SUPPORTS = {
 UPDATES = (('mu', ('mu.mean', 'mu.precision')), ('pi', ('pi.concentration',)), ('tau', ('tau.shape', 'tau.rate')))
 OBJECTIVE = "evidence lower bound"
 WEIGHTED = ('n',)
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     params = {
         "pi.concentration": K * np.full((K,), 1 / K),
-        "mu.mean": np.broadcast_to(np.nanmean(data["x"], axis=(0,)), (K,)),
+        "mu.mean": np.broadcast_to(np.nanmean(data["x"], axis=0), (K,)),
         "mu.precision": np.ones((K,)),
         "tau.shape": 3 * np.ones((K,)),
         "tau.rate": 3 * np.ones((K,)),
@@ -57,7 +58,7 @@ def sweep_z(data, params, start=None):
     natural_N_k = (
         expected_log_pi
         + 0.5 * expected_log_tau
-        - 0.9189385332046727
+        - 0.5 * LOG_2PI
         - 0.5 * second_offset_mu * expected_value_tau
     )
     # coefficient of [z = k] x̃
@@ -112,7 +113,7 @@ def e_step(data, params, start=None):
     """Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.
     `start`: expectations to use in place of the posterior, for starting values.
     """
-    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -120,7 +121,7 @@ def e_step(data, params, start=None):
     x_x_k = sums_sweep_z[:, 2]
     # x_k = Σ [z = k] x̃
     x_k = sums_sweep_z[:, 1]
-    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood_
+    return {"N_k": N_k, "x_x_k": x_x_k, "x_k": x_k}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -131,11 +132,11 @@ def m_step(statistics, params):
     tau_shape = params["tau.shape"]
     tau_rate = params["tau.rate"]
     reference_mu = reference_points(params)["mu"]
-    prior_centred = -1 + reference_mu
+    prior_centred = reference_mu - 1
     expected_value_tau = tau_shape / tau_rate
     # mu: q ∝ exp of the expectation of −0.04 prior̃_k mũ_k − 0.02 mũ_k mũ_k + x_k tau_k mũ_k − ½ N_k tau_k
     # mũ_k mũ_k
-    mu = reference_mu + quotient(-0.04 * prior_centred + x_k * expected_value_tau, 0.04 + N_k * expected_value_tau)
+    mu = reference_mu + quotient(x_k * expected_value_tau - 0.04 * prior_centred, 0.04 + N_k * expected_value_tau)
     mu_precision = 0.04 + N_k * expected_value_tau
     # pi: q ∝ exp of the expectation of log pi_d + N_k log pi_k
     pi_concentration = 2 + N_k
@@ -164,7 +165,7 @@ def objective(log_likelihood, params):
     tau_rate = params["tau.rate"]
     reference_mu = params["mu.mean"]
     expected_log_pi = expected_log(pi_concentration)
-    prior_centred = -1 + reference_mu
+    prior_centred = reference_mu - 1
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
     second_offset_mu = offset_mu * offset_mu + covariance_mu
@@ -189,7 +190,7 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return dict(data)
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):

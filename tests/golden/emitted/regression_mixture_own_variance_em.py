@@ -13,6 +13,7 @@ SUPPORTS = {'pi': 'simplex', 'b': 'real', 'v': 'positive'}
 UPDATES = (('b', ('b',)), ('pi', ('pi',)), ('v', ('v',)))
 OBJECTIVE = "log likelihood"
 WEIGHTED = ('n', 'k')
+LOG_2PI = np.log(2 * np.pi)
 
 
 def initialise(data, rng):
@@ -45,7 +46,7 @@ def sweep_z(data, params, start=None):
     log_pi = log_probability(pi)
     log_v = np.log(v)
     # coefficient of [z = k]
-    natural_N_k = log_pi - 0.5 * log_v - 0.9189385332046727
+    natural_N_k = log_pi - 0.5 * log_v - 0.5 * LOG_2PI
     inverse_v = 1 / v
     # coefficient of [z = k] ỹ ỹ
     natural_y_y_k = -0.5 * inverse_v
@@ -93,7 +94,7 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     P = data["X"].shape[1]
-    sums_sweep_z, log_likelihood_ = sweep(*sweep_z(data, params, start))
+    sums_sweep_z, log_likelihood = sweep(*sweep_z(data, params, start))
     sums_sweep_z = sums_sweep_z.reshape(-1, sums_sweep_z.shape[-1])
     # N_k = Σ [z = k]
     N_k = sums_sweep_z[:, 0]
@@ -103,7 +104,7 @@ def e_step(data, params, start=None):
     X_y_kp = sums_sweep_z[:, 2:2 + P]
     # X_X_kpq = Σ [z = k] X_p X_p
     X_X_kpq = unpairs(sums_sweep_z[:, 2 + P:2 + P + P * (P + 1) // 2], P)
-    return {"N_k": N_k, "y_y_k": y_y_k, "X_y_kp": X_y_kp, "X_X_kpq": X_X_kpq}, log_likelihood_
+    return {"N_k": N_k, "y_y_k": y_y_k, "X_y_kp": X_y_kp, "X_X_kpq": X_X_kpq}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -139,7 +140,7 @@ def objective(log_likelihood, params):
 
 def prepare(data, params):
     """The data, and sums over its rows that stay the same in every iteration."""
-    return {**data}
+    return dict(data)
 
 
 def fit(data, params, max_iter=1000, tol=1e-8):
