@@ -169,7 +169,7 @@ def fit(
     max_iter: Annotated[int, typer.Option(help="Most M-steps of a run.")] = 1000,
     tol: Annotated[float, typer.Option(help="Relative step of the objective at which a run stops.")] = 1e-8,
     seed: Annotated[int, typer.Option(help="Seed of the random starts.")] = 0,
-    accelerate: Annotated[str | None, typer.Option(help="squarem.")] = None,
+    accelerate: Annotated[str | None, typer.Option(help="anderson or squarem.")] = None,
     strict: Annotated[bool, typer.Option(help="Refuse steps that are not exact or closed form.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the fit, as JSON.")] = None,
 ) -> None:

@@ -99,6 +99,10 @@ class Coordinates:
             for place in np.argwhere(chart.free)
         ]
 
+    def alike(self, other: Coordinates) -> bool:
+        """Whether the same entries are free, so that vectors of both may be compared."""
+        return all(np.array_equal(chart.free, other.charts[name].free) for name, chart in self.charts.items())
+
     def pack(self, params: Mapping[str, Array]) -> Array:
         """The free coordinates of `params` as one vector."""
         parts = [

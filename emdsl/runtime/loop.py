@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.errors import DataError, FitError
+from emdsl.runtime.anderson import Secants
 from emdsl.runtime.coordinates import Array, Params
 from emdsl.runtime.diagnostics import ahead, collapsed, faults, finite, lowering_block, memory_of, moved, resuming
 from emdsl.runtime.squarem import STEP_FACTOR, extrapolate
@@ -34,6 +35,8 @@ SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
 WORTHWHILE = 0.01
 #: Relative drop of the objective that is rounding, and relative step of a parameter that is.
 ROUNDING, STILL = 3e-9, 1e-15
+#: Relative drop of the objective that the sum over the data may have by rounding alone.
+LEVEL = 1e-13
 #: An accelerated run hides the slowest direction in most of its steps; it showed in one of so many M-steps.
 RATES = 6
 
@@ -93,6 +96,7 @@ class _Run:
     step: float = np.inf
     rates: deque[float] = field(default_factory=deque)
     longest_step: float = 1.0
+    secants: Secants = field(default_factory=Secants)
 
     @property
     def promise(self) -> float:
@@ -144,10 +148,18 @@ class _Problem:
 
     def updated(self, state: _State) -> _State:
         """The M-step and the E-step after it; raises FitError when the objective fell."""
+        return self.reached(state, self.maximised(state))
+
+    def maximised(self, state: _State) -> Params:
+        """The M-step."""
         try:
-            params = self.module.m_step(state.statistics, state.params)
+            params: Params = self.module.m_step(state.statistics, state.params)
         except faults(self.module) as error:
             raise _Degenerate(str(error)) from error
+        return params
+
+    def reached(self, state: _State, params: Params) -> _State:
+        """The E-step at the parameters that the M-step made of a state; raises FitError when the objective fell."""
         new = self.state(params, state.memory)
         tolerance = ROUNDING * (1 + abs(state.objective))
         drop = state.objective - new.objective
@@ -182,6 +194,8 @@ class _Problem:
         while len(run.history) < limit and not run.converged:
             if self.accelerate == "squarem" and len(run.history) + 2 <= limit:
                 self._squared_step(run)
+            elif self.accelerate == "anderson":
+                self._secant_step(run)
             else:
                 self._record(run, self.updated(run.state))
             run.converged = self.tol > 0 and self._settled(run)
@@ -214,6 +228,23 @@ class _Problem:
                 run.longest_step *= STEP_FACTOR
         else:
             run.longest_step = max(run.longest_step / STEP_FACTOR, STEP_FACTOR)
+
+    def _secant_step(self, run: _Run) -> None:
+        """The point that the M-step and those before it point to, when it is no worse; else the M-step's."""
+        old, params = run.state, self.maximised(run.state)
+        ahead = run.secants.extrapolate(old.params, params, self.module.SUPPORTS)
+        new = None
+        if ahead is not None:
+            try:
+                with np.errstate(all="ignore"):
+                    new = self.state(ahead, old.memory)
+            except _Degenerate:
+                pass
+        if new is None or new.objective < old.objective - LEVEL * (1 + abs(old.objective)):
+            if ahead is not None:
+                run.secants.forget()
+            new = self.reached(old, params)
+        self._record(run, new)
 
     def _record(self, run: _Run, state: _State) -> None:
         run.gain = abs(state.objective - run.state.objective)
@@ -307,7 +338,7 @@ def _outcome(
     if reasons:
         warnings.append(f"{len(reasons)} of {n_starts} starts degenerated ({reasons[-1]})")
     if not best.converged and problem.tol > 0:
-        faster = 'say accelerate="squarem", or ' if problem.accelerate is None else ""
+        faster = 'say accelerate="anderson", or ' if problem.accelerate is None else ""
         warnings.append(f"not converged after {problem.max_iter} iterations; {faster}raise max_iter or tol")
     state = best.state
     history = np.array(best.history or [state.objective])
@@ -327,5 +358,5 @@ def _check_arguments(n_init: int, max_iter: int, tol: float, accelerate: str | N
         raise DataError(f"max_iter is {max_iter}; it cannot be negative")
     if not tol >= 0:
         raise DataError(f"tol is {tol}; it cannot be negative")
-    if accelerate not in (None, "squarem"):
-        raise DataError(f'accelerate is {accelerate!r}; there is "squarem"')
+    if accelerate not in (None, "anderson", "squarem"):
+        raise DataError(f'accelerate is {accelerate!r}; there are "anderson" and "squarem"')

@@ -180,7 +180,7 @@ def test_starting_values_of_other_lengths() -> None:
 # coordinate ascent
 
 
-@pytest.mark.parametrize("accelerate", [None, "squarem"])
+@pytest.mark.parametrize("accelerate", [None, "squarem", "anderson"])
 @pytest.mark.parametrize("name", ["topics", "topics_by_index", "poisson_factors", "switching_dynamics"])
 def test_coordinate_ascent_goes_on_from_where_it_was(name: str, accelerate: str | None) -> None:
     example = BY_NAME[name]

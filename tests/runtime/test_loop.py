@@ -159,14 +159,15 @@ def test_a_maximum_on_the_boundary_is_not_a_collapse() -> None:
     assert outcome.warnings == ()
 
 
-def test_squarem_reaches_the_same_optimum_in_fewer_steps() -> None:
+@pytest.mark.parametrize(("accelerate", "times"), [("squarem", 3), ("anderson", 20)])
+def test_acceleration_reaches_the_same_optimum_in_fewer_steps(accelerate: str, times: int) -> None:
     close = {"pi": np.array([0.5, 0.5]), "rate": np.array([4.0, 4.5])}
     y = {"y": np.random.default_rng(0).poisson(np.where(np.arange(400) % 2, 3.0, 5.0))}
     plain = run(mixture(), y, init=close, max_iter=20000, tol=1e-13)
-    fast = run(mixture(), y, init=close, max_iter=20000, tol=1e-13, accelerate="squarem")
+    fast = run(mixture(), y, init=close, max_iter=20000, tol=1e-13, accelerate=accelerate)
     assert plain.converged
     assert fast.converged
-    assert fast.n_iter * 3 < plain.n_iter
+    assert fast.n_iter * times < plain.n_iter
     assert fast.objective >= plain.objective - 1e-8
     assert np.all(np.diff(fast.history) >= -1e-9)
     assert fast.n_iter == len(fast.history)
@@ -179,7 +180,7 @@ def test_progress_is_called_after_each_step() -> None:
     assert [objective for *_, objective in seen] == outcome.history.tolist()
 
 
-@pytest.mark.parametrize("accelerate", [None, "squarem"])
+@pytest.mark.parametrize("accelerate", [None, "squarem", "anderson"])
 def test_slow_progress_is_not_taken_for_convergence(accelerate: str | None) -> None:
     """Deaths of women over 80 by day, London 1910–12 [Hasselblad1969]: steps shrink by less than 1% each."""
     days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
@@ -221,10 +222,11 @@ def test_each_state_goes_on_from_its_own_memory() -> None:
         assert len({before for before, _ in steps}) > 3
 
 
-def test_an_extrapolation_that_fails_leaves_no_trace() -> None:
+@pytest.mark.parametrize("accelerate", ["squarem", "anderson"])
+def test_an_extrapolation_that_fails_leaves_no_trace(accelerate: str) -> None:
     """Every E-step follows one at the parameters that its memory names, in the same start."""
     module = resumed()
-    run(module, counts(), n_init=2, random_state=1, accelerate="squarem", tol=1e-10)
+    run(module, counts(), n_init=2, random_state=1, accelerate=accelerate, tol=1e-10)
     reached = {(seed, now) for seed, _, now in module.seen}
     begun = {seed: before for seed, before, _ in reversed(module.seen)}
     assert all((seed, before) in reached or before == begun[seed] for seed, before, _ in module.seen)

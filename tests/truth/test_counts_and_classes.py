@@ -19,7 +19,7 @@ POISSON = """
 """
 
 
-@pytest.mark.parametrize("accelerate", [None, "squarem"])
+@pytest.mark.parametrize("accelerate", [None, "squarem", "anderson"])
 def test_london_deaths(case: Cases, accelerate: str | None) -> None:
     """Days with the same number of deaths are one row with a weight; plain EM needs thousands of steps."""
     truth = case("poismix_london")
