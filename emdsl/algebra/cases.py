@@ -16,7 +16,7 @@ from emdsl.algebra.expressions import Binary, Call, Expression, Name, Number, Su
 from emdsl.algebra.groups import Groups
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, substitute
 from emdsl.algebra.operations import NotPolynomial
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Symbol, bind_size
 from emdsl.algebra.terms import (
     DELTA,
     HOT,
@@ -41,6 +41,10 @@ CASES = 16
 JOINT_CASES = 256
 #: Places of a plate at the most whose latents are numbers one by one.
 PLACES = 8
+
+
+class TooManyStates(NotPolynomial):
+    """A function of states of latents that are too many to be written out, or whose number is not known yet."""
 
 
 @dataclass
@@ -104,7 +108,11 @@ class Cases(Groups):
             return self.over_states((value,), lambda one: self.by_cases(function, one[0], node), node)
         if self.known(value):
             return self.elementwise(function, value, node)  # a table over the states
-        raise NotPolynomial(f"`{function}` of a discrete latent with more than {CASES} states as a number", node.span)
+
+        def of_state(cases: tuple[Polynomial, ...]) -> Polynomial:
+            return self.by_cases(function, cases[0], node)
+
+        raise self._too_many((value,), of_state, CASES, f"`{function}`", node)
 
     def _exp_of_logs(self, value: Polynomial, node: Expression) -> Polynomial | None:
         """exp(a log v + known) = v**a · exp(known)."""
@@ -216,9 +224,7 @@ class Cases(Groups):
         gates = self._numbers_in(values)
         states = reduce(lambda total, gate: total * (self._count(gate) or JOINT_CASES + 1), gates, 1)
         if states > JOINT_CASES:
-            raise NotPolynomial(
-                f"a function of discrete latents as numbers with more than {JOINT_CASES} joint states", node.span
-            )
+            raise self._too_many(values, function, JOINT_CASES, "a function", node)
         if not gates:
             return function(values)
         gate, found = gates[0], list[Polynomial]()
@@ -238,6 +244,29 @@ class Cases(Groups):
     def _of_states(self, values: tuple[Polynomial, ...]) -> bool:
         """Whether states of latents enter, as numbers or as what a table is read at."""
         return any(set(self.gates.values()) & term.indices for value in values for term in value.terms)
+
+    def _too_many(
+        self,
+        values: tuple[Polynomial, ...],
+        function: Callable[[tuple[Polynomial, ...]], Polynomial],
+        most: int,
+        what: str,
+        node: Expression,
+    ) -> TooManyStates:
+        """The refusal of a function of latents as numbers, of more joint states than `most` or nobody knows how many.
+
+        Raises NotPolynomial where the function has no closed form in single states either.
+        """
+        gates = self._numbers_in(values)
+        for state in (0, 1):
+            function(tuple(reduce(lambda one, gate: at_state(one, gate, state), gates, value) for value in values))
+        latents = [key.variable for key, index in self.gates.items() if index in gates]
+        listed = " and ".join(f"`{name}`" for name in dict.fromkeys(latents))
+        for size in self.scope.untold(gate.size for gate in gates):
+            reason = f"{what} of {listed} as a number, whose number of states {size} only the data tell"
+            return TooManyStates(reason, node.span, bind_size(size))
+        states = "states" if len(gates) == 1 else "joint states"
+        return TooManyStates(f"{what} of {listed} as a number, with more than {most} {states}", node.span)
 
     def _count(self, gate: Index) -> int | None:
         count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)

@@ -53,9 +53,9 @@ IMPOSSIBLE = 1e300
 class NotPolynomial(Exception):
     """An expression that is no polynomial in statistics of single variables; `reason` reads as a clause."""
 
-    def __init__(self, reason: str, span: Span | None) -> None:
+    def __init__(self, reason: str, span: Span | None, cure: str | None = None) -> None:
         super().__init__(reason)
-        self.reason, self.span = reason, span
+        self.reason, self.span, self.cure = reason, span, cure
 
 
 class NoValue(NotPolynomial):

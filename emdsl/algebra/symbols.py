@@ -5,7 +5,7 @@ Families, models and the derivation meet here; the algebra itself knows nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -106,6 +106,11 @@ def place_table(letter: str) -> str:
     return f"place.{letter}"
 
 
+def bind_size(size: str) -> str:
+    """The cure where a size must be known before the data are."""
+    return f"bind it: M({size}=…)"
+
+
 @dataclass(frozen=True)
 class Scope:
     """The names of one model: symbols by name, and numbers for constants and bound sizes."""
@@ -118,6 +123,11 @@ class Scope:
     def symbol(self, name: str) -> Symbol:
         """What is known of a name; a size that only the data tell is a known count."""
         return self.symbols.get(name) or Symbol(name, True, "count", ())
+
+    def untold(self, sizes: Iterable[str | int | None]) -> list[str]:
+        """Those of some sizes that a user may bind and has not, so that only the data tell them."""
+        names = dict.fromkeys(size for size in sizes if isinstance(size, str) and not is_padded(size))
+        return [size for size in names if size not in self.numbers]
 
     def outer(self, letter: str, reference: Reference) -> dict[str, Reference]:
         """The entries of all plates that a row of a ragged plate lies in, innermost first."""

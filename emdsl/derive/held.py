@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.evaluate import evaluate
 from emdsl.algebra.expressions import Expression, names
+from emdsl.algebra.symbols import bind_size
 from emdsl.arrays.body import Assign, Body
 from emdsl.derive.log_joint import not_compiled
 from emdsl.model.statements import Fix, Type
@@ -48,9 +49,7 @@ def literal(value: Expression, numbers: Mapping[str, float | int]) -> str:
     """What numbers and constants give, as Python text: a number or a nested list."""
     if unknown := sorted(names(value) - set(numbers)):
         size = unknown[0]
-        raise not_compiled(
-            f"`fix` at a value of `{size}`, which only the data tell", value.span, f"bind it: M({size}=…)"
-        )
+        raise not_compiled(f"`fix` at a value of `{size}`, which only the data tell", value.span, bind_size(size))
     return _text(evaluate(value, numbers).tolist())
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from emdsl.algebra.cases import TooManyStates
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, renamed
@@ -156,7 +157,7 @@ def _start(
         expanded = expansion.expand(value)
     except NotPolynomial as refusal:
         span = refusal.span or definition.law.span
-        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
+        raise not_compiled(_of_variable(refusal.reason, variable), span, refusal.cure) from None
     if expansion.gates:
         raise not_compiled(f"a start of `{variable.name}` that depends on a latent", definition.span)
     event = expanded.axes or tuple(source.fresh(size, letter) for size, letter in symbol.event)
@@ -188,7 +189,7 @@ def factor_of(
         value = _log_density(definition.law, subject, variable, bound, expansion)
     except NotPolynomial as refusal:
         span = refusal.span or definition.law.span or definition.span
-        raise not_compiled(_of_variable(refusal.reason, variable), span) from None
+        raise not_compiled(_of_variable(refusal.reason, variable), span, refusal.cure) from None
     value = _masked(value, variable, _own_references(expansion, symbol, definition), scope, _unused(expansion))
     value = started(value, variable, definition, expansion)
     if not expansion.runs_over_own_group(value, symbol, _own_references(expansion, symbol, definition)):
@@ -392,9 +393,9 @@ def _formula(law: Law, subject: Expression, variable: Variable, bound: BoundMode
     except NotPolynomial as refusal:
         if refusal.span is not None:
             raise
-        named = isinstance(refusal, NoValue)
+        named = isinstance(refusal, NoValue | TooManyStates)
         reason = refusal.reason if named else where_unknown(law, density, tuple(given), expansion)
-        raise NotPolynomial(reason, law.span) from None
+        raise NotPolynomial(reason, law.span, refusal.cure) from None
     if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
         return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
     return value

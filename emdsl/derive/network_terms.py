@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.symbols import RAGGED_TABLES, Scope, first_table, is_padded, parent_table, position_table
+from emdsl.algebra.symbols import RAGGED_TABLES, Scope, bind_size, first_table, is_padded, parent_table, position_table
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import WEIGHTS, Copies
@@ -19,7 +19,7 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import canonical_form
 from emdsl.errors import Span
 from emdsl.structure.children import Children
-from emdsl.structure.elimination import Elimination, Table, eliminate
+from emdsl.structure.elimination import UNKNOWN_SIZE, Elimination, Table, eliminate
 from emdsl.structure.networks import Network, NetworkBlock, blocks_of, broken_pairs, self_coupled
 
 Terms = Sequence[tuple[Factor, Term]]
@@ -299,10 +299,12 @@ class NetworkCollector:
         if block.kind == "finite":
             elimination = self._elimination(block, monomials)
             if elimination.refusal is not None:
+                sizes = self.scope.untold(self.scope.symbols[name].categories for name in block.variables)
+                counted = f", where {sizes[0]}, which only the data tell, counts as {UNKNOWN_SIZE}" if sizes else ""
                 raise not_compiled(
-                    elimination.refusal,
+                    f"{elimination.refusal}{counted}",
                     self.spans.get(block.variables[0]),
-                    "let fewer latents meet in one law, or give them fewer states",
+                    bind_size(sizes[0]) if sizes else "let fewer latents meet in one law, or give them fewer states",
                 )
         return BlockTerms(block, monomials, elimination)
 

@@ -30,8 +30,8 @@ FILES = (
     "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "product_shares",
     "longer_chains", "positive",
     "transitions", "finite_chains", "row_evidence", "chain_steps", "chain_parts", "gaussian_groups", "gaussian_systems",
-    "gaussian_eliminations", "gaussian_levels", "gaussian_chains", "gaussian_blocks", "posteriors", "seeding",
-    "iteration",
+    "gaussian_eliminations", "gaussian_levels", "gaussian_states", "gaussian_chains", "gaussian_blocks", "posteriors",
+    "seeding", "iteration",
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from emdsl.results.axes import sizes_of
 from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.forward import Ahead
 from emdsl.results.futures import DRAWS, simulated
+from emdsl.results.joint_points import joint_points
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.points import points
@@ -38,10 +39,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class _Site:
-    """A latent at references to its plates, as a law reads it."""
+    """A latent at references to its plates, as a law reads it; `summed`: one of those that the law adds up."""
 
     name: str
     indices: tuple[Expression, ...]
+    summed: bool = False
 
 
 def outlook(steps: Steps, estimated: Estimated, sizes: Mapping[str, int]) -> dict[str, Statistics]:
@@ -164,7 +166,7 @@ class _Outlook:
     def _sites(self, variable: Variable, law: Law) -> list[_Site]:
         """The latents that a law of a variable reads, those of the fewest plates first."""
         found: dict[_Site, None] = {}
-        for site in self._read(law):
+        for site in (one for read in self._read(law) for one in self._places(read, variable)):
             if any(names(index) - set(variable.plates) - self._known for index in site.indices):
                 raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
             found[site] = None
@@ -184,6 +186,22 @@ class _Outlook:
                     f"and `{outside[0]}` ties entries of `{site.name}` together"
                 )
         return sites
+
+    def _places(self, site: _Site, variable: Variable) -> list[_Site]:
+        """The entries that a site stands for in a sum over a plate, where they are jointly normal."""
+        plates = {plate.letter: plate for plate in self.model.plates if not plate.ordered and not plate.parents}
+        inner = [one.name for one in site.indices if isinstance(one, Name) and one.name not in variable.plates]
+        latents = [v.name for v in self.model.variables if v.role is Role.LATENT]
+        normal = all(self.bound.checked.types[name].kind == "real" for name in latents)
+        if not inner or self.estimated.apart or not normal or not set(inner) <= set(plates):
+            return [site]
+        found = [site.indices]
+        for letter in dict.fromkeys(inner):
+            places = [Number(place) for place in range(self.reader.length(letter))]
+            found = [
+                tuple(place if one == Name(letter) else one for one in indices) for indices in found for place in places
+            ]
+        return [_Site(site.name, indices, summed=True) for indices in found]
 
     def _read(self, law: Law) -> list[_Site]:
         """The latents that a law reads."""
@@ -338,14 +356,18 @@ class _Outlook:
         if not sites:
             yield weight
             return
+        if any(site.summed for site in sites):
+            places = [(site.name, self._entries(site, rows, len(weight))) for site in sites]
+            settled = {site.name: self._settled(site.name) for site in sites}
+            for joint_share, values in joint_points(places, settled, self.posterior, self._infer):
+                self.reader.values.update(values)
+                yield weight * joint_share
+            return
         site, rest = sites[0], sites[1:]
-        variable, statistics = self._variable(site.name), posterior[site.name]
-        entries = tuple(self.reader.evaluator.rows(index, rows).astype(np.int64) for index in site.indices)
-        entries = tuple(np.broadcast_to(entry, weight.shape) for entry in entries)
-        event = np.shape(statistics["mean"])[len(variable.plates) :] if "mean" in statistics else ()
-        shape = np.shape(next(iter(statistics.values())))[: len(variable.plates)]
+        statistics = posterior[site.name]
+        entries = self._entries(site, rows, len(weight))
         for share, value in points(statistics, entries, self._family(site, {*labels}), finer):
-            known = np.array(labels.get(site.name, self.given.get(site.name, np.full((*shape, *event), np.nan))))
+            known = np.array(labels.get(site.name, self._settled(site.name)))
             if self.estimated.apart and site.name in labels:  # what an earlier site has settled keeps its value
                 settled = ~np.isnan(known[entries])
                 if "probabilities" in statistics:
@@ -356,6 +378,18 @@ class _Outlook:
             below = labels | {site.name: known}  # type: ignore[operator]
             inferred = self._infer(below) if rest and not self.estimated.apart else posterior
             yield from self._points(rest, rows, weight * share, inferred, below, finer)
+
+    def _entries(self, site: _Site, rows: Rows, count: int) -> tuple[Array, ...]:
+        """The entries of a latent that a site is at each row."""
+        found = (self.reader.evaluator.rows(index, rows).astype(np.int64) for index in site.indices)
+        return tuple(np.broadcast_to(entry, (count,)) for entry in found)
+
+    def _settled(self, name: str) -> Array:
+        """The given values of a latent, NaN elsewhere."""
+        plates, statistics = len(self._variable(name).plates), self.posterior[name]
+        event = np.shape(statistics["mean"])[plates:] if "mean" in statistics else ()
+        shape = np.shape(next(iter(statistics.values())))[:plates]
+        return self.given.get(name, np.full((*shape, *event), np.nan))
 
     def _of_law(self, law: Law, rows: Rows, count: int, variable: Variable) -> Statistics:
         event = self.reader.event_shape(variable.name)

@@ -27,3 +27,12 @@ def test_message(path: Path, golden: Golden) -> None:
     variables = [f"`{variable.name}`" for variable in model().bound_model.checked.model.variables]
     assert any(name in str(refusal) for name in variables)
     golden(path.with_suffix(".txt"), f"{refusal}\n")
+
+
+@pytest.mark.parametrize("name", ["states_untold", "long_chain_untold"])
+def test_cure_of_binding(name: str) -> None:
+    model = parse((FOLDER / f"{name}.em").read_text(encoding="utf-8"))
+    with pytest.raises(ModelError) as caught:
+        model().source()
+    assert caught.value.cure == "bind it: M(K=…)"
+    assert model(K=2).plan.exact_e_step

@@ -9,7 +9,7 @@ import pytest
 
 from emdsl.runtime.carried.gaussian_blocks import Coupling
 from emdsl.runtime.carried.gaussian_systems import gaussian_system
-from tests.numerics.test_gaussian_systems import System, reference
+from tests.numerics.test_gaussian_systems import System, reference, side_by_side
 
 Weights = dict[str, np.ndarray]
 #: For each variable the row of every plate with weights that its rows lie in.
@@ -33,9 +33,13 @@ def cases() -> dict[str, tuple[System, Places, dict[str, int]]]:
     tangled.couple(2, 2, np.array([0, 1]), np.array([2, 3]))
     alone = System([(30, 2), (30, 1)]).chain(0, [10, 10, 10]).couple(0, 1, np.arange(30), np.arange(30))
     dense = System([(24, 3)]).couple(0, 0, np.repeat(6 * np.arange(4), 5), np.delete(np.arange(24), 6 * np.arange(4)))
+    sides = side_by_side(2, [10, 10, 10], np.random.default_rng(3))
+    by_vector = np.empty(30, int)
+    by_vector[sides.couplings[1][3]] = np.arange(30) // 10
     by_ten, by_six = np.arange(30) // 10, np.arange(24) // 6
     return {
         "one level": (alone, [{"g": by_ten}, {"g": by_ten}], {"g": 3}),
+        "one level, side by side": (sides, [{"g": np.tile(by_ten, 2)}, {"g": by_vector}], {"g": 3}),
         "one level, dense": (dense, [{"g": by_six}], {"g": 4}),
         "leaves": (nested, [{"n": SIXTY}, {}, {}], {"n": 60}),
         "groups": (nested, [{"g": SIXTY // 5}, {"g": np.arange(12)}, {}], {"g": 12}),

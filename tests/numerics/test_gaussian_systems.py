@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 
 from emdsl.runtime.carried.gaussian_eliminations import Coupling, Moments
+from emdsl.runtime.carried.gaussian_states import places_in_states
 from emdsl.runtime.carried.gaussian_systems import gaussian_system
 
 
@@ -182,6 +183,22 @@ def test_an_improper_system_is_refused() -> None:
         gaussian_system([np.zeros((4, 1))] * 2, [np.ones((1, 1, 1))] * 2, [(0, 1, rows, rows, np.full((1, 1, 1), 2.0))])
 
 
+def side_by_side(count: int, lengths: list[int], draw: np.random.Generator, roots: int = 0) -> System:
+    """Chains side by side, and a vector for each step, in any order; all meet at each step, and some rows of a root."""
+    steps = sum(lengths)
+    place = np.arange(count * steps).reshape(count, steps)
+    system = System([(count * steps, 1), (steps, 2), *([(roots, 2)] if roots else [])])
+    later = np.setdiff1d(np.arange(steps), np.cumsum([0, *lengths])[:-1])
+    moved = draw.permutation(steps)
+    for j in range(count):
+        system.couple(0, 0, place[j, later], place[j, later - 1]).couple(0, 1, place[j], moved)
+        for k in range(j):
+            system.couple(0, 0, place[j], place[k])
+        if roots:
+            system.couple(2, 0, np.arange(steps) % roots, place[j])
+    return system.couple(1, 1, moved[later], moved[later - 1])
+
+
 def larger_systems() -> dict[str, System]:
     draw = np.random.default_rng(2)
     tree = np.arange(1, 1023)
@@ -204,6 +221,12 @@ def larger_systems() -> dict[str, System]:
         .couple(0, 2, np.repeat(np.arange(len(series)), 3), np.arange(3 * len(series)) % 3),
         "tree": System([(1023, 1)]).couple(0, 0, tree, (tree - 1) // 2),
         "lag two": System([(700, 1)]).chain(0, [700]).couple(0, 0, np.arange(698), np.arange(2, 700)),
+        "entries side by side": side_by_side(3, [90, 1, 40], draw),
+        "entries side by side, with roots": side_by_side(4, [120], draw, roots=3),
+        "lag three": System([(300, 1)])
+        .chain(0, [300])
+        .couple(0, 0, np.arange(297), np.arange(3, 300))
+        .couple(0, 0, np.arange(298), np.arange(2, 300)),
         "wide rows": System([(60, 10), (30, 2)]).chain(0, [60]).couple(0, 1, np.arange(60), np.arange(60) // 2),
     }
 
@@ -275,7 +298,7 @@ def test_stretches_of_constant_blocks_agree_with_the_general_chain(lengths: list
     close(steady, general, 1e-11)
 
 
-def test_a_wide_band_takes_a_sparse_factor() -> None:
+def test_a_wide_band_is_a_chain_of_states() -> None:
     n, reach = 4100, 6
     system = System([(n, 1)])
     for lag in range(1, reach + 1):
@@ -295,3 +318,40 @@ def test_a_wide_band_takes_a_sparse_factor() -> None:
     columns = scipy.linalg.solveh_banded(band, np.eye(n)[:, places], lower=True)
     np.testing.assert_allclose(spreads[0][places, 0, 0], columns[places, range(3)], rtol=1e-10)
     np.testing.assert_allclose(crosses[2][places, 0, 0], columns[places + 3, range(3)], rtol=1e-10, atol=1e-14)
+
+
+def test_states_are_what_one_step_holds() -> None:
+    system = side_by_side(3, [90, 1, 40], np.random.default_rng(2))
+    linear, _, links = system.arrays()
+    found = places_in_states([0, 1], linear, links, None)
+    assert found is not None
+    state, entry, length, width = found
+    assert width == 5 and length <= 131 + 2 * 3
+    places = np.concatenate([state[v][:, None] * width + entry[v] for v in (0, 1)], axis=None)
+    assert len(np.unique(places)) == len(places)
+
+
+def test_a_wide_network_takes_a_sparse_factor() -> None:
+    n = 4100
+    draw = np.random.default_rng(5)
+    system = System([(n, 1)])
+    for lag in range(1, 7):
+        system.couple(0, 0, np.arange(n - lag), np.arange(lag, n))
+    far = np.sort(draw.permutation(n).reshape(-1, 2)[:300], axis=1)
+    far = far[far[:, 1] - far[:, 0] > 6]
+    linear, diagonal, couplings = system.couple(0, 0, far[:, 0], far[:, 1]).arrays()
+    assert places_in_states([0], linear, couplings, None) is None
+    precision = np.diag(diagonal[0][:, 0, 0])
+    for _, _, one, two, blocks in couplings:
+        precision[one, two] = precision[two, one] = blocks[:, 0, 0]
+    lower = scipy.linalg.cholesky(precision, lower=True, overwrite_a=True, check_finite=False)
+    means, spreads, crosses, log_partition = gaussian_system(linear, diagonal, couplings)
+    mean = scipy.linalg.cho_solve((lower, True), linear[0][:, 0])
+    np.testing.assert_allclose(means[0][:, 0], mean, rtol=1e-10, atol=1e-12)
+    expected = 0.5 * (linear[0][:, 0] @ mean + n * np.log(2 * np.pi)) - np.log(np.diagonal(lower)).sum()
+    assert log_partition == pytest.approx(expected, rel=1e-10)
+    places = np.array([0, 17, 200])
+    columns = scipy.linalg.cho_solve((lower, True), np.eye(n)[:, far[places, 0]])
+    np.testing.assert_allclose(spreads[0][far[places, 0], 0, 0], columns[far[places, 0], range(3)], rtol=1e-10)
+    cross = columns[far[places, 1], range(3)]
+    np.testing.assert_allclose(crosses[-1][places, 0, 0], cross, rtol=1e-10, atol=1e-14)

@@ -217,6 +217,54 @@ def test_vectors_of_states() -> None:
             assert_allclose(ahead["y"].cov[s, step], h @ spread @ h.T + np.diag(p["r"]), atol=1e-9)
 
 
+DYNAMIC = """model Dynamic plate s in S, j in J time t in T[s] param q : positive param w : positive param r : positive
+    given x[s, t, j] : real
+    latent level[s, 0] ~ Normal(0, sd=2)  latent level[s, t] ~ Normal(level[s, t-1], var=w)
+    latent b[s, 0, j] ~ Normal(0, sd=1)  latent b[s, t, j] ~ Normal(b[s, t-1, j], var=q)
+    observed y[s, t] missing ~ Normal(level[s, t] + sum(b[s, t, j] * x[s, t, j], j), var=r)"""
+
+
+def test_regressions_whose_coefficients_move() -> None:
+    draw = np.random.default_rng(4)
+    lengths, init = (20, 1, 12), {"q": 0.04, "w": 0.1, "r": 0.3}
+    x = [draw.normal(size=(n, 3)) for n in lengths]
+    y = [draw.normal(size=n) + 2.0 for n in lengths]
+    y[0][[3, 19]] = np.nan
+    fit = em.parse(DYNAMIC)().fit(x=x, y=y, init=init, max_iter=0)
+    coming = [draw.normal(size=(2, 3)) for _ in lengths]
+    filtered, predictive, ahead, imputed = (
+        fit.filtered(),
+        fit.predictive(),
+        fit.forecast(2, x=coming),
+        fit.impute()["y"],
+    )
+    motion, total = np.diag([0.1, 0.04, 0.04, 0.04]), 0.0
+    for s, (rows, values) in enumerate(zip(x, y, strict=True)):
+        mean, cov = np.zeros(4), np.diag([4.0, 1.0, 1.0, 1.0])
+        for t, (row, value) in enumerate(
+            zip(np.concatenate([rows, coming[s]]), [*values, np.nan, np.nan], strict=True)
+        ):
+            if t:
+                cov = cov + motion
+            read = np.append(1.0, row)
+            var = read @ cov @ read + 0.3
+            found, at = (predictive, t) if t < len(rows) else (ahead, t - len(rows))
+            assert_allclose(found["y"].mean[s][at], read @ mean, atol=1e-10)
+            assert_allclose(found["y"].var[s][at], var, rtol=1e-9)
+            assert_allclose(found["b"].var[s][at], np.diag(cov)[1:], rtol=1e-9)
+            if not np.isnan(value):
+                total += stats.norm.logpdf(value, read @ mean, np.sqrt(var))
+                gain = cov @ read / var
+                mean, cov = mean + gain * (value - read @ mean), cov - np.outer(gain, gain) * var
+            elif t < len(rows):
+                filled = filtered["level"].mean[s][t] + row @ filtered["b"].mean[s][t]
+                assert t < len(rows) - 1 or imputed[s][t] == pytest.approx(filled)
+            if t < len(rows):
+                assert_allclose(filtered["b"].mean[s][t], mean[1:], atol=1e-10)
+                assert_allclose(filtered["level"].var[s][t], cov[0, 0], rtol=1e-9)
+    assert fit.log_likelihood == pytest.approx(total, rel=1e-11)
+
+
 def test_level_and_slope_are_mixed_jointly() -> None:
     text = """model Trend() plate s in S time t in T param q : positive param r : positive
     param w : positive given u[s, t] : real

@@ -34,6 +34,7 @@ from emdsl.runtime.carried.gaussian_eliminations import (
     independent_rows,
 )
 from emdsl.runtime.carried.gaussian_levels import eliminated_level
+from emdsl.runtime.carried.gaussian_states import joined_states
 
 
 def gaussian_system(
@@ -192,9 +193,10 @@ def eliminated_system(
 ) -> Moments:
     """The moments, by the cheapest step of elimination; what is left is a system again.
 
-    Rows whose removal couples few others go first, in batch (leaves of a nested model); then chains; then the largest
-    variable without couplings of its own, onto a dense rest; and a dense or sparse factor of everything at the last.
-    Rows that lie in more plates with weights go before those that their copies share.
+    Rows whose removal couples few others go first, in batch (leaves of a nested model); then chains, also those whose
+    states are several rows; then the largest variable without couplings of its own, onto a dense rest; and a dense or
+    sparse factor of everything at the last. Rows that lie in more plates with weights go before those that their copies
+    share.
     """
     active = [v for v, h in enumerate(linear) if len(h)]
     total = sum(h.size for h in linear)
@@ -214,6 +216,10 @@ def eliminated_system(
             return finished_step(eliminated_rows(v, linear, diagonal, links, counts))
     if chain:
         return finished_step(eliminated_chain(chain, linear, diagonal, links, counts))
+    for group in (active, sorted(within)) if within else ():
+        step = joined_states(group, linear, diagonal, links, counts)
+        if step is not None:
+            return finished_step(step)
     for v in sorted(within, key=lambda v: -linear[v].size):
         apart = independent_rows(v, linear, links)
         if total > 400 and len(apart) > len(linear[v]) // 16:
