@@ -106,6 +106,27 @@ def test_categories_and_counts() -> None:
                 assert_allclose((ahead.mean[s, 0], ahead.var[s, 0]), mixed(states, p["rate"], p["rate"]))
 
 
+def test_vectors_of_counts() -> None:
+    """Mean and covariance of a mixture of multinomial laws, weighted by the states ahead."""
+    head, laws = CHAIN.split("param m[k] : real")
+    states = laws[laws.index("latent") : laws.index("observed")]
+    text = f"{head} param m[k] : simplex[3] {states} observed y[s, t] ~ Multinomial(5, m[z[s, t]])"
+    y = [np.random.default_rng(0).multinomial(5, [0.2, 0.3, 0.5], size=n) for n in (4, 1, 3)]
+    fit = em.parse(text)().fit(y=y, n_init=1, max_iter=3)
+    p, ahead, predictive = fit.params, fit.forecast(1), fit.predictive()
+    for s, rows in enumerate(y):
+        density = np.array([[stats.multinomial.pmf(row, 5, m) for m in p["m"]] for row in rows])
+        before, after, _ = forward(p["start"], p["A"], density)
+        assert_allclose(predictive["z"].probabilities[s], before, atol=1e-10)
+        assert_allclose(predictive["y"].mean[s], 5 * before @ p["m"])
+        states = after[-1] @ p["A"]
+        mean = 5 * states @ p["m"]
+        products = np.einsum("k,kc,kd->cd", states, p["m"], p["m"])
+        second = 5 * np.diag(states @ p["m"]) + 20 * products
+        assert_allclose(ahead["y"].mean[s, 0], mean)
+        assert_allclose(ahead["y"].cov[s, 0], second - np.outer(mean, mean), atol=1e-10)
+
+
 def test_vb_forecasts_at_the_means() -> None:
     text = CHAIN.replace("param A[k] : simplex[K]", "param A[k] : simplex[K] ~ Dirichlet(2)")
     fit = fitted(text, method="vb", init=None, max_iter=3)
