@@ -80,6 +80,17 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
         param s : positive  latent z[n] ~ Categorical(p)
         observed y[n] ~ StudentT(3, m[z[n]], scale=s)
     """),
+    ("cauchy_states", heavy_tailed(2, 4, df=1.0),
+        """
+        model CauchyStates(K = 2)  plate s in S, k in K  time t in T  param start : simplex[K]  param A[k] : simplex[K]
+        param m[k] : real  param v : positive  latent z[s, 0] ~ Categorical(start)
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ StudentT(1, m[z[s, t]], scale=v)
+    """),
+    ("precisions_of_shape_one", heavy_tailed(8, df=1.0),
+        """
+        model PrecisionsOfShapeOne()  plate n in N  param m : real  param b : positive
+        latent u[n] ~ Gamma(0.5, rate=b)  observed y[n] ~ Normal(m, prec=u[n])
+    """),
     ("unknown_sizes", exposures(10, 0.7),
         """
         model UnknownSizes(K = 2)  plate n in N, k in K  given e[n] : real  param p : simplex[K]

@@ -40,6 +40,11 @@ HOLES: tuple[tuple[str, Drawn, str], ...] = (
         model GapsInAutoregression()  plate s in S  time t in T[s]  param a : real  param c : real  param v : positive
         observed y[s, 0] ~ Normal(0, var=v)  observed y[s, t] missing ~ Normal(a * y[s, t-1] + c, var=v)
     """),
+    # the logarithms of p and of 1 - p cancel, and with them the axis of the states
+    ("even_start_of_a_chain", lambda rng: {"y": np.array([0.0, 1, np.nan, 0, 0, 1])}, """
+        model EvenStartOfAChain(K = 2)  plate k in K  time t in T  param A[k] : simplex[K]
+        observed y[0] ~ Bernoulli(0.5)  observed y[t] missing ~ Categorical(A[y[t-1]])
+    """),
     ("gaps_in_two_lags", holed(walk(3, 6), "y", (0, 1), (0, 3), (1, 0), (1, 1), (2, 5)), """
         model GapsInTwoLags()  plate s in S  time t in T  param a : real  param b : real  param v : positive
         observed y[s, 0] ~ Normal(0, var=4)  observed y[s, 1] ~ Normal(y[s, 0], var=4)

@@ -13,7 +13,9 @@ import numpy as np
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, Unary
 from emdsl.data.sources import Array, Subject
 from emdsl.errors import DataError
+from emdsl.families.registry import family
 from emdsl.model.bound import BoundModel
+from emdsl.model.holes import COUPLED_LAWS
 from emdsl.model.statements import Law, Variable
 
 
@@ -37,6 +39,8 @@ def limit_names(bound: BoundModel) -> frozenset[str]:
 def check_laws(bound: BoundModel, variable: Variable, subject: Subject, data: Mapping[str, Any]) -> None:
     """Raises DataError where an observed value breaks a bound of its law; definitions at fixed times are left alone."""
     array = data[variable.name]
+    if variable.missing and any(_couples(name) for name in families(variable)):
+        _check_whole(subject, array)
     for definition in variable.definitions:
         letters = tuple(slot.name for slot in definition.slots if isinstance(slot, Name))
         if letters != variable.plates:
@@ -51,6 +55,23 @@ def check_laws(bound: BoundModel, variable: Variable, subject: Subject, data: Ma
                 limit = known_value(bound, expression, letters, data)
                 if limit is not None:
                     _check_limit(subject, array, limit, sign, f"{word} the {law.limits.kind} law's limit")
+
+
+def _couples(name: str) -> bool:
+    """Whether a law couples the entries of a vector in another way than by a precision matrix."""
+    law = family(name)
+    return law is not None and law.rank > 0 and name not in COUPLED_LAWS
+
+
+def _check_whole(subject: Subject, array: Array) -> None:
+    gone = np.isnan(array)
+    partly = gone.any(axis=-1) & ~gone.all(axis=-1)
+    if partly.any():
+        first = tuple(int(i) for i in np.argwhere(partly)[0])
+        raise DataError(
+            f"`{subject.entry(first)}` is missing in part, and its law couples its entries: they are missing together"
+            " or not at all; make all of them NaN"
+        )
 
 
 def known_value(

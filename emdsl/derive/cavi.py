@@ -23,7 +23,7 @@ from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
 from emdsl.kernels.kernel import Naturals
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match_law
 
 
 def write_posterior(
@@ -42,7 +42,7 @@ def write_posterior(
     moments.plugged = frozenset()
     for other in scaled:
         naturals = _integrated(naturals, form, other)
-    kernel, _ = match(symbol, conditional(symbol, terms, source).signature)
+    kernel, _ = match_law(symbol, conditional(symbol, terms, source).signature)
     assert kernel is not None
     is_offset = any(kinds[0][0] == "offset" for kinds in naturals.parts)
     for name, value in kernel.posterior(naturals).items():

@@ -17,7 +17,7 @@ from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms
 from emdsl.kernels.kernel import Kinds, Naturals
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match_law
 
 if TYPE_CHECKING:
     from emdsl.derive.setting import Setting
@@ -69,7 +69,7 @@ class ConjugateInference:
             label = f"natural {kinds[0][0]} {self.name} {kinds[0][1]:g}"
             array = self.body.define(label, value, value.axes, f"coefficient of {kinds[0][0]} {self.name}")
             parts[kinds] = self.moments.covered(Contraction(1.0, (Operand(array, array.axes),), own), own)
-        kernel, refusal = match(self.symbol, frozenset(parts))
+        kernel, refusal = match_law(self.symbol, frozenset(parts))
         if kernel is None:
             reason = f"no conjugate posterior for `{self.name}`: {refusal}"
             raise not_compiled(reason, self.setting.spans.get(self.name))

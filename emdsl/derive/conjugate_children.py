@@ -12,7 +12,7 @@ from emdsl.derive.given_values import expected_or_given, log_partition_or_given,
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.kernels.kernel import Kinds, Naturals
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match_law
 
 
 class ConjugateChildren(ChildInference):
@@ -42,7 +42,7 @@ class ConjugateChildren(ChildInference):
                 continue
             part = self.part(monomial, natural, event[: len(self.entries(monomial))])
             collected.setdefault(kinds, []).append(part)
-        kernel, refusal = match(symbol, frozenset(collected))
+        kernel, refusal = match_law(symbol, frozenset(collected))
         if kernel is None:
             raise not_compiled(
                 f"no conjugate posterior for `{self.name}`: {refusal}", self.setting.spans.get(self.name)

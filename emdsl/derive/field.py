@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term, like_terms
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
 from emdsl.derive.copies import WEIGHTS, Copies
@@ -45,14 +45,12 @@ class FieldMoments(Reads):
 
         Axes that no term carries are left out of the result's axes.
         """
-        direct: list[Array] = []
         groups: dict[tuple[object, ...], list[tuple[Term, tuple[Reference, ...]]]] = {}
         for term, references in parts:
             term, references = self._towards(term, references, axes)
             groups.setdefault(_target(references), []).append((term, references))
-        for members in groups.values():
-            direct.append(self._placed_group(members, axes, hint))
-        direct = [part for part in direct if part is not None]
+        found = [self._placed_group(members, axes, hint) for members in groups.values()]
+        direct = [part for part in found if part is not None]
         if not direct:
             return None
         carried = frozenset(axis for part in direct for axis in carried_axes(part))
@@ -90,19 +88,22 @@ class FieldMoments(Reads):
 
     def _placed_group(
         self, members: Sequence[tuple[Term, tuple[Reference, ...]]], axes: tuple[Index, ...], hint: str
-    ) -> Array:
-        """Terms with the same targets: summed where they stand, then moved to their targets at once."""
+    ) -> Array | None:
+        """Terms with the same targets: summed where they stand, then moved to their targets at once.
+
+        None where they cancel: what is left of the others has the axes that it carries.
+        """
         targets = members[0][1]
         entries = tuple(
             dict.fromkeys(i for reference in targets if not isinstance(reference, Index) for i in indices_in(reference))
         )
         plain = tuple(axis for axis, reference in zip(axes, targets, strict=True) if reference == axis)
         if not entries:
-            parts = []
+            simple: list[Term] = []
             for term, _ in members:
-                simple = resolve_deltas(Polynomial((term,), axes), rows=self._met(term)).terms
-                parts += [self._contracted(one, axes) for one in simple]
-            return total(tuple(parts), axes)
+                simple += resolve_deltas(Polynomial((term,), axes), rows=self._met(term)).terms
+            parts = [self._contracted(one, axes) for one in like_terms(simple)]
+            return total(tuple(parts), axes) if parts else None
         placed: list[Array] = []
         rest: list[Array] = []
         for term, references in members:

@@ -310,12 +310,16 @@ def _whole(term: Term, quadratics: list[Quadratic], law: Law, variable: Variable
 def _masked(
     value: Polynomial, variable: Variable, plates: tuple[Reference, ...], scope: Scope, unused: Polynomial
 ) -> Polynomial:
-    """Missing entries contribute log 1: no term counts but the law of an auxiliary variable that no datum uses."""
+    """Missing entries contribute log 1: no term counts but the law of an auxiliary variable that no datum uses.
+
+    A law that couples the entries of a vector has these missing all together, so that the first one tells.
+    """
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
-    if len(value.axes) < len(scope.symbols[variable.name].event):
+    coupled = len(scope.symbols[variable.name].event) - len(value.axes)
+    if coupled > 1:
         raise not_compiled(f"missing entries of `{variable.name}`, whose law couples its entries", variable.span)
-    mask = Atom(variable.name, MASK, plates + value.axes)
+    mask = Atom(variable.name, MASK, plates + value.axes + (Fixed(0),) * coupled)
     if unused.terms:
         value = add(value, unused.scaled(-1.0))
         value = Polynomial(like_terms(value.terms), value.axes)

@@ -22,7 +22,7 @@ from emdsl.derive.statistics import normal_form
 from emdsl.errors import Span
 from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.gaussian import PAIR
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match_law
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def posterior_forms(
         joint_with = scales[0] if len(scales) == 1 == len(cancelled) else None
         used = reduced if joint_with else own
         collected = conditional(symbol, used, source)
-        kernel, refusal = match(symbol, collected.signature)
+        kernel, refusal = match_law(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
         if kernel.steps:

@@ -15,16 +15,18 @@ Values = np.ndarray[Any, Any]
 Moments = dict[str, Values]
 
 
-def moments(family: str, arguments: Mapping[str, Values]) -> Moments | None:
-    """`mean` with `var` or `cov`, and `probabilities` where there are any; None where nobody has written them down.
+def has_moments(family: str) -> bool:
+    """Whether the moments of a family are written down here."""
+    return family in _MOMENTS
+
+
+def moments(family: str, arguments: Mapping[str, Values]) -> Moments:
+    """`mean` with `var` or `cov`, and `probabilities` where there are any, of a family that has them here.
 
     Where a moment does not exist it is inf or nan.
     """
-    function = _MOMENTS.get(family)
-    if function is None:
-        return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        return function(**arguments)
+        return _MOMENTS[family](**arguments)
 
 
 def _categorical(p: Values | None = None, logits: Values | None = None) -> Moments:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import common_factor, scaled, shifted
-from emdsl.arrays.expressions import Apply, Array
+from emdsl.arrays.expressions import Apply, Array, Contraction
 from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 LOG: Kinds = (("log", 1.0),)
@@ -52,5 +52,6 @@ class GammaKernel(Kernel):
 
     def posterior(self, naturals: Naturals) -> Posterior:
         power = naturals.exponent()
-        log_part, power_part = naturals.parts[LOG], naturals.parts[(("power", power),)]
+        log_part = naturals.parts.get(LOG, Contraction(0.0, (), naturals.axes))
+        power_part = naturals.parts[(("power", power),)]
         return {"shape": scaled(shifted(log_part, 1.0), 1 / power), "rate": scaled(power_part, -1.0)}

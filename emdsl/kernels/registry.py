@@ -7,7 +7,7 @@ from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.beta import BetaKernel
 from emdsl.kernels.beta_prime import BetaPrimeKernel
 from emdsl.kernels.dirichlet import DirichletKernel
-from emdsl.kernels.gamma import GammaKernel
+from emdsl.kernels.gamma import LOG, GammaKernel
 from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.kernel import Kernel, Kinds
 from emdsl.kernels.polya_gamma import PolyaGammaKernel
@@ -38,3 +38,11 @@ def match(symbol: Symbol, signature: frozenset[Kinds]) -> tuple[Kernel | None, s
         reasons.append(refusal)
     nearest = max(reasons, key=lambda reason: not reason.startswith("its support"))
     return None, nearest
+
+
+def match_law(symbol: Symbol, signature: frozenset[Kinds]) -> tuple[Kernel | None, str]:
+    """The same for a law in place of a mode: where the logarithms of a positive variable cancel, it is exponential."""
+    kernel, reason = match(symbol, signature)
+    if kernel is None and symbol.kind == "positive":
+        kernel, _ = match(symbol, signature | {LOG})
+    return kernel, reason

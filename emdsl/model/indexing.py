@@ -128,7 +128,8 @@ def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, siz
     if value.kind not in ("index", "count") or (computed and value.size is None):
         raise mistakes.indices.index_not_discrete(spelled(node), axis.dim, span)
     if value.size is None:
-        raise mistakes.indices.index_without_range(spelled(node), axis.dim, span)
+        ragged = (letter for letter, plate in names.plates.items() if plate.size == axis.dim and plate.parents)
+        raise mistakes.indices.index_without_range(spelled(node), axis.dim, next(ragged, None), span)
     if not sizes.agree(value.size, axis.dim):
         raise mistakes.indices.wrong_range(axis.base, axis.dim, spelled(node), value.size, span)
 

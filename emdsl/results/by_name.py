@@ -18,12 +18,14 @@ class UnknownName(DataError, KeyError):
 
 
 class ByName(dict[str, Value]):
-    """A dict whose missing names raise `UnknownName`; `complaint` begins the message."""
+    """A dict whose missing names raise `UnknownName`: with what `reasons` say of them, else after `complaint`."""
 
-    def __init__(self, complaint: str, values: Mapping[str, Value]) -> None:
+    def __init__(self, complaint: str, values: Mapping[str, Value], reasons: Mapping[str, str] | None = None) -> None:
         super().__init__(values)
-        self._complaint = complaint
+        self._complaint, self._reasons = complaint, reasons or {}
 
     def __missing__(self, name: str) -> NoReturn:
+        if name in self._reasons:
+            raise UnknownName(self._reasons[name])
         listed = ", ".join(f"`{other}`" for other in self)
         raise UnknownName(f"{self._complaint} of `{name}`; there is {listed or 'none'}")

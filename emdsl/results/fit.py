@@ -138,12 +138,12 @@ class Fit:
         """
         latents, bound = self._latents(data, arrays)
         best = {name: latent.most_probable for name, latent in latents.items()} | self._best_paths(bound)
-        return {name: latents[name].nest(states) for name, states in best.items()}
+        return self._of_latents({name: latents[name].nest(states) for name, states in best.items()})
 
     def predict_proba(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The probabilities of the states of each discrete latent for new data, category last."""
         latents, _ = self._latents(data, arrays)
-        return {name: posterior.probabilities for name, posterior in latents.items() if posterior.discrete}
+        return self._of_latents({name: found.probabilities for name, found in latents.items() if found.discrete})
 
     def impute(self, data: object = None, **arrays: Any) -> dict[str, Any]:
         """The `missing` variables with each NaN replaced by its conditional mean, or most probable category."""
@@ -344,6 +344,11 @@ class Fit:
         bound = self._bind(data, arrays)
         posterior = self._known(bound, self.source.for_data(bound))
         return {name: value for name, value in posterior.items() if name in self._latent_names}, bound
+
+    def _of_latents(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        observed = (variable.name for variable in self._model.variables if variable.role is Role.OBSERVED)
+        cure = "`fit.posterior` and `fit.impute` tell of what is missing of it"
+        return ByName("there is no prediction", found, {name: f"`{name}` is observed; {cure}" for name in observed})
 
     @property
     def _latent_names(self) -> frozenset[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names, walk
 from emdsl.data.ragged import merged_letters
 from emdsl.errors import DataError
-from emdsl.families.moments import moments
+from emdsl.families.moments import has_moments, moments
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.axes import sizes_of
@@ -46,11 +46,28 @@ class _Site:
     summed: bool = False
 
 
+def without_moments(variable: Variable) -> str | None:
+    """Why no mean and variance of a variable can be told, where one of its laws has none that are written down."""
+    laws = [definition.law for definition in variable.definitions]
+    while laws:
+        law = laws.pop()
+        laws += [branch for _, branch in law.arguments if isinstance(branch, Law)]
+        if law.family != "switch" and (why := _no_moments(variable, law)):
+            return why
+    return None
+
+
+def _no_moments(variable: Variable, law: Law) -> str | None:
+    if has_moments(law.family) and not law.limits:
+        return None
+    return f"the mean and variance of `{variable.name}` are not known: its law is {law.family}"
+
+
 def outlook(steps: Steps, estimated: Estimated, sizes: Mapping[str, int]) -> dict[str, Statistics]:
     """The law of each latent and observed variable over time at the steps, given all that the data say.
 
-    `estimated` has the module of the opened model. Arrays have the plates of the variable first, with the steps in
-    place of the time.
+    Observed variables of which no mean and variance are known are left out. `estimated` has the module of the opened
+    model. Arrays have the plates of the variable first, with the steps in place of the time.
     """
     return _Outlook(steps.bound, steps.data, estimated, sizes).at(steps)
 
@@ -113,7 +130,7 @@ class _Outlook:
             if variable.role is Role.LATENT and variable.name in self.posterior:
                 plates, own = plates_of(self.bound, variable), self.posterior[variable.name]
                 found[variable.name] = {key: steps.of(value, plates) for key, value in own.items()}
-            elif variable.role is Role.OBSERVED:
+            elif variable.role is Role.OBSERVED and not without_moments(variable):
                 found[variable.name] = self._observed(variable, steps)
         return found
 
@@ -395,10 +412,10 @@ class _Outlook:
         event = self.reader.event_shape(variable.name)
         if law.family == "switch":
             return self._of_switch(law, rows, count, variable)
+        if why := _no_moments(variable, law):
+            raise DataError(why)
         form, arguments, entrywise = self.reader.arguments(law, rows, event)
-        found = None if law.limits else moments(form.name, arguments)
-        if found is None:
-            raise DataError(f"the mean and variance of `{variable.name}` are not known: its law is {law.family}")
+        found = moments(form.name, arguments)
         if law.family == "PointMass" and self.bound.checked.types[variable.name].kind == "index":
             found = found | {"probabilities": self._certain(variable, found["mean"])}
         return {k: np.broadcast_to(v, (count, *(event if entrywise else v.shape[1:]))) for k, v in found.items()}

@@ -25,7 +25,7 @@ from emdsl.model.statements import Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of, sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.estimated import Estimated, Statistics
-from emdsl.results.forecast import outlook
+from emdsl.results.forecast import outlook, without_moments
 from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
 from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.lets import without_lets
@@ -72,7 +72,8 @@ class OverTime:
     ) -> dict[str, Posterior]:
         """The law of the next steps of every series; `given` has the given data of these by name.
 
-        Where what is observed depends on what was, that of `draws` simulated futures.
+        Where what is observed depends on what was, that of `draws` simulated futures. Observed variables without known
+        moments are not among the results.
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise DataError(f"forecast: {steps!r} steps; a whole number from 1 on is needed")
@@ -93,7 +94,8 @@ class OverTime:
             found |= self._paths(ahead)
         else:
             found = self._outlook(ahead)
-        return ByName("there is no forecast", {name: Posterior(name, item) for name, item in found.items()})
+        laws = {name: Posterior(name, item) for name, item in found.items()}
+        return self._with_reasons("there is no forecast", laws)
 
     def filtered(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
         """The law of each latent over time, given what is known up to its own step."""
@@ -151,7 +153,8 @@ class OverTime:
             return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
 
         found = self._given_past(data, by_one_pass, at)
-        return self._with_ends(found, data) if self._ended(data) else found
+        found = self._with_ends(found, data) if self._ended(data) else found
+        return self._with_reasons("there is no such result", found)
 
     # inside
 
@@ -270,6 +273,14 @@ class OverTime:
             found = after_each_step(self.bound, data, at)
         listed = {name: in_layout(self.bound, name, item, data) for name, item in found.items()}
         return ByName("there is no such result", listed)
+
+    def _with_reasons(self, complaint: str, found: Mapping[str, Posterior]) -> dict[str, Posterior]:
+        """Results by name, with why others are not among them; raises DataError where that leaves none."""
+        left = (variable for variable in self._over_time(Role.OBSERVED) if variable.name not in found)
+        reasons = {variable.name: why for variable in left if (why := without_moments(variable))}
+        if reasons and not found:
+            raise DataError(next(iter(reasons.values())))
+        return ByName(complaint, found, reasons)
 
     def _with_given(self, steps: Steps, given: Mapping[str, Any]) -> dict[str, Any]:
         """The data with the given variables of the new steps, (groups…, steps, …)."""

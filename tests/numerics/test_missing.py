@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import emdsl as em
+from emdsl.errors import DataError
 from tests.numerics.models import DIAGONAL, FULL, MISSING, MISSING_FULL, clusters, emitted, model, monotone
 
 PAIRS = pytest.mark.parametrize("text", [MISSING, MISSING_FULL], ids=["diagonal", "full"])
@@ -77,3 +79,31 @@ def test_a_column_missing_altogether_is_refused_or_stays_finite() -> None:
         assert "`x`" in str(error) or "`v`" in str(error) or "`mu`" in str(error)
     else:
         assert all(np.isfinite(value).all() for value in fit.params.values())
+
+
+RNG = np.random.default_rng(3)
+WHOLE = {
+    "counts": ("param p[k] : simplex[3]", "Multinomial(6, p[z[n]])", RNG.multinomial(6, [0.2, 0.3, 0.5], size=12)),
+    "shares": ("given c[k] : positive[3]", "Dirichlet(c[z[n]])", RNG.dirichlet([2.0, 3.0, 4.0], size=12)),
+    "heavy tails": (
+        "param m[k] : real[3] param S : cov[3]", "MvStudentT(4, m[z[n]], scatter=S)", RNG.standard_t(4, size=(12, 3))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_vectors_are_missing_whole_where_their_law_couples_the_entries(kind: str) -> None:
+    """A fit to them is the fit without these rows, which have the prior shares as their posterior."""
+    unknown, law, seen = WHOLE[kind]
+    text = f"model M(K = 2) plate n in N, k in K param w : simplex[K] {unknown} latent z[n] ~ Categorical(w)"
+    declared = em.parse(f"{text} observed y[n] missing ~ {law}")()
+    given = {"c": np.array([[1.0, 1.0, 1.0], [2.0, 3.0, 4.0]])} if kind == "shares" else {}
+    gone = np.vstack([seen[:5], np.full((2, 3), np.nan), seen[5:], np.full((1, 3), np.nan)])
+    without = em.parse(f"{text} observed y[n] ~ {law}")().fit(y=seen, **given, n_init=1, max_iter=4)
+    fit = declared.fit(y=gone, **given, init=without.params, max_iter=0)
+    np.testing.assert_allclose(fit.log_likelihood, without.log_likelihood, rtol=1e-12)
+    np.testing.assert_allclose(fit.posterior["z"].probabilities[[5, 6, 14]], np.tile(fit.params["w"], (3, 1)))
+    assert not np.isnan(fit.impute()["y"]).any()
+    gone[5, 0] = 1.0
+    with pytest.raises(DataError, match=r"`y\[5\]` is missing in part"):
+        declared.fit(y=gone, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,58 @@ def test_categories_and_counts() -> None:
                 assert_allclose(ahead.probabilities[s, 0], states @ p["theta"], atol=1e-10)
             else:
                 assert_allclose((ahead.mean[s, 0], ahead.var[s, 0]), mixed(states, p["rate"], p["rate"]))
+
+
+def test_vectors_of_counts() -> None:
+    """Mean and covariance of a mixture of multinomial laws, weighted by the states ahead."""
+    head, laws = CHAIN.split("param m[k] : real")
+    states = laws[laws.index("latent") : laws.index("observed")]
+    text = f"{head} param m[k] : simplex[3] {states} observed y[s, t] ~ Multinomial(5, m[z[s, t]])"
+    y = [np.random.default_rng(0).multinomial(5, [0.2, 0.3, 0.5], size=n) for n in (4, 1, 3)]
+    fit = em.parse(text)().fit(y=y, n_init=1, max_iter=3)
+    p, ahead, predictive = fit.params, fit.forecast(1), fit.predictive()
+    for s, rows in enumerate(y):
+        density = np.array([[stats.multinomial.pmf(row, 5, m) for m in p["m"]] for row in rows])
+        before, after, _ = forward(p["start"], p["A"], density)
+        assert_allclose(predictive["z"].probabilities[s], before, atol=1e-10)
+        assert_allclose(predictive["y"].mean[s], 5 * before @ p["m"])
+        states = after[-1] @ p["A"]
+        mean = 5 * states @ p["m"]
+        products = np.einsum("k,kc,kd->cd", states, p["m"], p["m"])
+        second = 5 * np.diag(states @ p["m"]) + 20 * products
+        assert_allclose(ahead["y"].mean[s, 0], mean)
+        assert_allclose(ahead["y"].cov[s, 0], second - np.outer(mean, mean), atol=1e-10)
+
+
+def test_laws_without_moments_leave_those_of_the_states() -> None:
+    head, laws = CHAIN.split("param v : positive")
+    states = laws[laws.index("latent") : laws.index("observed")]
+    text = f"{head} given at[k] : real {states} observed y[s, t] ~ VonMises(at[z[s, t]], concentration=2)"
+    text = text.replace("param m[k] : real", "")
+    y, at = series(), np.array([0.0, 2.0])
+    fit = em.parse(text)().fit(y=y, at=at, init={name: START[name] for name in ("start", "A")}, max_iter=0)
+    ahead, predictive = fit.forecast(1), fit.predictive()
+    for s, rows in enumerate(y):
+        before, after, _ = forward(START["start"], START["A"], stats.vonmises.pdf(rows[:, None], 2, loc=at))
+        assert_allclose(predictive["z"].probabilities[s], before, atol=1e-10)
+        assert_allclose(ahead["z"].probabilities[s, 0], after[-1] @ START["A"], atol=1e-10)
+    for found in (ahead, predictive):
+        with pytest.raises(DataError, match="the mean and variance of `y` are not known: its law is VonMises"):
+            found["y"]
+    text = "model M() time t in T param q : unit observed a ~ Bernoulli(q) observed y[t] ~ VonMises(0, concentration=2)"
+    alone = em.parse(text)().fit(a=1, y=y[0])
+    for ask in (alone.predictive, partial(alone.forecast, 1)):
+        with pytest.raises(DataError, match="not known: its law is VonMises"):
+            ask()
+
+
+def test_predictions_of_an_observed_chain_are_told_elsewhere() -> None:
+    text = """model M(K = 2) plate k in K time t in T param A[k] : simplex[K]
+    observed y[0] ~ Bernoulli(0.5) observed y[t] missing ~ Categorical(A[y[t-1]])"""
+    fit = em.parse(text)().fit(y=[0, 1, np.nan, 0, 0, 1], n_init=1)
+    for found in (fit.predict(), fit.predict_proba()):
+        with pytest.raises(DataError, match=r"`y` is observed; `fit\.posterior` and `fit\.impute`"):
+            found["y"]
 
 
 def test_vb_forecasts_at_the_means() -> None:

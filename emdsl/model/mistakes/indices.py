@@ -79,12 +79,15 @@ def index_not_discrete(index: str, dim: Size, span: Span | None) -> ModelError:
     )
 
 
-def index_without_range(index: str, dim: Size, span: Span | None) -> ModelError:
+def index_without_range(index: str, dim: Size, ragged: str | None, span: Span | None) -> ModelError:
+    """`ragged`: the letter that runs over `dim`, where that is another number in each group."""
+    cure = f"declare it as `index[{dim if dim is not None else 'K'}]`, or use a Categorical variable"
+    if ragged is not None:
+        cure = (
+            f"groups of `{dim}` differ in length: let what reads it run over `{ragged}`, `missing` at all other places"
+        )
     return ModelError(
-        "E024",
-        f"`{index}` is a count without a largest value, so it cannot be an index",
-        cure=f"declare it as `index[{dim if dim is not None else 'K'}]`, or use a Categorical variable",
-        span=span,
+        "E024", f"`{index}` is a count without a largest value, so it cannot be an index", cure=cure, span=span
     )
 
 
