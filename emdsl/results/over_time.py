@@ -317,8 +317,8 @@ def log_likelihoods(
 ) -> Array:
     """The log likelihood of each entry of a plate by itself; weights of the plate do not count.
 
-    Rows that index arrays lead to an entry belong to it. Raises DataError where entries of the plate share a latent or
-    have a parameter each, so that they do not stand alone.
+    Rows that index arrays lead to an entry belong to it. Raises DataError where entries of the plate share a latent, so
+    that they do not stand alone.
     """
     model = bound.checked.model
     plate = model.plate(letter)
@@ -329,8 +329,6 @@ def log_likelihoods(
     for variable in model.variables:
         if variable.role in (Role.LATENT, Role.OBSERVED) and variable.name not in parts:
             raise DataError(f"`{variable.name}` is no part of a single entry of plate `{letter}`")
-        if variable.role is Role.PARAM and letter in variable.plates:
-            raise DataError(f"`{variable.name}` differs along plate `{letter}`, so its entries do not stand alone")
     for read in reads_along(model, letter):
         led = read.slot is None and isinstance(read.index, Subscript)
         if read.index != Name(letter) and not led:
@@ -338,7 +336,12 @@ def log_likelihoods(
     count = _plate_length(bound, data, letter)
     if any(letter not in plates for plates in parts.values()):
         return _by_weights(module, raw, data, letter, count)
-    return np.array([module.e_step(_entry(bound, data, letter, place), raw)[1] for place in range(count)])
+    return np.array(
+        [
+            module.e_step(_entry(bound, data, letter, place), _own_parameters(model, raw, letter, place))[1]
+            for place in range(count)
+        ]
+    )
 
 
 def _parts_of_entries(model: Model, letter: str) -> dict[str, tuple[str, ...]]:
@@ -378,6 +381,13 @@ def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> in
             return len(data[f"offsets.{plate.letter}"]) - 1
     variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)
     return int(np.shape(data[variable.name])[merged_letters(plates_of(bound, variable)).index(letter)])
+
+
+def _own_parameters(model: Model, raw: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
+    """The parameters of an emitted module (`m`, or `m.mean` and `m.precision`), of one entry of a plate."""
+    axes = {v.name: v.plates.index(letter) for v in model.variables if v.role is Role.PARAM and letter in v.plates}
+    own = {name: axes.get(name.partition(".")[0]) for name in raw}
+    return {name: value if own[name] is None else np.take(value, [place], own[name]) for name, value in raw.items()}
 
 
 def _entry(bound: BoundModel, data: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:

@@ -413,6 +413,26 @@ def test_likelihoods_of_series() -> None:
         fit.log_likelihood_by("t")
 
 
+@pytest.mark.parametrize("method", ["em", "vb"])
+def test_likelihoods_of_series_with_parameters_of_their_own(method: Any) -> None:
+    text = """model M plate s in S time t in T[s] param m[s] : real ~ Normal(0, var=4)
+    param q : positive ~ InvGamma(2, scale=1) param r[s] : positive ~ InvGamma(2, scale=1)
+    latent x[s, 0] ~ Normal(m[s], var=1) latent x[s, t] ~ Normal(x[s, t-1], var=q)
+    observed y[s, t] ~ Normal(x[s, t], var=r[s])"""
+    y = [np.random.default_rng(n).normal(size=n) for n in (4, 1, 6)]
+    fit = em.parse(text)().fit(y=y, n_init=1, max_iter=4, method=method)
+    assert fit.log_likelihood_by("s").sum() == pytest.approx(fit.score(), rel=1e-12)
+    if method == "em":
+        assert_allclose(fit.log_likelihood_by("s"), [own_level(rows, s, fit.params) for s, rows in enumerate(y)])
+
+
+def own_level(y: Array, s: int, params: Any) -> float:
+    """The log density of a random walk with noise, from its joint normal law."""
+    steps = np.arange(len(y))
+    cov = 1 + params["q"] * np.minimum.outer(steps, steps) + params["r"][s] * np.eye(len(y))
+    return float(stats.multivariate_normal(np.full(len(y), params["m"][s]), cov).logpdf(y))
+
+
 def test_likelihoods_of_groups_that_an_index_array_leads_to() -> None:
     text = """model M(K = 2) plate g in G, i in I, k in K given grp[i] : index[G] param w : simplex[K] param m[k] : real
     param v : positive latent c[g] ~ Categorical(w) latent b[g] ~ Normal(m[c[g]], var=1)
