@@ -11,6 +11,7 @@ START = "param start : simplex[K]  param nx : simplex[K]"
 CHAIN = "latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])"
 SHORT = (4, 1, 2, 3)
 CLASSES = "param q : simplex[K]  latent g[s] ~ Categorical(q)"
+TIMES = np.cumsum([[5.0, 0.3, 1.1, 2.0], [3.0, 1.0, 1.0, 1.0], [0.5, 0.7, 0.2, 0.4], [9.0, 2.5, 0.1, 0.6]], axis=1)
 COPIES = {"weights.s": np.array([1.0, 2.0, 0.5, 3.0])}
 
 # fmt: off
@@ -70,6 +71,20 @@ LAGS: tuple[tuple[str, Drawn, str], ...] = (
         model KnownStartOfTwo()  plate s in S  time t in T[s]  param a : real  param b : real  param r : positive
         latent x[s, 0] : real ~ PointMass(1)  latent x[s, 1] ~ Normal(a * x[s, 0], var=2)
         latent x[s, t] ~ Normal(a * x[s, t-1] + b * x[s, t-2], var=1)  observed y[s, 0] ~ Normal(x[s, 0], var=r)
+        observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    # a function of times has no value where the series has no earlier one
+    ("irregular_times", ragged(with_given(walk(4, 4), w=TIMES), SHORT, "y", "w"), """
+        model IrregularTimes()  plate s in S  time t in T[s]  given w[s, t] : real  param q : positive
+        param r : positive  param m : real  latent x[s, 0] ~ Normal(m, var=1)
+        let gap[s, t] = w[s, t] - w[s, t-1]
+        latent x[s, t] ~ Normal(x[s, t-1] * exp(-0.3 * gap[s, t]), var=q * (1 - exp(-0.6 * gap[s, t])))
+        observed y[s, t] ~ Normal(x[s, t], var=r)
+    """),
+    ("irregular_times_two_back", ragged(with_given(walk(4, 4), w=TIMES), SHORT, "y", "w"), """
+        model IrregularTimesTwoBack()  plate s in S  time t in T[s]  given w[s, t] : real  param q : positive
+        param r : positive  latent x[s, 0] ~ Normal(0, var=4)  latent x[s, 1] ~ Normal(x[s, 0], var=1)
+        latent x[s, t] ~ Normal(x[s, t-2], var=q * sqrt(w[s, t] - w[s, t-2]))
         observed y[s, t] ~ Normal(x[s, t], var=r)
     """),
     ("echo", ragged(walk(4, 4), SHORT, "y"), """

@@ -14,10 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.derived import STARTED, Derived, named, position_of, steps_back
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
 from emdsl.algebra.monomials import factored, has_zero_row, log_of_atom, monomial_power
-from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.positive import positive_form
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import (
@@ -43,9 +43,6 @@ from emdsl.algebra.terms import (
 )
 from emdsl.errors import Span
 
-#: Characters of a known quantity's arguments at the most that are part of its name.
-LEGIBLE = 40
-
 #: Minus the log of an impossible event: finite, so that it may be multiplied by a probability of zero.
 IMPOSSIBLE = 1e300
 
@@ -60,16 +57,6 @@ class NotPolynomial(Exception):
 
 class NoValue(NotPolynomial):
     """An expression that has no value, whatever its unknowns are."""
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A quantity computed from known ones only: `function(arguments)` with the axes `indices`."""
-
-    name: str
-    function: str
-    arguments: tuple[Polynomial, ...]
-    indices: tuple[Index, ...]
 
 
 @dataclass(frozen=True)
@@ -191,7 +178,7 @@ class Operations:
             return None if found is None else (found,)
         terms = known.arguments[0].terms
         if known.function == "softmax":
-            name = self._derived_name("log_softmax", known.arguments, known.indices)
+            name = named(self.derived, "log_softmax", known.arguments, known.indices)
             terms = (Term(1.0, (Atom(name, IDENTITY, known.indices),)),)
         places = dict(zip(known.indices, item.references, strict=True))
         power = item.statistic.exponent
@@ -409,6 +396,8 @@ class Operations:
 
     def derive(self, function: str, arguments: tuple[Polynomial, ...], node: Expression) -> Polynomial:
         """A known quantity under a name of its own; the same quantity keeps the same name."""
+        if function != STARTED:
+            arguments = tuple(self._started(item, node) for item in arguments)
         axes = max((item.axes for item in arguments), key=len)
         if function in ("logdet", "stationary"):
             inputs, axes = arguments, axes[: -2 if function == "logdet" else -1]
@@ -418,21 +407,14 @@ class Operations:
         inner = {axis for item in inputs for axis in item.axes} - set(axes)
         outer = tuple(sorted(free - set(axes) - inner, key=lambda index: index.identity))
         indices = outer + tuple(axis for axis in axes if axis in free)
-        name = self._derived_name(function, inputs, indices)
+        name = named(self.derived, function, inputs, indices)
         return Polynomial((Term(1.0, (Atom(name, IDENTITY, indices),)),), axes)
 
-    def _derived_name(self, function: str, arguments: tuple[Polynomial, ...], indices: tuple[Index, ...]) -> str:
-        """The name of a known quantity: the function and what it is of, `lgamma(y_n + 1)`."""
-        same = (
-            name
-            for name, known in self.derived.items()
-            if (known.function, known.arguments, known.indices) == (function, arguments, indices)
-        )
-        text = ", ".join(exponent_text(like_terms(argument.terms)) for argument in arguments)
-        fresh = f"{function}({text})" if len(text) <= LEGIBLE else f"{function}({len(self.derived)})"
-        name = next(same, fresh if fresh not in self.derived else f"{fresh} {len(self.derived)}")
-        self.derived.setdefault(name, Derived(name, function, arguments, indices))
-        return name
+    def _started(self, value: Polynomial, node: Expression) -> Polynomial:
+        """An argument of a function, at steps that have all the earlier ones that it reads."""
+        for index, lag in steps_back(value, self.derived).items():
+            value = self.derive(STARTED, (value, position_of(index, self.scope), number(lag)), node)
+        return value
 
 
 def _is_matrix(item: Atom, scope: Scope) -> bool:

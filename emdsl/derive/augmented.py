@@ -8,8 +8,9 @@ normal with a Pólya-Gamma precision. Which laws are so written is found by tria
 
 from __future__ import annotations
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import IndexSource
-from emdsl.algebra.operations import Derived, Split
+from emdsl.algebra.operations import Split
 from emdsl.algebra.terms import SPLIT
 from emdsl.derive.log_joint import factor_of
 from emdsl.derive.scope import augmentations_of, scope_of, with_auxiliaries

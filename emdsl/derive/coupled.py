@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import (
     Fixed,
     Gather,
@@ -23,7 +24,7 @@ from emdsl.algebra.indices import (
     renamed_bases,
     shared_bases,
 )
-from emdsl.algebra.operations import Derived, Split
+from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.refusal import not_compiled

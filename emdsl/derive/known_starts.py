@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, indices_in
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, first_table, parent_table, position_table
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term, number, refreshed
 from emdsl.derive.refusal import not_compiled

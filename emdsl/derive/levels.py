@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
-from emdsl.algebra.operations import Derived
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import IDENTITY, OFFSET, STRUCTURE, Atom, Term
 from emdsl.derive.declared_order import inwards

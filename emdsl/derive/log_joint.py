@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.cases import TooManyStates
 from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.expand import Expansion, Quadratic
 from emdsl.algebra.expressions import Expression, Name, Number, renamed
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference, Shift
-from emdsl.algebra.operations import IMPOSSIBLE, Derived, NotPolynomial, NoValue, Split
+from emdsl.algebra.operations import IMPOSSIBLE, NotPolynomial, NoValue, Split
 from emdsl.algebra.symbols import (
     Scope,
     Symbol,

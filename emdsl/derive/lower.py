@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Index, Reference
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.errors import CompilerBug

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Gather, Index, IndexSource
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, WHOLE, Atom, Term
 from emdsl.arrays.body import Body

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
-from emdsl.algebra.operations import Derived
 from emdsl.algebra.symbols import RAGGED_TABLES, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from emdsl.algebra.derived import position_of
 from emdsl.algebra.expand import Expansion
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, names
 from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
-from emdsl.algebra.symbols import Scope, Symbol, first_table, position_table
-from emdsl.algebra.terms import IDENTITY, NUMBER, STRUCTURE, Polynomial, atom, multiply, number
+from emdsl.algebra.symbols import Scope, Symbol, first_table
+from emdsl.algebra.terms import Polynomial, multiply, number
 from emdsl.derive.refusal import not_compiled
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Definition, Role, Variable
@@ -83,7 +84,7 @@ def started(value: Polynomial, variable: Variable, definition: Definition, expan
     """The rows that a law holds for: of a fixed time its own, and otherwise from the first time that is not fixed."""
     result, scope = value, expansion.scope
     for index, step in expansion.times.values():
-        here = expansion.derive("at_step", (_position_of(index, scope), number(step)), Name(variable.name))
+        here = expansion.derive("at_step", (position_of(index, scope), number(step)), Name(variable.name))
         result = multiply(result, here, expansion.source)
     for place, slot in enumerate(definition.slots):
         if not isinstance(slot, Name):
@@ -100,17 +101,10 @@ def started(value: Polynomial, variable: Variable, definition: Definition, expan
             )
         reference = expansion.letters[slot.name]
         assert isinstance(reference, Index)
-        position = _position_of(reference, scope)
+        position = position_of(reference, scope)
         later = expansion.derive("at_least", (position, number(max(starts) + 1)), slot)
         result = multiply(result, later, expansion.source)
     return result
-
-
-def _position_of(index: Index, scope: Scope) -> Polynomial:
-    """The position of a row within its series."""
-    if index.letter in scope.ragged:
-        return atom(position_table(index.letter), IDENTITY, (index,))
-    return atom(STRUCTURE, NUMBER, (index,))
 
 
 def names_of(definition: Definition) -> frozenset[str]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
+from emdsl.algebra.derived import STARTED, Derived, bare
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.operations import Derived, Split
+from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Scope, beyond_table, is_padded, padded_size, within_table
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
@@ -342,7 +343,7 @@ class Notation:
     def _function(self, item: Derived, references: Sequence[Reference], letters: Letters) -> str:
         replacement = dict(zip(item.indices, references, strict=True))
         own = (Polynomial(normal_form(one.terms, frozenset()), one.axes) for one in item.arguments)
-        arguments = [argument.substitute(replacement) for argument in own]
+        arguments = [bare(argument.substitute(replacement), self.derived) for argument in own]
         texts = [
             self.polynomial(argument, letters.knowing(index for term in argument.terms for index in term.indices))
             for argument in arguments
@@ -351,6 +352,8 @@ class Notation:
             indices = [self.reference(reference, letters) for reference in references]
             (name,) = levels_of({item.name: item})
             return with_indices(rf"\bar{{{name_text(name)}}}", indices)
+        if item.function == STARTED:
+            return rf"\left({texts[0]}\right)"
         if item.function == "power" and len(texts) == 2:
             return rf"\left({texts[0]}\right)^{{{texts[1]}}}"
         if item.function == "sqrt":

@@ -105,6 +105,11 @@ def lagged(values: np.ndarray, lag: int, axis: int) -> np.ndarray:
     return np.roll(values, lag, axis=axis)
 
 
+def started(values: np.ndarray, position: np.ndarray, lag: float) -> np.ndarray:
+    """Values that read data `lag` steps earlier; 1 at positions that have none so early, which no law reads."""
+    return np.where(np.less(position, lag), 1.0, values)
+
+
 def at_least(values: np.ndarray, least: float) -> np.ndarray:
     """1 where a value is at least `least`, 0 elsewhere."""
     return np.greater_equal(values, least).astype(float)
