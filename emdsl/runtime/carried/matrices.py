@@ -116,8 +116,10 @@ def covariance(scatter: np.ndarray, count: np.ndarray, name: str) -> np.ndarray:
     """scatter / count, (…, d, d), symmetric and positive definite; an empty component gets the pooled one.
 
     A component is empty where nothing counts and its scatter is singular; one that a prior adds to the scatter of has
-    a precision that goes to 0.
+    a precision that goes to 0. The identity where nothing was counted at all: any value would be as likely.
     """
+    if not (np.any(count) or np.any(scatter)):
+        return np.broadcast_to(np.eye(scatter.shape[-1]), scatter.shape)
     count = np.asarray(count, dtype=float)[..., None, None]
     scatter, count = (scatter + np.swapaxes(scatter, -1, -2)) / 2, np.broadcast_to(count, scatter.shape)
     if np.any(negative := count[..., 0, 0] < -1e-12 * np.max(np.abs(count))):

@@ -118,8 +118,13 @@ def _beta_prime_root(name: str, count: np.ndarray, rate: np.ndarray, tail: np.nd
 
 
 def spread_root(numerator: np.ndarray, denominator: np.ndarray, root: float, name: str) -> np.ndarray:
-    """(numerator / denominator)^root for a variance or standard deviation; an empty component gets the pooled one."""
+    """(numerator / denominator)^root for a variance or standard deviation; an empty component gets the pooled one.
+
+    1 where nothing was counted at all, as of steps in series of length one: any value would be as likely.
+    """
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    if not np.any(denominator):
+        return np.ones(denominator.shape)
     empty = denominator <= 1e-12 * float(np.max(denominator))
     pooled = numerator.sum() / max(float(denominator.sum()), 1e-300)
     value = np.where(empty, pooled, numerator / np.where(empty, 1.0, denominator))
