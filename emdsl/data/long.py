@@ -82,6 +82,12 @@ def _groups(table: Mapping[str, Any], outer: Plate, inner: Plate) -> Groups:
 def _steps(letter: str, column: Any) -> Array:
     """What orders the rows, numbers or dates, as numbers (row,)."""
     plain = np.asarray(column)
+    if plain.dtype.kind in "UT" or any(isinstance(item, str) for item in plain[:1]):
+        try:
+            plain = np.array([str(item or "") for item in plain], dtype="datetime64[us]")
+        except ValueError as error:
+            cure = "give numbers, or dates as 2024-12-31"
+            raise DataError(f"the column `{letter}` orders the steps, and holds text; {cure}") from error
     if plain.dtype.kind == "M":
         missing, steps = np.isnat(plain), plain.astype(np.int64)
     elif _are_dates(plain):

@@ -70,7 +70,9 @@ DATES = pd.to_datetime(["2024-01-03", "2024-01-02", "2024-01-02", "2024-01-01", 
 ZONED = DATES.tz_localize("Europe/Paris")
 
 
-@pytest.mark.parametrize("steps", [DATES, DATES.date, ZONED], ids=["numpy", "python", "zone"])
+@pytest.mark.parametrize(
+    "steps", [DATES, DATES.date, ZONED, DATES.astype(str)], ids=["numpy", "python", "zone", "text"]
+)
 def test_dates_order_the_steps(steps: Any) -> None:
     data = bind_data(bound(), pd.DataFrame(TABLE | {"t": steps}))
     assert data["y"].tolist() == [1, 3, 5, 2, 4]
@@ -89,6 +91,10 @@ def test_steps_are_there_once_and_can_be_ordered() -> None:
         variables_of_table(bound(), TABLE | {"t": [1, 1, 1, 0, 0]}, {})
     with pytest.raises(DataError, match="the column `t` orders the steps, and some are missing"):
         variables_of_table(bound(), TABLE | {"t": DATES.where([True, False, True, True, True])}, {})
+    with pytest.raises(
+        DataError, match="the column `t` orders the steps, and holds text; give numbers, or dates as 20"
+    ):
+        variables_of_table(bound(), TABLE | {"t": ["Mon", "Tue", "Wed", "Mon", "Tue"]}, {})
     with pytest.raises(DataError, match="the column `t` orders the steps, and some are no dates"):
         variables_of_table(bound(), TABLE | {"t": [*DATES.date[:4], "soon"]}, {})
 
