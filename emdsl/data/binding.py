@@ -10,7 +10,7 @@ name, or told only by the largest index stand under their names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -182,6 +182,8 @@ class _Binding:
 
     def _read(self, variable: Variable, value: object) -> Array:
         name, kind, plates = variable.name, self.types[variable.name], self._plates(variable)
+        if isinstance(value, (Iterator, Mapping)):
+            raise DataError(f"`{name}` is a {type(value).__name__}; give an array or a list")
         array, lengths = concatenate(name, value, plates)
         if array.size == 0:
             raise DataError(f"`{name}` is empty: its shape is {array.shape}")

@@ -64,3 +64,43 @@ def test_refusals() -> None:
     other = "model M plate s in S time t in T[s] given c[t2] : real time t2 in U observed y[s, t] ~ Normal(0, sd=1)"
     with pytest.raises(DataError, match="`c` runs over t2; give it by name, not in the long table"):
         variables_of_table(bound(other), TABLE | {"c": [1.0] * 5}, {})
+
+
+DATES = pd.to_datetime(["2024-01-03", "2024-01-02", "2024-01-02", "2024-01-01", "2024-01-01"])
+ZONED = DATES.tz_localize("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    "steps", [DATES, DATES.date, ZONED, DATES.astype(str)], ids=["numpy", "python", "zone", "text"]
+)
+def test_dates_order_the_steps(steps: Any) -> None:
+    data = bind_data(bound(), pd.DataFrame(TABLE | {"t": steps}))
+    assert data["y"].tolist() == [1, 3, 5, 2, 4]
+
+
+def test_the_steps_of_one_series() -> None:
+    one = bound("model M time t in T observed y[t] ~ Normal(0, sd=1)")
+    table = {"t": list(DATES[[0, 2, 4]]), "y": [5.0, 3.0, 1.0]}
+    assert variables_of_table(one, table, {})["y"].tolist() == [1, 3, 5]
+    with pytest.raises(DataError, match="rows 1 and 2 of the long table are both step 4 over `t`"):
+        variables_of_table(one, table | {"t": [5, 4, 4]}, {})
+
+
+def test_steps_are_there_once_and_can_be_ordered() -> None:
+    with pytest.raises(DataError, match="rows 0 and 2 of the long table are both step 1 over `t` of one series"):
+        variables_of_table(bound(), TABLE | {"t": [1, 1, 1, 0, 0]}, {})
+    with pytest.raises(DataError, match="the column `t` orders the steps, and some are missing"):
+        variables_of_table(bound(), TABLE | {"t": DATES.where([True, False, True, True, True])}, {})
+    with pytest.raises(
+        DataError, match="the column `t` orders the steps, and holds text; give numbers, or dates as 20"
+    ):
+        variables_of_table(bound(), TABLE | {"t": ["Mon", "Tue", "Wed", "Mon", "Tue"]}, {})
+    with pytest.raises(DataError, match="the column `t` orders the steps, and some are no dates"):
+        variables_of_table(bound(), TABLE | {"t": [*DATES.date[:4], "soon"]}, {})
+
+
+def test_what_is_no_array_is_refused_by_its_kind() -> None:
+    with pytest.raises(DataError, match="`y` is a generator; give an array or a list"):
+        bind_data(bound(), {"y": (row for row in [[1.0], [2.0]]), "u": [1.0, 2.0], "X": [[[1, 2]], [[3, 4]]]})
+    with pytest.raises(DataError, match="`y` is a dict; give an array or a list"):
+        bind_data(bound(), {"y": {"a": [1.0], "b": [2.0]}, "u": [1.0, 2.0], "X": [[[1, 2]], [[3, 4]]]})
