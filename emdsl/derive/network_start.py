@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from emdsl.algebra.groups import within_own_group
 from emdsl.algebra.indices import Fixed, Index, Reference, indices_in
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.declared_order import outwards
 from emdsl.derive.field import FieldMoments
