@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
-from emdsl.algebra.symbols import position_table
+from emdsl.algebra.symbols import WEIGHTS, position_table
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 
 HALVES = {Fraction(1, 2): "½ ", Fraction(1, 4): "¼ ", Fraction(3, 2): "3/2 "}
@@ -46,6 +46,8 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
         return f"[{' = '.join(_reference(r, letters) for r in item.references)}]" if item.statistic == DELTA else places
     if item.references and item.variable == position_table(places):
         return places
+    if item.variable.startswith(WEIGHTS):  # of the row, or of the row of an outer plate that it lies in
+        return f"w_{item.variable.removeprefix(WEIGHTS)}"
     name = item.variable.replace("~", "\u0303")
     index = f"_{places}" if places else ""
     stem = name if places and name.endswith(f"_{places}") else f"{name}{index}"

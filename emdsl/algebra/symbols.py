@@ -62,6 +62,8 @@ class Symbol:
         return not self.known and self.categories is not None
 
 
+#: What the names of the weights of rows start with; the letter of their plate follows.
+WEIGHTS = "weights."
 #: What the names of the tables of ragged plates start with.
 RAGGED_TABLES = ("parent.", "position.", "first.", "place.", "within.", "beyond.")
 

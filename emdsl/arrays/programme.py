@@ -6,7 +6,8 @@ Statement = Assign | Remark | When | Lines | Nested
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.arrays.body import Assign, Remark, When
@@ -35,6 +36,17 @@ def dictionary(entries: Sequence[str]) -> str:
     if len(entries) == 1 and entries[0].startswith("**"):
         return entries[0].removeprefix("**")
     return f"{{{', '.join(entries)}}}"
+
+
+def literal(value: object) -> str:
+    """The code of texts, and of tuples and dictionaries of them, in the quotes of all emitted code: `"mu"`."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Mapping):
+        return dictionary([f"{literal(key)}: {literal(one)}" for key, one in value.items()])
+    return repr(value)
 
 
 @dataclass(frozen=True)

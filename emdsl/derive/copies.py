@@ -13,13 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import Scope, parent_table
+from emdsl.algebra.symbols import WEIGHTS, Scope, parent_table
 from emdsl.algebra.terms import IDENTITY, Atom, Term
 from emdsl.derive.log_joint import Factor
 from emdsl.structure.elimination import Step, in_series
-
-#: The prefix of the atoms that stand for weights of rows.
-WEIGHTS = "weights."
 
 #: A row of each plate, by letter.
 Rows = Sequence[tuple[str, Reference]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
-from emdsl.arrays.programme import Function, Module
+from emdsl.arrays.programme import Function, Module, literal
 from emdsl.derive.augmented import augmentable
 from emdsl.derive.centre import CentredJoint, centre
 from emdsl.derive.collapse import Collapser
@@ -289,12 +289,12 @@ def _module(
     supports = {key: kind for name in setting.parameters for key, kind in _supports(name, setting).items()}
     constants = (
         *sizes,
-        ("PARAMETERS", repr(tuple(name for step in steps for name in step.variables))),
-        ("SUPPORTS", repr(supports)),
-        ("UPDATES", repr(_update_blocks(steps, setting))),
-        ("OBJECTIVE", f'"{target}"'),
-        ("WEIGHTED", repr(tuple(letter for letter in weighted if (letter,) not in unweighted))),
-        *((("REFUSED_WEIGHTS", repr(refused)),) if refused else ()),
+        ("PARAMETERS", literal(tuple(name for step in steps for name in step.variables))),
+        ("SUPPORTS", literal(supports)),
+        ("UPDATES", literal(_update_blocks(steps, setting))),
+        ("OBJECTIVE", literal(target)),
+        ("WEIGHTED", literal(tuple(letter for letter in weighted if (letter,) not in unweighted))),
+        *((("REFUSED_WEIGHTS", literal(refused)),) if refused else ()),
         *_network_constants(setting.networks),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
@@ -310,9 +310,9 @@ def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str
     blocks = [one for network in networks for one in network.blocks if one.block.kind == "finite"]
     shared = tuple(name for one in blocks for name in one.block.variables if not name.startswith("split "))
     if shared:
-        found.append(("SHARED", repr(shared)))
+        found.append(("SHARED", literal(shared)))
     if any(network.network.iterated for network in networks):
-        found.append(("RESUMED", repr(RESUMED)))
+        found.append(("RESUMED", literal(RESUMED)))
     return tuple(found)
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term, like_terms
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
-from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.copies import Copies
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.given_values import expected_or_given
 from emdsl.derive.posteriors import PosteriorForm

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.groups import within_own_group
-from emdsl.algebra.indices import Fixed, Index
+from emdsl.algebra.indices import Fixed, Index, Reference, indices_in
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
 from emdsl.arrays.programme import Function, ProgrammeStatement
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.declared_order import outwards
 from emdsl.derive.field import FieldMoments
@@ -123,10 +123,8 @@ def _features_in(
     return list(found.values())
 
 
-def _rows_of(references: tuple[object, ...]) -> set[Index]:
-    from emdsl.algebra.indices import indices_in
-
-    return {index for reference in references for index in indices_in(reference)}  # type: ignore[arg-type]
+def _rows_of(references: Sequence[Reference]) -> set[Index]:
+    return {index for reference in references for index in indices_in(reference)}
 
 
 def _counts(item: Atom, setting: Setting) -> bool:

@@ -6,10 +6,19 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
-from emdsl.algebra.symbols import RAGGED_TABLES, Scope, bind_size, first_table, is_padded, parent_table, position_table
+from emdsl.algebra.symbols import (
+    RAGGED_TABLES,
+    WEIGHTS,
+    Scope,
+    bind_size,
+    first_table,
+    is_padded,
+    parent_table,
+    position_table,
+)
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.derive.collapse import _letters, _spelling
-from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled

@@ -13,9 +13,8 @@ from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift
-from emdsl.algebra.symbols import RAGGED_TABLES, Scope
+from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, Scope
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.refusal import not_compiled
 from emdsl.errors import Span
 from emdsl.structure.elimination import CHAIN_BUDGET

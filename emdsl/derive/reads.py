@@ -12,11 +12,11 @@ from typing import Any
 
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
 from emdsl.derive.loop_body import LoopBody

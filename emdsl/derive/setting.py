@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, substitute
-from emdsl.algebra.symbols import RAGGED_TABLES, Scope
+from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
 from emdsl.derive.centre import Centred
-from emdsl.derive.copies import WEIGHTS, Copies
+from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from emdsl.algebra.indices import Index
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.arrays.programme import Function, Lines
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.e_step import is_membership
 from emdsl.derive.network_terms import BlockTerms
 from emdsl.derive.setting import Setting

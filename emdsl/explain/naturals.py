@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, substitute
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, MASK, STRUCTURE, Atom, Polynomial, Term
-from emdsl.derive.copies import WEIGHTS
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.network_terms import BlockTerms
 from emdsl.derive.setting import Setting

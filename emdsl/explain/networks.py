@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from emdsl.algebra.indices import Fixed, Gather
-from emdsl.algebra.symbols import RAGGED_TABLES
+from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
@@ -128,7 +128,7 @@ def statistics_blocks(derivation: Derivation, notation: Notation) -> list[Block]
 
 def _has_weights(derivation: Derivation) -> bool:
     terms = (term for one in derivation.setting.networks for term in one.local_terms)
-    return any(item.variable.startswith("weights.") for term in terms for item in term.atoms)
+    return any(item.variable.startswith(WEIGHTS) for term in terms for item in term.atoms)
 
 
 def choice_blocks(derivation: Derivation, notation: Notation) -> list[Block]:

@@ -84,6 +84,16 @@ def test_source_reads_well(name: str, tmp_path: Path) -> None:
     assert [function.name for function in public if not ast.get_docstring(function)] == []
 
 
+def test_comments_give_weights_the_letter_of_their_plate() -> None:
+    """`w_s` is the weight of a series, at the series itself and at each of its times."""
+    source = parse("""
+        model M(K = 2)  plate s in S, k in K  time t in T[s]  param pi : simplex[K]  param m[k] : real
+        latent g[s] ~ Categorical(pi)  latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1], var=1)
+        observed y[s, t] ~ Normal(x[s, t] + m[g[s]], var=1)
+    """)().source("em")
+    assert "Σ E[[g_s = k] w_s]" in source and "weights.s_" not in source
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_module_alone_does_what_fit_does(name: str, tmp_path: Path) -> None:
     """In a process that cannot import emdsl, the same start leads over the same objectives to the same estimates."""

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 
 L = 1
-PARAMETERS = ('W', 'm', 'psi')
-SUPPORTS = {'W': 'real', 'm': 'real', 'psi': 'positive'}
-UPDATES = (('W and m', ('W', 'm')), ('psi', ('psi',)))
+PARAMETERS = ("W", "m", "psi")
+SUPPORTS = {"W": "real", "m": "real", "psi": "positive"}
+UPDATES = (("W and m", ("W", "m")), ("psi", ("psi",)))
 OBJECTIVE = "log likelihood"
-WEIGHTED = ('n',)
-REFUSED_WEIGHTS = {('d',): 'rows of `x` are not counted one by one'}
+WEIGHTED = ("n",)
+REFUSED_WEIGHTS = {("d",): "rows of `x` are not counted one by one"}
 LOG_2PI = np.log(2 * np.pi)
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 
 K = 2
-PARAMETERS = ('mu', 'pi', 'Sigma')
-SUPPORTS = {'pi': 'simplex', 'mu': 'real', 'Sigma': 'cov'}
-UPDATES = (('mu', ('mu',)), ('pi', ('pi',)), ('Sigma', ('Sigma',)))
+PARAMETERS = ("mu", "pi", "Sigma")
+SUPPORTS = {"pi": "simplex", "mu": "real", "Sigma": "cov"}
+UPDATES = (("mu", ("mu",)), ("pi", ("pi",)), ("Sigma", ("Sigma",)))
 OBJECTIVE = "log likelihood"
-WEIGHTED = ('n', 'k')
+WEIGHTED = ("n", "k")
 LOG_2PI = np.log(2 * np.pi)
 
 

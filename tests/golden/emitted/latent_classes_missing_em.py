@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 
 K = 2
-PARAMETERS = ('pi', 'p')
-SUPPORTS = {'pi': 'simplex', 'p': 'unit'}
-UPDATES = (('pi', ('pi',)), ('p', ('p',)))
+PARAMETERS = ("pi", "p")
+SUPPORTS = {"pi": "simplex", "p": "unit"}
+UPDATES = (("pi", ("pi",)), ("p", ("p",)))
 OBJECTIVE = "log likelihood"
-WEIGHTED = ('n', 'k')
-REFUSED_WEIGHTS = {('j',): 'rows of `x` are not counted one by one'}
+WEIGHTED = ("n", "k")
+REFUSED_WEIGHTS = {("j",): "rows of `x` are not counted one by one"}
 
 
 def initialise(data, rng):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-PARAMETERS = ('m', 'Sigma')
-SUPPORTS = {'m': 'real', 'Sigma': 'cov'}
-UPDATES = (('m', ('m',)), ('Sigma', ('Sigma',)))
+PARAMETERS = ("m", "Sigma")
+SUPPORTS = {"m": "real", "Sigma": "cov"}
+UPDATES = (("m", ("m",)), ("Sigma", ("Sigma",)))
 OBJECTIVE = "log likelihood"
-WEIGHTED = ('n',)
+WEIGHTED = ("n",)
 LOG_2PI = np.log(2 * np.pi)
 
 

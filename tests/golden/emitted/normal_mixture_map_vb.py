@@ -9,17 +9,17 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 K = 2
-PARAMETERS = ('mu', 'pi', 'tau')
+PARAMETERS = ("mu", "pi", "tau")
 SUPPORTS = {
-    'pi.concentration': 'positive',
-    'mu.mean': 'real',
-    'mu.precision': 'positive',
-    'tau.shape': 'positive',
-    'tau.rate': 'positive',
+    "pi.concentration": "positive",
+    "mu.mean": "real",
+    "mu.precision": "positive",
+    "tau.shape": "positive",
+    "tau.rate": "positive",
 }
-UPDATES = (('mu', ('mu.mean', 'mu.precision')), ('pi', ('pi.concentration',)), ('tau', ('tau.shape', 'tau.rate')))
+UPDATES = (("mu", ("mu.mean", "mu.precision")), ("pi", ("pi.concentration",)), ("tau", ("tau.shape", "tau.rate")))
 OBJECTIVE = "evidence lower bound"
-WEIGHTED = ('n',)
+WEIGHTED = ("n",)
 LOG_2PI = np.log(2 * np.pi)
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 
 K = 2
-PARAMETERS = ('b', 'pi', 'v')
-SUPPORTS = {'pi': 'simplex', 'b': 'real', 'v': 'positive'}
-UPDATES = (('b', ('b',)), ('pi', ('pi',)), ('v', ('v',)))
+PARAMETERS = ("b", "pi", "v")
+SUPPORTS = {"pi": "simplex", "b": "real", "v": "positive"}
+UPDATES = (("b", ("b",)), ("pi", ("pi",)), ("v", ("v",)))
 OBJECTIVE = "log likelihood"
-WEIGHTED = ('n', 'k')
+WEIGHTED = ("n", "k")
 LOG_2PI = np.log(2 * np.pi)
 
 
