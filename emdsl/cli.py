@@ -261,7 +261,3 @@ def _write(text: str, output: Path | None) -> None:
 def main() -> None:
     """The entry point of the `emdsl` command."""
     app()
-
-
-if __name__ == "__main__":
-    main()

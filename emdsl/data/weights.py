@@ -21,8 +21,6 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
 
     `lengths` has the total length of each ragged plate.
     """
-    if not isinstance(weights, Mapping):
-        raise DataError('weights need the letter of their plate: weights={"n": w}')
     model = bound.checked.model
     data_plates = {
         letter
@@ -31,6 +29,10 @@ def bind_weights(bound: BoundModel, weights: Any, sizes: Sizes, lengths: Mapping
         for letter in variable.plates
     }
     data_plates |= _led_to(bound)
+    if not isinstance(weights, Mapping):
+        times = {plate.letter for plate in model.plates if plate.ordered}
+        example = next((plate.letter for plate in model.plates if plate.letter in data_plates - times), "n")
+        raise DataError(f'weights need the letter of their plate: weights={{"{example}": w}}')
     result = {}
     for letter, values in weights.items():
         plate = model.plate(letter)
