@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "compile": "errors algebra arrays families kernels model structure derive emit explain",
         "api": "errors model language data runtime results compile",
         "cli": "errors model language data results api",
+        "__main__": "cli",
     }.items()
 }
 #: Libraries of the runtime, which has to be as light as what it runs.
