@@ -627,3 +627,37 @@ def test_bent_laws_of_two_vectors_say_that_their_moments_are_not_known() -> None
     fit = model.fit(y=[1, 0, 1], init={"b": 0.4}, max_iter=0, tol=0)
     with pytest.raises(DataError, match="no linear function of `x` and `w`, which have 4 coordinates; draw them"):
         fit.forecast(1)
+
+
+SWITCHING = """
+    model Switching(K = 2)
+    plate s in S, k in K
+    time t in T[s]
+    param start : simplex[K]    param A[k] : simplex[K]
+    param a[k] : real           param q[k] : positive
+    latent z[s, 0]   ~ Categorical(start)
+    latent z[s, t]   ~ Categorical(A[z[s, t-1]])
+    latent x[s, 0]   ~ Normal(0, var=1)
+    latent x[s, t]   ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])
+    observed y[s, t] ~ Normal(x[s, t], var=0.1)
+"""
+
+
+def test_forecasts_of_switching_dynamics_follow_the_laws_not_an_independent_guess() -> None:
+    # From q of the last step: p = P A; E x = p·a m; E x² = p·(a² (m² + v) + q).
+    a, q, matrix = np.array([0.9, -0.5]), np.array([0.2, 2.0]), np.array([[0.8, 0.2], [0.3, 0.7]])
+    fit = em.parse(SWITCHING)().fit(
+        y=[[0.3, 0.9, 1.4, -0.6, 2.1, 1.9, 1.5], [0.2, -0.4, 1.8]],
+        init={"start": [0.6, 0.4], "A": matrix, "a": a, "q": q},
+        max_iter=0,
+        tol=0,
+    )
+    ahead = fit.forecast(1, draws=100_000)
+    for row in range(2):
+        states = fit.posterior["z"].probabilities[row][-1] @ matrix
+        mean, var = fit.posterior["x"].mean[row][-1], fit.posterior["x"].var[row][-1]
+        first, second = states @ a * mean, states @ (a**2 * (mean**2 + var) + q)
+        assert_allclose(ahead["z"].probabilities[row, 0], states, atol=0.01)
+        assert_allclose(ahead["x"].mean[row, 0], first, atol=0.02)
+        assert_allclose(ahead["x"].var[row, 0], second - first**2, rtol=0.03)
+        assert_allclose(ahead["y"].var[row, 0], second - first**2 + 0.1, rtol=0.03)
