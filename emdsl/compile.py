@@ -17,6 +17,7 @@ from emdsl.explain.plan import Plan, plan
 from emdsl.explain.steps import document
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import inferred, may_end
+from emdsl.structure.networks import Network
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Program:
     def derivation(self) -> Document:
         """The mathematics, step by step."""
         return document(self.derived, self.bound.checked.model)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The latents that depend on each other, and what of them is independent under q."""
+        return tuple(terms.network for terms in self.derived.setting.networks)
 
     @cached_property
     def module(self) -> types.ModuleType:

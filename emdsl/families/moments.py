@@ -20,6 +20,11 @@ def has_moments(family: str) -> bool:
     return family in _MOMENTS
 
 
+def location(family: str) -> str | None:
+    """The argument in which the mean of a family is linear and its spread constant, if there is one."""
+    return _LOCATIONS.get(family)
+
+
 def moments(family: str, arguments: Mapping[str, Values]) -> Moments:
     """`mean` with `var` or `cov`, and `probabilities` where there are any, of a family that has them here.
 
@@ -102,6 +107,15 @@ def _outer(p: Values) -> Values:
 def _diagonal(p: Values) -> Values:
     return p[..., None] * np.eye(p.shape[-1])
 
+
+_LOCATIONS = {
+    "Normal": "mean",
+    "MvNormal": "mean",
+    "StudentT": "mean",
+    "MvStudentT": "mean",
+    "Laplace": "mean",
+    "PointMass": "value",
+}
 
 _MOMENTS: dict[str, Callable[..., Moments]] = {
     "Normal": lambda mean, prec: {"mean": mean, "var": 1 / prec},

@@ -30,6 +30,7 @@ from emdsl.results.futures import DRAWS, simulated
 from emdsl.results.joint_points import joint_points
 from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
+from emdsl.results.normal_nodes import bent_coordinates
 from emdsl.results.points import points
 from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
@@ -300,8 +301,12 @@ class _Outlook:
         total: Statistics = {}
         second: Array | float = 0.0
         spread = ""
-        for weight in self._points(sites, rows, np.ones(count), self.posterior, {}, finer):
-            found_law = self._of_law(without_lets(law, self.model), rows, count, variable)
+        written = without_lets(law, self.model)
+        widths = [(site.name, int(np.prod(self.reader.event_shape(site.name)))) for site in sites]
+        real = [(name, width) for name, width in widths if self.bound.checked.types[name].kind == "real"]
+        bent = bent_coordinates(variable.name, written, real, any(site.summed for site in sites))
+        for weight in self._points(sites, rows, np.ones(count), self.posterior, {}, finer, bent):
+            found_law = self._of_law(written, rows, count, variable)
             spread = "cov" if "cov" in found_law else "var"
             mean = found_law["mean"]
             square = mean**2 if spread == "var" else mean[..., :, None] * mean[..., None, :]
@@ -368,6 +373,7 @@ class _Outlook:
         posterior: Mapping[str, Statistics],
         labels: Mapping[str, Array],
         finer: bool,
+        bent: int,
     ) -> Iterator[Array]:
         """Weights (row,) of joint values of the sites, each time with these values in the reader."""
         if not sites:
@@ -376,14 +382,14 @@ class _Outlook:
         if any(site.summed for site in sites):
             places = [(site.name, self._entries(site, rows, len(weight))) for site in sites]
             settled = {site.name: self._settled(site.name) for site in sites}
-            for joint_share, values in joint_points(places, settled, self.posterior, self._infer):
+            for joint_share, values in joint_points(places, settled, self.posterior, self._infer, bent):
                 self.reader.values.update(values)
                 yield weight * joint_share
             return
         site, rest = sites[0], sites[1:]
         statistics = posterior[site.name]
         entries = self._entries(site, rows, len(weight))
-        for share, value in points(statistics, entries, self._family(site, {*labels}), finer):
+        for share, value in points(statistics, entries, self._family(site, {*labels}), finer, bent):
             known = np.array(labels.get(site.name, self._settled(site.name)))
             if self.estimated.apart and site.name in labels:  # what an earlier site has settled keeps its value
                 settled = ~np.isnan(known[entries])
@@ -394,7 +400,7 @@ class _Outlook:
             self.reader.values[site.name] = known
             below = labels | {site.name: known}  # type: ignore[operator]
             inferred = self._infer(below) if rest and not self.estimated.apart else posterior
-            yield from self._points(rest, rows, weight * share, inferred, below, finer)
+            yield from self._points(rest, rows, weight * share, inferred, below, finer, bent)
 
     def _entries(self, site: _Site, rows: Rows, count: int) -> tuple[Array, ...]:
         """The entries of a latent that a site is at each row."""

@@ -25,6 +25,7 @@ from emdsl.runtime.carried.networks import repeated_offsets
 from emdsl.runtime.carried.row_evidence import Expectations, RowEvidence
 from emdsl.runtime.forward_finite import FiniteChain, finite_chain, finite_laws, log_messages
 from emdsl.runtime.forward_gaussian import GaussianChain, GaussianForward, NoChain, gaussian_chain
+from emdsl.structure.networks import Network
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -39,6 +40,9 @@ class Program(Protocol):
 
     @property
     def module(self) -> Any: ...
+
+    @property
+    def networks(self) -> tuple[Network, ...]: ...
 
     def executed(self, replaced: Mapping[str, Callable[..., Any]]) -> Any: ...
 

@@ -1,7 +1,7 @@
 """Points that stand for the joint normal law of several entries of real latents, at each row.
 
 E[x | u = a] = E[x] + cov(x, u) var(u)⁻¹ (a − E[u])        moving the entries u one by one tells cov(x, u)
-Σ_d ½D⁻¹ [f(m + √D r_d) + f(m − √D r_d)],  Σ_d r_d r_dᵀ = V        is exact to second degree in D coordinates
+Σ_i w_i f(m + R u_i),  R Rᵀ = V        u_i: nodes of a standard normal law of all coordinates
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from emdsl.results.normal_nodes import normal_nodes
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -22,10 +24,11 @@ def joint_points(
     settled: Mapping[str, Array],
     posterior: Mapping[str, Statistics],
     infer: Callable[[Mapping[str, Array]], Mapping[str, Statistics]],
+    bent: int = 0,
 ) -> Iterator[tuple[float, dict[str, Array]]]:
     """Shares, and the latents with the values of the places there and those of `settled` elsewhere.
 
-    `infer`: the posteriors where the values of such arrays are known that are not NaN.
+    `infer`: the posteriors where the values of such arrays are known that are not NaN. `bent`: as of `normal_nodes`.
     """
     centre = _means(places, posterior)
     count, ends = len(centre), np.cumsum([0, *(_width(place, posterior) for place in places)])
@@ -52,10 +55,9 @@ def joint_points(
             slopes[:, :, coordinate] = shift / step[:, coordinate, None]
         spread[:, :, own] = slopes @ variance
     values, vectors = np.linalg.eigh((spread + np.swapaxes(spread, 1, 2)) / 2)
-    root = vectors * np.sqrt(np.maximum(values, 0.0) * ends[-1])[:, None, :]
-    for column in range(ends[-1]):
-        for sign in (1.0, -1.0):
-            yield 0.5 / float(ends[-1]), labels(centre + sign * root[:, :, column], range(len(places)))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    for share, node in normal_nodes(int(ends[-1]), bent):
+        yield share, labels(centre + root @ node, range(len(places)))
 
 
 def _means(places: Sequence[Place], found: Mapping[str, Statistics]) -> Array:

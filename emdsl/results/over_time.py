@@ -72,8 +72,8 @@ class OverTime:
     ) -> dict[str, Posterior]:
         """The law of the next steps of every series; `given` has the given data of these by name.
 
-        Where what is observed depends on what was, that of `draws` simulated futures. Observed variables without known
-        moments are not among the results.
+        Where what is observed depends on what was, or a latent on one that q holds independent of it, that of `draws`
+        simulated futures. Observed variables without known moments are not among the results.
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise DataError(f"forecast: {steps!r} steps; a whole number from 1 on is needed")
@@ -89,9 +89,9 @@ class OverTime:
             return inferring.forecast(data, steps, given, draws, rng)
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
-        if follows:
+        if follows or self._parted():
             found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
-            found |= self._paths(ahead)
+            found |= self._paths(ahead) if follows else {}
         else:
             found = self._outlook(ahead)
         laws = {name: Posterior(name, item) for name, item in found.items()}
@@ -221,6 +221,14 @@ class OverTime:
                             now = node.indices[observed[name]] == Name(letter)
                             within, back = (name, back) if now else (within, name)
         return within, back
+
+    def _parted(self) -> bool:
+        """Whether laws of latents over time read others that are independent of them under q: where nothing is seen,
+        the best such q is not what these laws say of both together."""
+        latents = {variable.name for variable in self._over_time(Role.LATENT)}
+        broken = {frozenset(pair) for network in self.program.networks for pair in network.broken}
+        reads = reads_along(self.bound.checked.model, time_plate(self.bound).letter)
+        return any(read.name in latents and frozenset((read.name, read.other)) in broken for read in reads)
 
     def _ended(self, data: Mapping[str, Any]) -> str | None:
         """An observed variable of which later steps read the last ones, where these are missing."""

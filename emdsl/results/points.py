@@ -2,9 +2,10 @@
 
     E f(x) ≈ Σ_i w_i f(x_i)
 
-Discrete latents have their states. Real ones have 2 d points, their mean ± √d times the columns of a root of their
-covariance, which is exact to the second power. Positive ones with a Gamma law have the nodes of its Gauss quadrature in
-f(x) x², exact from x⁻² to x²; so have their inverses. Two rules (`finer`) that differ tell that f is none of these.
+Discrete latents have their states. Real ones have their mean + the root of their covariance times the nodes of a
+standard normal law (`emdsl.results.normal_nodes`). Positive ones with a Gamma law have the nodes of its Gauss
+quadrature in f(x) x², exact from x⁻² to x²; so have their inverses. Two rules (`finer`) that differ tell that f is none
+of these.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.errors import DataError
+from emdsl.results.normal_nodes import normal_nodes
 
 Array = np.ndarray[Any, Any]
 
@@ -23,9 +25,12 @@ GAMMA, INVERSE = ("Gamma", "Exponential"), ("InvGamma",)
 
 
 def points(
-    statistics: Mapping[str, Array], entries: tuple[Array, ...], family: str | None, finer: bool
+    statistics: Mapping[str, Array], entries: tuple[Array, ...], family: str | None, finer: bool, bent: int = 0
 ) -> Iterator[tuple[Array | float, Array | float]]:
-    """Shares and values of one latent at each row. `family`: of a latent that is positive or in the unit interval."""
+    """Shares and values of one latent at each row. `family`: of a latent that is positive or in the unit interval.
+
+    `bent`: as of `normal_nodes`.
+    """
     if "probabilities" in statistics:
         probabilities = statistics["probabilities"][entries]
         for state in range(probabilities.shape[-1]):
@@ -35,7 +40,9 @@ def points(
     mean = statistics["mean"][entries]
     if "cov" in statistics:
         values, vectors = np.linalg.eigh(statistics["cov"][entries])
-        root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] * np.sqrt(mean.shape[-1])
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+        for weight, node in normal_nodes(mean.shape[-1], bent):
+            yield weight, mean + root @ node
     elif "var" in statistics:
         var = np.maximum(statistics["var"][entries], 0.0)
         if family in GAMMA:
@@ -46,13 +53,14 @@ def points(
             for share, value in _gamma(shape, shape / (mean * (shape - 1)), 3 + finer):
                 yield share, 1 / value
             return
-        root = np.sqrt(var)[..., None]
+        if finer and family is not None:  # a skewed rule has the same mean and variance
+            nodes = iter([(0.4, np.array([np.sqrt(1.5)])), (0.6, np.array([-np.sqrt(2 / 3)]))])
+        else:
+            nodes = normal_nodes(1, bent)
+        for weight, node in nodes:
+            yield weight, mean + np.sqrt(var) * node[0]
     else:
         raise DataError("a latent without a variance cannot be pushed through the law of what is observed")
-    upper = 0.4 if finer and family is not None else 0.5  # a skewed rule has the same mean and variance
-    for column in range(root.shape[-1]):
-        for sign, weight in ((1.0, upper), (-1.0, 1 - upper)):
-            yield weight / root.shape[-1], mean + sign * np.sqrt((1 - weight) / weight) * root[..., column]
 
 
 def _gamma(shape: Array, mean: Array, count: int) -> Iterator[tuple[Array, Array]]:

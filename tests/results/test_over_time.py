@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import special, stats
 
 import emdsl as em
 from emdsl.errors import DataError
@@ -562,3 +562,102 @@ def test_time_may_stand_before_other_plates() -> None:
         for name, found in getattr(columns, asked)().items():
             assert_allclose(np.transpose(found.mean), getattr(rows, asked)()[name].mean, rtol=1e-8)
     assert_allclose(np.transpose(columns.forecast(2)["y"].mean), rows.forecast(2)["y"].mean, rtol=1e-8)
+
+
+def over_normal(mean: float, var: float, function: Callable[[Array], Array]) -> float:
+    """E f(e), e ~ N(mean, var)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+    return float(weights @ function(mean + np.sqrt(var) * nodes) / weights.sum())
+
+
+BENT = {
+    "Bernoulli(logit=m + x[t])": (lambda e: special.expit(e), lambda e: special.expit(e) * special.expit(-e)),
+    "Binomial(7, logit=m + x[t])": (lambda e: 7 * special.expit(e), lambda e: 7 * special.expit(e) * special.expit(-e)),
+    "NegBinomial(exp(m + x[t]), size=3)": (lambda e: np.exp(e), lambda e: np.exp(e) + np.exp(2 * e) / 3),
+    "LogNormal(m + x[t], sd=0.5)": (lambda e: np.exp(e + 0.125), lambda e: np.exp(2 * e + 0.25) * np.expm1(0.25)),
+}
+
+
+@pytest.mark.parametrize("law", BENT)
+def test_what_a_law_bends_is_averaged_over_the_real_states_not_put_at_two_points(law: str) -> None:
+    model = em.parse(f"""
+        model Bent(m = 0.4)
+        time t in T
+        param q : positive
+        latent x[0] ~ Normal(0, var=1)
+        latent x[t] ~ Normal(0.9 * x[t-1], var=q)
+        observed y[t] ~ {law}""")()
+    y = [0.4, 1.3, 2.5, 0.9, 1.7] if law.startswith("Log") else [0, 1, 1, 0, 1]
+    fit = model.fit(y=y, init={"q": 0.8}, max_iter=0, tol=0)
+    expectation, spread = BENT[law]
+    found = fit.forecast(3)
+    for x_mean, x_var, mean, var in zip(found["x"].mean, found["x"].var, found["y"].mean, found["y"].var, strict=True):
+        first = over_normal(0.4 + x_mean, x_var, expectation)
+        second = over_normal(0.4 + x_mean, x_var, lambda e: spread(e) + expectation(e) ** 2)
+        assert_allclose([mean, var], [first, second - first**2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("latents", "read", "var", "rtol"),
+    [
+        ("latent x[t] ~ Normal(0, var=1) latent w[t] ~ Normal(0, var=0.3)", "x[t] + w[t]", 1.3, 1e-8),
+        ("latent w[t] : real[2] ~ MvNormal(0, cov=[[1, 0.2], [0.2, 0.5]])", "w[t, 0] + 2 * w[t, 1]", 3.8, 1e-8),
+        ("latent w[t] : real[3] ~ MvNormal(0, cov=eye(3))", "w[t, 0] + w[t, 1] - w[t, 2]", 3.0, 1e-6),
+        ("latent w[t] : real[5] ~ MvNormal(0, cov=4 * eye(5))", "w[t, 0] + 0.5 * w[t, 4]", 5.0, 1e-4),
+    ],
+)
+def test_several_coordinates_under_a_law_that_bends_them(latents: str, read: str, var: float, rtol: float) -> None:
+    model = em.parse(f"model M() time t in T param b : real {latents} observed y[t] ~ Bernoulli(logit=b + {read})")()
+    ahead = model.fit(y=[1, 0, 1], init={"b": 0.4}, max_iter=0, tol=0).forecast(1)["y"]
+    assert_allclose(ahead.probabilities[0, 1], over_normal(0.4, var, special.expit), rtol=rtol)
+
+
+def test_entries_of_a_plate_under_a_law_that_bends_their_sum() -> None:
+    model = em.parse("""model M() time t in T plate j in 2 param b : real latent w[t, j] ~ Normal(0, var=0.2)
+        observed y[t] ~ LogNormal(b + sum(w[t, j], j), sd=0.5)""")()
+    ahead = model.fit(y=[1.0, 0.5, 2.0], init={"b": 0.4}, max_iter=0, tol=0).forecast(1)["y"]
+    assert_allclose(ahead.mean, [np.exp(0.4 + (0.4 + 0.25) / 2)], rtol=1e-8)
+    assert_allclose(ahead.var, ahead.mean**2 * np.expm1(0.65), rtol=1e-8)
+
+
+def test_bent_laws_of_two_vectors_say_that_their_moments_are_not_known() -> None:
+    model = em.parse("""model M() time t in T param b : real
+        latent x[t] : real[2] ~ MvNormal(0, cov=eye(2)) latent w[t] : real[2] ~ MvNormal(0, cov=eye(2))
+        observed y[t] ~ Bernoulli(logit=b + x[t, 0] + w[t, 0])""")()
+    fit = model.fit(y=[1, 0, 1], init={"b": 0.4}, max_iter=0, tol=0)
+    with pytest.raises(DataError, match="no linear function of `x` and `w`, which have 4 coordinates; draw them"):
+        fit.forecast(1)
+
+
+SWITCHING = """
+    model Switching(K = 2)
+    plate s in S, k in K
+    time t in T[s]
+    param start : simplex[K]    param A[k] : simplex[K]
+    param a[k] : real           param q[k] : positive
+    latent z[s, 0]   ~ Categorical(start)
+    latent z[s, t]   ~ Categorical(A[z[s, t-1]])
+    latent x[s, 0]   ~ Normal(0, var=1)
+    latent x[s, t]   ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])
+    observed y[s, t] ~ Normal(x[s, t], var=0.1)
+"""
+
+
+def test_forecasts_of_switching_dynamics_follow_the_laws_not_an_independent_guess() -> None:
+    # From q of the last step: p = P A; E x = p·a m; E x² = p·(a² (m² + v) + q).
+    a, q, matrix = np.array([0.9, -0.5]), np.array([0.2, 2.0]), np.array([[0.8, 0.2], [0.3, 0.7]])
+    fit = em.parse(SWITCHING)().fit(
+        y=[[0.3, 0.9, 1.4, -0.6, 2.1, 1.9, 1.5], [0.2, -0.4, 1.8]],
+        init={"start": [0.6, 0.4], "A": matrix, "a": a, "q": q},
+        max_iter=0,
+        tol=0,
+    )
+    ahead = fit.forecast(1, draws=100_000)
+    for row in range(2):
+        states = fit.posterior["z"].probabilities[row][-1] @ matrix
+        mean, var = fit.posterior["x"].mean[row][-1], fit.posterior["x"].var[row][-1]
+        first, second = states @ a * mean, states @ (a**2 * (mean**2 + var) + q)
+        assert_allclose(ahead["z"].probabilities[row, 0], states, atol=0.01)
+        assert_allclose(ahead["x"].mean[row, 0], first, atol=0.02)
+        assert_allclose(ahead["x"].var[row, 0], second - first**2, rtol=0.03)
+        assert_allclose(ahead["y"].var[row, 0], second - first**2 + 0.1, rtol=0.03)
