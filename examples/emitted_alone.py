@@ -30,4 +30,6 @@ def main(module_path: str, n_blocks: int = 4, steps: int = 50) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
