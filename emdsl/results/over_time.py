@@ -89,7 +89,7 @@ class OverTime:
             return inferring.forecast(data, steps, given, draws, rng)
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
-        if follows or self._parted():
+        if follows or self._parted() is not None:
             found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
             found |= self._paths(ahead) if follows else {}
         else:
@@ -129,6 +129,12 @@ class OverTime:
                 return inferring.predictive(data)
             if within:
                 raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+
+        if (pair := self._parted()) is not None:
+            raise DataError(
+                f"`{pair[0]}` depends on `{pair[1]}`, which q holds independent of it: laws given the steps before are "
+                "not compiled; take `forecast(1, data=…)` with the data before a step"
+            )
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -222,13 +228,14 @@ class OverTime:
                             within, back = (name, back) if now else (within, name)
         return within, back
 
-    def _parted(self) -> bool:
-        """Whether laws of latents over time read others that are independent of them under q: where nothing is seen,
-        the best such q is not what these laws say of both together."""
+    def _parted(self) -> tuple[str, str] | None:
+        """A latent over time whose law reads another that is independent of it under q, and that one: where nothing is
+        seen, the best such q is not what these laws say of both together."""
         latents = {variable.name for variable in self._over_time(Role.LATENT)}
         broken = {frozenset(pair) for network in self.program.networks for pair in network.broken}
         reads = reads_along(self.bound.checked.model, time_plate(self.bound).letter)
-        return any(read.name in latents and frozenset((read.name, read.other)) in broken for read in reads)
+        pairs = ((read.name, read.other) for read in reads if read.name in latents)
+        return next((pair for pair in pairs if frozenset(pair) in broken), None)
 
     def _ended(self, data: Mapping[str, Any]) -> str | None:
         """An observed variable of which later steps read the last ones, where these are missing."""

@@ -661,3 +661,6 @@ def test_forecasts_of_switching_dynamics_follow_the_laws_not_an_independent_gues
         assert_allclose(ahead["x"].mean[row, 0], first, atol=0.02)
         assert_allclose(ahead["x"].var[row, 0], second - first**2, rtol=0.03)
         assert_allclose(ahead["y"].var[row, 0], second - first**2 + 0.1, rtol=0.03)
+    with pytest.raises(DataError, match="`x` depends on `z`, which q holds independent of it"):
+        fit.predictive()
+    assert fit.forecast(1, data={"y": [[0.3, 0.9]]})["x"].mean.shape == (1, 1)
