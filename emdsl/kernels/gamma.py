@@ -34,6 +34,11 @@ class GammaKernel(Kernel):
             return "only its logarithm enters, so that the likelihood has no maximum in it"
         return None if LOG in signature else "its logarithm does not enter, so that the likelihood has no maximum in it"
 
+    def law_refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
+        """Where the logarithms cancel, exp(−b xᵖ) is a law all the same for p > 0, an exponential one for p = 1."""
+        proper = any(kinds[0][0] == "power" and kinds[0][1] > 0 for kinds in signature)
+        return self.refusal(symbol, signature | {LOG} if proper else signature)
+
     def mode(self, naturals: Naturals) -> Array:
         power = naturals.exponent()
         log_part, power_part = naturals.parts[LOG], naturals.parts[(("power", power),)]

@@ -46,6 +46,10 @@ class Kernel(Protocol):
         """Why the kernel does not fit a variable with this signature; None where it fits."""
         ...
 
+    def law_refusal(self, symbol: Symbol, signature: frozenset[Kinds]) -> str | None:
+        """The same for the normalised conditional in place of its maximiser."""
+        return self.refusal(symbol, signature)
+
     def open_reason(self, symbol: Symbol, signature: frozenset[Kinds]) -> str:
         """Why the mode has no closed form; empty where it has one."""
         return ""

@@ -26,9 +26,8 @@ EDGE = 1e-8
 
 @dataclass(frozen=True)
 class _Point:
-    """u and M(u), and how far the parameters went."""
+    """M(u), and how far the parameters went."""
 
-    here: Array
     there: Array
     way: Array
 
@@ -53,14 +52,14 @@ class Secants:
         self.coordinates = coordinates
         try:
             with np.errstate(all="ignore"):
-                here, there = coordinates.pack(params), coordinates.pack(updated)
+                there = coordinates.pack(updated)
         except np.linalg.LinAlgError:
-            here = there = np.array([np.nan])
-        if not (np.isfinite(here).all() and np.isfinite(there).all()):
+            there = np.array([np.nan])
+        if not np.isfinite(there).all():
             self.forget()
             return None
         way = np.concatenate([np.ravel(updated[name] - old) for name, old in params.items()])
-        self.points = [*self.points[-MOST:], _Point(here, there, way)]
+        self.points = [*self.points[-MOST:], _Point(there, way)]
         if len(self.points) < 2:
             return None
         changes = np.diff(np.stack([point.way for point in self.points], axis=1), axis=1)

@@ -217,11 +217,7 @@ class _Problem:
             run.longest_step = max(run.longest_step, STEP_FACTOR)
             return
         params, step = found
-        try:
-            with np.errstate(all="ignore"):
-                ahead = self.state(params, third.memory)
-        except _Degenerate:
-            ahead = None
+        ahead = self._tried(params, third)
         if ahead is not None and ahead.objective >= third.objective:
             run.state, run.history[-1] = ahead, ahead.objective
             if step >= run.longest_step:
@@ -229,17 +225,19 @@ class _Problem:
         else:
             run.longest_step = max(run.longest_step / STEP_FACTOR, STEP_FACTOR)
 
+    def _tried(self, params: Params, near: _State) -> _State | None:
+        """The E-step at an extrapolated point, going on from a state; None where the model degenerates there."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.state(params, near.memory)
+        except _Degenerate:
+            return None
+
     def _secant_step(self, run: _Run) -> None:
         """The point that the M-step and those before it point to, when it is no worse; else the M-step's."""
         old, params = run.state, self.maximised(run.state)
         ahead = run.secants.extrapolate(old.params, params, self.module.SUPPORTS)
-        new = None
-        if ahead is not None:
-            try:
-                with np.errstate(all="ignore"):
-                    new = self.state(ahead, old.memory)
-            except _Degenerate:
-                pass
+        new = None if ahead is None else self._tried(ahead, old)
         if new is None or new.objective < old.objective - LEVEL * (1 + abs(old.objective)):
             if ahead is not None:
                 run.secants.forget()

@@ -137,12 +137,8 @@ class RowEvidence:
                     rows = as_slice(firsts[lanes] + first)
                     out[:, start:stop, lanes] = windows[rows].transpose(2, 1, 0)
 
-        numbers = range(len(blocks) - 1)
-        if width and packed.size >= 2**18:
-            at_once(arrange, numbers)
-        elif width:  # threads would take longer to start than to arrange so little
-            for block in numbers:
-                arrange(block)
+        if width:
+            at_once(arrange, range(len(blocks) - 1), packed.size)
         return [packed[places[step] : places[step + 1]].reshape(width, count) for step, count in enumerate(counts)]
 
     def read(

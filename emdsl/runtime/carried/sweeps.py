@@ -39,9 +39,12 @@ def as_slice(places: np.ndarray) -> np.ndarray | slice:
     return places
 
 
-def at_once(task: Callable[[int], Any], shares: Sequence[int]) -> list[Any]:
-    """The task for each share, on threads, BLAS held to one each."""
-    count = min(len(os.sched_getaffinity(0)), len(shares))
+def at_once(task: Callable[[int], Any], shares: Sequence[int], numbers: float = np.inf) -> list[Any]:
+    """The task for each share, on threads, BLAS held to one each.
+
+    numbers: how many all of them work on; threads would take longer to start than to do few.
+    """
+    count = min(len(os.sched_getaffinity(0)), len(shares)) if numbers >= 2**18 else 1
     if count < 2:
         return [task(share) for share in shares]
     with single_threaded_blas() as held, ThreadPoolExecutor(count if held else 1) as pool:
