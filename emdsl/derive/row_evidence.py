@@ -159,7 +159,8 @@ def row_evidence(
                 return operand.array.name
         return body.define(body.unused(f"{label} {name}"), value, axes).name
 
-    arguments = [moments.length(state.size), " * ".join(moments.length(row.size) for row in rows)]
+    n_states, n_rows = moments.length(state.size), " * ".join(moments.length(row.size) for row in rows)
+    arguments = [n_states, n_rows]
     if found.constant is not None:
         arguments.append(f"constant={named('constant', found.constant, (state,))}")
     products = [
@@ -179,6 +180,13 @@ def row_evidence(
             arguments.append(f"first={named('first', moments.covered(with_axes(first, axes), axes), axes)}")
     if labels:
         arguments.append(f"labels={labels}")
+    memory = body.define(
+        body.unused(f"memory of {name}"),
+        f"Memory({n_rows} * {n_states})",
+        (),
+        "room for the messages of every iteration",
+    )
+    arguments.append(f"memory={memory.name}")
     call = f"RowEvidence({', '.join(arguments)})"
     array = body.define(body.unused(f"evidence {name}"), call, monomial.all_axes, comment)
     return RowEvidence(array, monomial, found)

@@ -28,10 +28,9 @@ SPECIAL_FUNCTIONS = (
 #: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
 FILES = (
     "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "product_shares",
-    "longer_chains", "positive",
-    "transitions", "finite_chains", "row_evidence", "chain_steps", "chain_parts", "gaussian_groups", "gaussian_systems",
-    "gaussian_eliminations", "gaussian_levels", "gaussian_states", "gaussian_chains", "gaussian_blocks", "posteriors",
-    "seeding", "iteration",
+    "longer_chains", "positive", "transitions", "finite_chains", "memory", "row_evidence", "chain_steps", "chain_parts",
+    "gaussian_groups", "gaussian_systems", "gaussian_eliminations", "gaussian_levels", "gaussian_states",
+    "gaussian_chains", "gaussian_blocks", "posteriors", "seeding", "iteration",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emdsl.runtime.carried.finite_chains import chain_backward, chain_expectations, chain_forward, given_expectations
+from emdsl.runtime.carried.memory import Memory
 from emdsl.runtime.carried.row_evidence import RowEvidence
 
 
@@ -65,6 +66,43 @@ def test_as_an_array(lengths, kind, hard):
         occupied = np.flatnonzero(np.diff(offsets) > 0)
         np.testing.assert_allclose(one.first[occupied], marginals[offsets[occupied]], atol=1e-11)
         assert not one.first[np.diff(offsets) == 0].any()
+
+
+def test_messages_stand_in_one_memory_but_never_in_each_others():
+    evidence, _, transition, offsets, _ = example([400] * 50, 3, "features")
+    other, *_ = example([400] * 50, 3, "features", seed=1)
+    expected = [chain_backward(chain_forward(one, transition, offsets)[0])[0] for one in (evidence, other)]
+    memory = Memory(evidence.rows * evidence.states)
+    room = memory.rooms[0]
+    for one in (evidence, other):
+        one.memory = memory
+    first, _ = chain_forward(evidence, transition, offsets)
+    (_, part), *_ = first["parts"]
+    assert np.shares_memory(part.packed, room)
+    second, _ = chain_forward(other, transition, offsets)  # while the first is not yet read
+    for messages, marginals in zip((first, second), expected, strict=True):
+        np.testing.assert_array_equal(chain_backward(messages)[0], marginals)
+    del first, second, messages, part
+    assert len(memory.rooms) == 1
+    again, _ = chain_forward(evidence, transition, offsets)
+    assert not memory.rooms
+    np.testing.assert_array_equal(chain_backward(again)[0], expected[0])
+
+
+def test_memory_that_is_too_short_is_left():
+    memory = Memory(3)
+    assert memory.take(5).shape == (5,)
+    memory.give(np.zeros(8))
+    assert memory.take(5).shape == (5,)
+    assert not memory.rooms
+
+
+def test_a_batch_of_transitions_by_row_beside_evidence_by_row():
+    evidence, dense, transition, offsets, _ = example([300, 7, 300], 3, "features")
+    by_row = transition + 0.1 * np.random.default_rng(2).normal(size=(2, len(dense), 3, 3))
+    _, likelihood = chain_forward(evidence, by_row, offsets, by_row=True)
+    _, expected = chain_forward(np.stack([dense, dense]), by_row, offsets, by_row=True)
+    np.testing.assert_allclose(likelihood, expected, rtol=1e-12)
 
 
 def test_without_weights_every_series_counts_once():

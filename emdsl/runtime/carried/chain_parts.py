@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.runtime.carried.chain_steps import ChainSteps
+from emdsl.runtime.carried.memory import aligned
 from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
 from emdsl.runtime.carried.sweeps import as_slice, at_once
 
@@ -32,6 +33,11 @@ class ChainPart(ChainSteps):
         super().__init__(evidence, transition, by_row, space, reach)
         self.series, (self.starts, self.stops) = series, bounds
         self.lost = np.zeros(len(self.starts), dtype=bool)
+        self.width = self.batch * self.states
+        self.packed = evidence.memory.take(self.width * int((self.stops - self.starts).sum()))
+
+    def __del__(self) -> None:
+        self.evidence.memory.give(self.packed)
 
     def forward(self) -> np.ndarray:
         """Messages of all rows; returns the log partitions (batch, series)."""
@@ -86,7 +92,7 @@ class ChainPart(ChainSteps):
     def block(self, lag: int) -> int:
         """Length of a lane: balances the cost of a step, dearer where it counts entries, against that of a number."""
         work = int((self.stops - self.starts).sum()) * self.batch * self.states
-        return max(int(np.sqrt(lag * work / (20000.0 if self.evidence.tables else 8000.0))), 2 * lag)
+        return max(int(np.sqrt(lag * work / (20000.0 if self.evidence.tables else 5000.0))), 2 * lag)
 
     def find_lag(self) -> tuple[int, bool]:
         """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""
@@ -133,6 +139,13 @@ class ChainPart(ChainSteps):
         self.places: list[int] = np.cumsum([0, *self.counts]).tolist()
         self.even = as_slice(self.firsts)
         self.columns = self.evidence.arranged(self.firsts, self.counts[:-1])
+        edges, width = [0], max(self.states, self.evidence.width)
+        for step in range(1, self.steps):
+            numbers = (step + 1 - edges[-1]) * width * self.counts[step]
+            if step == 1 or self.counts[step] != self.counts[step - 1] or numbers > 2**17:
+                edges.append(step)
+        #: Steps, first and last, that are formed together: as many lanes run in each, and a cache holds them all.
+        self.runs = list(zip(edges, [*edges[1:], self.steps]))
         self.load_all()
 
     def rows(self, step: int) -> np.ndarray | slice:
@@ -144,9 +157,16 @@ class ChainPart(ChainSteps):
 
     def at(self, step: int) -> np.ndarray:
         """The packed messages of one step, at first its evidence, (batch, state, lane)."""
-        width = self.batch * self.states
-        flat = self.packed[self.places[step] * width : self.places[step + 1] * width]
-        return flat.reshape(self.batch, self.states, -1)
+        return self.during(step, step + 1)[0]
+
+    def during(self, first: int, last: int) -> np.ndarray:
+        """The packed messages of steps with equally many lanes, (step, batch, state, lane)."""
+        flat = self.packed[self.places[first] * self.width : self.places[last] * self.width]
+        return flat.reshape(last - first, self.batch, self.states, self.counts[first])
+
+    def rooms(self, lanes: int) -> list[np.ndarray]:
+        """Memory for two messages, used again and again as it is in a cache, each (batch, state, lane)."""
+        return [room[: self.width * lanes].reshape(self.batch, self.states, lanes) for room in self.spare]
 
     def potential(self, step: int, lanes: np.ndarray | slice) -> np.ndarray | None:
         """Transitions (batch or 1, previous, next, lane) into one step; for the first, lanes are places in `inner`."""
@@ -154,32 +174,43 @@ class ChainPart(ChainSteps):
 
     def load_all(self) -> None:
         """Evidence and transitions of all rows, packed; logarithms of what was taken out, by lane."""
-        self.packed, self.swept = np.empty(self.batch * self.states * self.places[-1]), False
+        self.swept, self.spare = False, [aligned(self.width * self.counts[0]) for _ in range(2)]
         self.potentials = [np.empty(0)] * (self.steps if self.by_row else 0)
-        batch, shares = self.evidence.batch, int(np.clip(self.packed.size / 2**18, 1, min(self.steps, 16)))
+        runs, shares = self.runs, int(np.clip(self.packed.size / 2**18, 1, min(len(self.runs), 16)))
 
-        def load_steps(share: int) -> np.ndarray:
+        def load_share(share: int) -> np.ndarray:
             taken = np.zeros((self.batch, len(self.firsts)))
-            for step in range(self.steps * share // shares, self.steps * (share + 1) // shares):
-                n, packed = self.counts[step], self.at(step)
-                if step:
-                    taken[:, :n] += self.load(self.rows(step), packed[:batch], columns=self.columns[step])
-                else:
-                    for lanes, starts in ((self.inner, None), (self.outer, self.series[self.owner[self.outer]])):
-                        part = np.empty((batch, self.states, len(lanes)))
-                        taken[:, lanes] += self.load(self.firsts[lanes], part, starts)
-                        packed[:batch, :, lanes] = part
-                packed[batch:] = packed[:1]
-                if self.by_row:
-                    lanes = np.arange(n) if step else self.inner
-                    self.potentials[step], top = self.load_transition(self.firsts[lanes] + step)
-                    taken[:, lanes] += top
+            for first, last in runs[len(runs) * share // shares : len(runs) * (share + 1) // shares]:
+                taken[:, : self.counts[first]] += self.load_run(first, last)
             return taken
 
-        self.taken = sum(at_once(load_steps, range(shares)), np.zeros(()))
+        self.taken = sum(at_once(load_share, range(shares)), np.zeros(()))
         if self.space == "scaled" and not self.by_row:
             self.taken += self.top * (self.lengths - 1.0)
             self.taken[:, self.inner] += self.top
+
+    def load_run(self, first: int, last: int) -> np.ndarray:
+        """Evidence and transitions of a run of steps; the logarithms of what divided them, (batch, lane)."""
+        n, batch, packed = self.counts[first], self.evidence.batch, self.during(first, last)
+        taken, ratios = np.zeros((self.batch, n)), None
+        if first and self.beside is not None:
+            ratios = self.beside.ratios(self.columns.during(first, last), packed[:, 0])
+        if ratios is not None:
+            taken += ratios.sum(axis=0)
+        elif first:
+            for step in range(first, last):
+                taken += self.load(self.rows(step), packed[step - first, :batch], columns=self.columns[step])
+        else:
+            for lanes, starts in ((self.inner, None), (self.outer, self.series[self.owner[self.outer]])):
+                part = np.empty((batch, self.states, len(lanes)))
+                taken[:, lanes] += self.load(self.firsts[lanes], part, starts)
+                packed[0][:batch, :, lanes] = part
+        packed[:, batch:] = packed[:, :1]
+        for step in range(first, last) if self.by_row else ():
+            lanes = np.arange(n) if step else self.inner
+            self.potentials[step], top = self.load_transition(self.firsts[lanes] + step)
+            taken[:, lanes] += top
+        return taken
 
     def warm_up(self) -> np.ndarray:
         """Messages before the first rows of inner lanes, from a guess `lag` rows earlier in the lane before."""
@@ -207,21 +238,22 @@ class ChainPart(ChainSteps):
         self.ends = np.empty((self.batch, self.states, len(self.firsts)))
         self.lost_lanes = np.zeros(len(self.firsts), dtype=bool)
         message = self.ends
-        for step in range(self.steps):
-            n, later = self.counts[step], self.counts[step + 1]
-            if step:
-                predicted = self.propagate(message[..., :n], self.potential(step, slice(0, n)))
-            else:
-                predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
-                predicted[..., self.inner] = self.propagate(before, self.potential(0, slice(None)))
-            message, absorb = self.at(step), step % self.every == 0
-            mass, lost = self.combine(message, predicted, message, absorb)
-            if absorb:
-                self.total[:, :n] += mass
-            if self.delicate:
-                self.lost_lanes[:n] |= lost
-            if later < n:
-                self.ends[..., later:n] = message[..., later:]
+        for first, last in self.runs:
+            n, later = self.counts[first], self.counts[last]
+            packed, room = self.during(first, last), self.rooms(n)[0]
+            for step in range(first, last):
+                if step:
+                    predicted = self.propagate(message[..., :n], self.potential(step, slice(0, n)), room)
+                else:
+                    predicted = np.full(message.shape, self.scale if self.space == "scaled" else 0.0)
+                    predicted[..., self.inner] = self.propagate(before, self.potential(0, slice(None)))
+                message, absorb = packed[step - first], step % self.every == 0
+                mass, lost = self.combine(message, predicted, message, absorb)
+                if absorb:
+                    self.total[:, :n] += mass
+                if self.delicate:
+                    self.lost_lanes[:n] |= lost
+            self.ends[..., later:n] = message[..., later:]
         self.lost[:] = False
         self.lost[self.owner[self.lost_lanes]] = True
         self.total += self.absorb(self.ends)
@@ -318,17 +350,20 @@ class ChainPart(ChainSteps):
             self.own[...] = 0.0
 
         posterior, share = after[..., :0], found.share()
-        for step in range(self.steps - 1, -1, -1):
-            n, known = self.counts[step], self.counts[step + 1]
+        for first, last in reversed(self.runs):
+            n, known, rooms = self.counts[first], self.counts[last], self.rooms(self.counts[first])
             if known < n:
                 posterior = np.concatenate([posterior, after[..., known:n]], axis=2)
-            if step % 64 == 63:
-                posterior /= posterior.sum(axis=1)[:, None]
-            rows, weights = self.rows(step), None if self.shares is None else self.shares[:, :n]
-            share.put(rows, weights, posterior, columns=self.columns[step])
-            if step:
-                into = self.own, rows, weights
-                posterior = self.retreat(posterior, self.at(step - 1)[..., :n], self.potential(step, slice(0, n)), into)
+            features = share.features_of(self.columns.during(first, last))
+            weights = None if self.shares is None else self.shares[:, :n]
+            for step in range(last - 1, first - 1, -1):
+                if step % 64 == 63:
+                    posterior /= posterior.sum(axis=1)[:, None]
+                rows = self.rows(step)
+                share.put(rows, weights, posterior, features=features[step - first])
+                if step:
+                    message, potential = self.at(step - 1)[..., :n], self.potential(step, slice(0, n))
+                    posterior = self.retreat(posterior, message, potential, (self.own, rows, weights), rooms)
         share.start(self.series[self.owner[self.outer]], posterior[..., self.outer])
         if self.inner.size:
             into = self.own, self.firsts[self.inner], None if self.shares is None else self.shares[:, self.inner]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -96,11 +97,13 @@ class ChainSteps:
         values -= top[:, None, None]
         return np.exp(values) if self.space == "scaled" else values, top
 
-    def propagate(self, message: np.ndarray, potential: np.ndarray | None) -> np.ndarray:
-        """Aᵀ message, or its like for logarithms."""
+    def propagate(
+        self, message: np.ndarray, potential: np.ndarray | None, room: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Aᵀ message, or its like for logarithms; in `room`, if there is some and no need of more."""
         if self.space == "scaled":
             if potential is None:
-                return np.matmul(self.turned, message)
+                return np.matmul(self.turned, message, out=room)
             return np.einsum("cijn,cin->cjn", potential, message)
         joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
         top = joint.max(axis=1)
@@ -166,21 +169,27 @@ class ChainSteps:
         return message, self.absorb(message)
 
     def retreat(
-        self, posterior: np.ndarray, message: np.ndarray, potential: np.ndarray | None, into: tuple[Any, ...] = ()
+        self,
+        posterior: np.ndarray,
+        message: np.ndarray,
+        potential: np.ndarray | None,
+        into: tuple[Any, ...] = (),
+        rooms: Sequence[np.ndarray | None] = (None, None),
     ) -> np.ndarray:
         """Posterior of the rows before, whose message is given; posteriors may be several, (batch, state, end · lane).
 
-        into: moves to add to, rows, weights; scaled shared ones lack the factor A.
+        into: moves to add to, rows, weights; scaled shared ones lack the factor A. rooms: as that of `propagate`, for
+        what is divided by and for the result, which may stand where the posterior stood.
         """
         times = posterior.shape[2] // message.shape[2]
         if self.space == "scaled" and potential is None:
-            predicted = np.matmul(self.turned, message)
+            predicted = np.matmul(self.turned, message, out=rooms[0])
             if self.zeros:
                 np.maximum(predicted, 1e-300, out=predicted)
             if times > 1:
                 predicted, message = np.tile(predicted, times), np.tile(message, times)
             ratio = np.divide(posterior, predicted, out=predicted)
-            result = np.matmul(self.matrix, ratio)
+            result = np.matmul(self.matrix, ratio, out=rooms[1])
             result *= message
             if into:
                 if into[2] is not None:

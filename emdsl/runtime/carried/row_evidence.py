@@ -11,24 +11,26 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from emdsl.runtime.carried.memory import Memory, StepColumns
 from emdsl.runtime.carried.sweeps import as_slice, at_once
 
 
 class DenseEvidence:
     """Log potentials (batch, row, state) that stand in memory."""
 
-    table, tables = None, ()
+    table, tables, width = None, (), 0
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
         self.batch, self.rows, self.states = values.shape
+        self.memory = Memory(0)
 
     def beside_one(self) -> None:
         """Nothing: the values stand already."""
 
-    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[None]:
-        """Nothing: the values are read where they stand."""
-        return [None] * len(counts)
+    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> StepColumns:
+        """None: the values are read where they stand."""
+        return StepColumns(counts, 0)
 
     def read(
         self,
@@ -48,10 +50,10 @@ class RowEvidence:
     the feature, each (plates of the row…, …) with one more axis at most: their product, entry by entry for a natural
     parameter (state, d), for all pairs of entries for one (state, d, e). tables: (table (state, entry), entries
     (plates of the row…)). first: (state,) or (plates of the series…, state), what is added in the first row of each
-    series. labels: states of rows, NaN where unknown.
+    series. labels: states of rows, NaN where unknown. memory: where the messages of all rows may stand.
 
     Factors are columns that stand in memory; features, the columns that are wanted alone and the products of two, are
-    formed for a few rows at a time: each once, however many naturals multiply it.
+    formed for a few rows at a time: each once, however many naturals multiply it. width: how many features there are.
     """
 
     batch = 1
@@ -65,8 +67,9 @@ class RowEvidence:
         tables: Sequence[tuple[np.ndarray, np.ndarray]] = (),
         first: np.ndarray | float = 0.0,
         labels: np.ndarray | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        self.states, self.rows = states, rows
+        self.states, self.rows, self.memory = states, rows, memory or Memory(0)
         factors = {id(factor): np.reshape(factor, (rows, -1)) for _, *own in products for factor in own}
         self.columns = list(factors.values())
         self.edges = np.cumsum([0, *(values.shape[1] for values in self.columns)])
@@ -81,7 +84,8 @@ class RowEvidence:
         self.places = [
             np.reshape(own, np.shape(natural)[1:]) for own, (natural, *_) in zip(np.split(places, ends), products)
         ]
-        self.naturals = np.zeros((states, features.shape[1] + 1))
+        self.width = features.shape[1] + 1
+        self.naturals = np.zeros((states, self.width))
         self.naturals[:, -1] = constant
         for own, (natural, *_) in zip(self.places, products):
             np.add.at(self.naturals.T, own.reshape(-1), np.reshape(natural, (states, -1)).T)
@@ -105,27 +109,23 @@ class RowEvidence:
         return columns
 
     def features_of(self, columns: np.ndarray) -> np.ndarray:
-        """What columns (column, row) make: (feature, row); the last feature is 1, that of the constant."""
-        features = np.empty((self.naturals.shape[1], columns.shape[1]))
-        features[: self.alone] = columns[self.single]
-        np.multiply(columns[self.left], columns[self.right], out=features[self.alone : -1])
-        features[-1] = 1.0
+        """What columns (…, column, row) make: (…, feature, row); the last feature is 1, that of the constant."""
+        features = np.empty((*columns.shape[:-2], self.width, columns.shape[-1]))
+        features[..., : self.alone, :] = columns[..., self.single, :]
+        pairs = features[..., self.alone : -1, :]
+        np.multiply(columns[..., self.left, :], columns[..., self.right, :], out=pairs)
+        features[..., -1, :] = 1.0
         return features
 
-    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
-        """The columns of lanes that start at `firsts`, by step; at each the first `counts[step]` lanes still run.
-
-        Each step has its own (column, lane) in one piece, so that the sweeps read memory in its order.
-        """
-        steps, width = len(counts), self.edges[-1]
-        places = np.cumsum([0, *counts]) * width
-        packed = np.empty(places[-1])
-        blocks = [0, *(s for s in range(1, steps) if counts[s] != counts[s - 1] or s % 64 == 0), steps]
+    def arranged(self, firsts: np.ndarray, counts: Sequence[int]) -> StepColumns:
+        """The columns of lanes that start at `firsts`; at each step the first `counts[step]` of them still run."""
+        steps, arranged = len(counts), StepColumns(counts, self.edges[-1])
+        blocks = [0, *(s for s in range(1, steps) if counts[s] != counts[s - 1] or s % 256 == 0), steps]
 
         def arrange(block: int) -> None:
             first, last = blocks[block], blocks[block + 1]
             count = counts[first]
-            out = packed[places[first] : places[last]].reshape(last - first, width, count)
+            out = arranged.during(first, last)
             if last - first < 8:  # as series end here and there: windows of so few steps save nothing
                 for step in range(first, last):
                     out[step - first] = self.columns_of(firsts[:count] + step)
@@ -137,9 +137,9 @@ class RowEvidence:
                     rows = as_slice(firsts[lanes] + first)
                     out[:, start:stop, lanes] = windows[rows].transpose(2, 1, 0)
 
-        if width:
-            at_once(arrange, range(len(blocks) - 1), packed.size)
-        return [packed[places[step] : places[step + 1]].reshape(width, count) for step, count in enumerate(counts)]
+        if arranged.width:
+            at_once(arrange, range(len(blocks) - 1), arranged.packed.size)
+        return arranged
 
     def read(
         self,
@@ -178,18 +178,19 @@ class BesideOne:
         self.naturals[self.state] = evidence.naturals[self.state]
 
     def ratios(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray | None:
-        """The ratios into `values` (state, row), and the logarithm of what divided them.
+        """The ratios into `values` (…, state, row), and the logarithm of what divided them; columns (…, column, row).
 
         None if a ratio is too large: only four steps of ratios up to e^80 < 2^116 keep messages within range.
         """
         np.matmul(self.naturals, self.evidence.features_of(columns), out=values)
-        divisor = values[self.state].copy()
-        values[self.state] = 0.0
+        own = values[..., self.state, :]
+        divisor = own.copy()
+        own[...] = 0.0
         if not np.maximum.reduce(values, axis=None) < 115.0:
             return None
-        for others in (values[: self.state], values[self.state + 1 :]):
+        for others in (values[..., : self.state, :], values[..., self.state + 1 :, :]):
             np.exp2(others, out=others)
-        values[self.state] = 1.0
+        own[...] = 1.0
         return divisor
 
 
@@ -218,13 +219,17 @@ class Marginals:
     def include(self, share: Any) -> None:
         """Nothing is left to do: rows stand where they belong."""
 
+    def features_of(self, columns: np.ndarray) -> np.ndarray:
+        """None are asked for."""
+        return columns[..., :0, :]
+
     def put(
         self,
         rows: np.ndarray | slice,
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
-        columns: np.ndarray | None = None,
+        features: np.ndarray | None = None,
     ) -> None:
         """The posterior of some rows, (batch, state, row)."""
         self.values[:, rows] = posterior.swapaxes(1, 2)
@@ -249,6 +254,10 @@ class Expectations:
         """What one thread adds to."""
         return Expectations(self.evidence, self.first)
 
+    def features_of(self, columns: np.ndarray) -> np.ndarray:
+        """What posteriors are summed with, (…, feature, row)."""
+        return self.evidence.features_of(columns)
+
     def include(self, share: Any) -> None:
         """What one thread has added."""
         self.sums += share.sums
@@ -261,17 +270,18 @@ class Expectations:
         weights: np.ndarray | None,
         posterior: np.ndarray,
         before: np.ndarray | None = None,
-        columns: np.ndarray | None = None,
+        features: np.ndarray | None = None,
     ) -> None:
         """Add the posterior of some rows, (1, state, row), in place of what was added before; weights (1, row).
 
-        columns: those of the rows, if they are at hand.
+        features: those of the rows, (feature, row), if they are at hand.
         """
         values = posterior[0] if before is None else posterior[0] - before[0]
         if weights is not None:
             values = values * weights
-        columns = self.evidence.columns_of(rows) if columns is None else columns
-        self.sums += values @ self.evidence.features_of(columns).T
+        if features is None:
+            features = self.features_of(self.evidence.columns_of(rows))
+        self.sums += values @ features.T
         for total, (_, entries) in zip(self.tables, self.evidence.tables):
             read = entries[rows]
             hot = sparse.csr_array((np.ones(len(read)), read, np.arange(len(read) + 1)), (len(read), total.shape[1]))
