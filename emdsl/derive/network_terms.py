@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import (
@@ -244,17 +245,18 @@ class NetworkCollector:
         return symbol is None or symbol.known
 
     def _shared(self, statistic: CoupledStatistic, term: Term) -> tuple[CoupledStatistic, Term]:
-        """Statistics that differ in the names of indices only are one."""
+        """Statistics that differ in the names of indices, or in the order of their axes, only are one."""
         inner = statistic.term
         used = {index for item in inner.atoms for index in item.indices}
         unused = tuple(sorted(str(index.size) for index in inner.bound if index not in used))
-        key = (statistic.network, canonical_form(inner.atoms, (), statistic.axes), unused)
-        if key not in self.keys:
-            name = self._name(inner, statistic.axes)
-            self.keys[key] = replace(statistic, name=name)
-        found = self.keys[key]
+        orders = list(permutations(statistic.axes)) if len(statistic.axes) < 5 else [statistic.axes]
+        keys = [(statistic.network, canonical_form(inner.atoms, (), axes), unused) for axes in orders]
+        place = next((place for place, key in enumerate(keys) if key in self.keys), 0)
+        if keys[place] not in self.keys:
+            self.keys[keys[place]] = replace(statistic, name=self._name(inner, statistic.axes))
+        found = self.keys[keys[place]]
         (own, *rest) = term.atoms
-        return found, replace(term, atoms=(replace(own, variable=found.name), *rest))
+        return found, replace(term, atoms=(replace(own, variable=found.name, references=orders[place]), *rest))
 
     def _name(self, inner: Term, axes: tuple[Index, ...]) -> str:
         """`z_k`, `z_x_k`: what is summed, then its axes."""

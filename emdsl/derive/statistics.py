@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Gather, Index, Reference
+from emdsl.algebra.indices import Gather, Index, Reference, Shift
 from emdsl.algebra.terms import HOT, OFFSET, Atom, Polynomial, Term
 from emdsl.structure.locals import LocalBlock
 
@@ -99,6 +99,8 @@ def canonical_form(atoms: tuple[Atom, ...], rows: tuple[Index, ...], axes: tuple
         match reference:
             case Index():
                 return place.setdefault(reference, ("inner", len(place)))
+            case Shift(index, lag):
+                return ("lag", shape(index), lag)
             case Gather(table, references):
                 return (table, tuple(shape(inner) for inner in references))
         return reference
