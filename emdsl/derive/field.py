@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term, like_terms
 from emdsl.arrays.algebra import carried_axes
@@ -258,6 +258,9 @@ class FieldMoments(Reads):
         if len(placed) == 1 and isinstance(placed[0][1], Shift):
             axis, reference = placed[0]
             assert isinstance(reference, Shift)
+            read = self._read_earlier(value, reference, axis, _order(axes, (axis, *plain)))
+            if read is not None:
+                return read
             named = self.body.define(self.body.unused(hint), value, entries + plain)
             moved = Named(f"lagged({named.name}, {-reference.lag}, 0)", (axis, *plain))
             return with_axes(moved, _order(axes, (axis, *plain)))
@@ -267,6 +270,18 @@ class FieldMoments(Reads):
         shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
         own = tuple(axis for axis, _ in placed) + plain
         return Apply("scatter_add", (value, listed, shape), own)
+
+    def _read_earlier(self, value: Array, target: Shift, axis: Index, axes: tuple[Index, ...]) -> Array | None:
+        """What one operand tells of the rows, read at other rows: (a ⊗ C) moved is (a moved) ⊗ C, and a is shorter."""
+        if not isinstance(value, Contraction) or value.counted:
+            return None
+        telling = [o for o in value.operands if any(target.index in indices_in(r) for r in o.references)]
+        if len(telling) != 1 or len(telling[0].references) >= len(axes) or target.index not in telling[0].references:
+            return None
+        at = {target.index: Shift(axis, -target.lag)}
+        moved = replace(telling[0], references=tuple(substitute(r, at) for r in telling[0].references))
+        operands = tuple(self.plain(moved) if one is telling[0] else one for one in value.operands)
+        return replace(value, operands=operands, axes=axes)
 
 
 def _target(references: tuple[Reference, ...]) -> tuple[object, ...]:
