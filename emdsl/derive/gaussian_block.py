@@ -37,14 +37,17 @@ class GaussianInference:
         copies: Copies | None,
         spans: Mapping[str, Span | None],
         scope: Scope | None = None,
+        kinds: Mapping[int, str] | None = None,
     ) -> None:
         """`starts`: values at which series of some variables start. `copies`: which weights count the variables.
 
-        `spans`: where variables are defined. `scope`: one where the variables have more rows.
+        `spans`: where variables are defined. `scope`: one where the variables have more rows. `kinds`: of the rows of
+        those monomials, by identity, whose natural parameters are for one row of each kind.
         """
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
         self.starts, self.copies, self.spans = starts, copies, spans
         self.scope: Scope = scope or moments.scope
+        self.kinds = kinds or {}
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
         """Lengths of the plates and of the event axes of a variable."""
@@ -136,12 +139,17 @@ class GaussianInference:
         for monomial in self.monomials:
             natural = naturals.get(id(monomial))
             if monomial.variables == (name, name) and self._is_diagonal(monomial) and natural is not None:
-                rows = tuple(row for row in monomial.rows if row in natural.axes)
-                wanted = (*(monomial.rows if rows else ()), *monomial.axes)
-                whole = self._covered(natural, wanted, f"quadratic {name}")
-                own = f"precision_of({self._shaped(name, whole, 2)})"
+                own = f"precision_of({self._shaped(name, self._quadratic(monomial, natural), 2)})"
+                own += f"[{self.kinds[id(monomial)]}]" if id(monomial) in self.kinds else ""
                 return " + ".join((own, *(self._met(other, naturals) for other in self._self_pairs(name))))
         raise not_compiled(f"`{name}`, whose law has no square of its own value", self.spans.get(name))
+
+    def _quadratic(self, monomial: Monomial, natural: Named) -> str:
+        if id(monomial) in self.kinds:
+            return natural.name
+        rows = tuple(row for row in monomial.rows if row in natural.axes)
+        wanted = (*(monomial.rows if rows else ()), *monomial.axes)
+        return self._covered(natural, wanted, f"quadratic {monomial.variables[0]}")
 
     def _self_pairs(self, name: str) -> list[Monomial]:
         """Products of a variable with itself at two rows that may be the same."""

@@ -38,6 +38,7 @@ from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.products import with_products
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
+from emdsl.derive.row_kinds import row_kinds
 from emdsl.derive.separable import with_separable_shares
 from emdsl.derive.setting import Setting
 
@@ -90,6 +91,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         self.finite: list[FiniteInference] = []
         self.formed: dict[str, RowEvidence] = {}
         """Evidence that is formed when rows are read, by its identifier."""
+        self.kinds: dict[int, str] = {}
+        """The kinds of the rows of monomials, by identity, whose natural parameters are formed by kind."""
         self.children: list[ChildInference] = []
         self.gated: list[tuple[BlockTerms, dict[int, Named | None]]] = []
         """Choices that are made under gates, with their natural parameters."""
@@ -164,6 +167,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if value is None:
                 result[id(monomial)] = None
                 continue
+            kinds = row_kinds(value, monomial, self.moments) if self.single and one.block.kind == "gaussian" else None
+            if kinds is not None:
+                value, self.kinds[id(monomial)] = kinds.value, kinds.kinds
             quantity = self.body.unused(f"natural {text}")
             result[id(monomial)] = self.body.define(
                 quantity, value, value.axes, f"coefficient of {product_text(monomial.atoms)}"
@@ -194,7 +200,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             return
         if one.block.kind == "gaussian":
             known = self.setting.starts, self.setting.copies, self.setting.spans
-            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known)
+            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known, kinds=self.kinds)
             self.partitions.append(Named(gaussian.write(naturals, summed=self._summed(one))))
         else:
             self._finite(one, monomials, naturals)

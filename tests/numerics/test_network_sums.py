@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from emdsl.api import parse
 from emdsl.data.binding import bind_data
 from emdsl.runtime.carried.networks import (
     added_at,
+    first_rows,
     gathered_shares,
     incidence,
+    kinds_of_rows,
     log_shares,
     matrix_times,
     ruled_out,
@@ -119,3 +123,43 @@ def test_topics_start_in_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert np.isfinite(params["phi"]).all() and peak < 2e8
+
+
+def test_kinds_of_rows_are_numbered_as_they_appear() -> None:
+    one, two = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0]), np.array([2.0, 2.0, 2.0, 2.0, 0.5, 0.5])
+    kinds = kinds_of_rows(one, two)
+    np.testing.assert_array_equal(kinds, [0, 1, 1, 0, 2, 3])
+    np.testing.assert_array_equal(first_rows(kinds), [0, 1, 4, 5])
+    np.testing.assert_array_equal(kinds_of_rows(np.zeros(0)), np.zeros(0))
+
+
+STATES = """
+model States(K = 2)
+plate s in S
+time t in T
+param A : real[K, K]
+param v : positive
+latent x[s, 0] ~ MvNormal(0, cov=eye(K))
+latent x[s, t] ~ MvNormal(A @ x[s, t-1], cov=eye(K))
+observed y[s, t] ~ Normal(x[s, t] @ [1.0, 2.0], var=v)
+"""
+
+
+def test_rows_that_differ_in_masks_only_are_formed_by_kind() -> None:
+    source = parse(STATES)().source("em")
+    assert "precision_of(np.reshape(natural_x, (-1, K, K)))[" in source
+    rng = np.random.default_rng(0)
+    turn, v, y = np.array([[0.8, 0.3], [-0.2, 0.9]]), 0.3, rng.normal(size=(3, 6))
+    covariance = np.zeros((6, 2, 6, 2))
+    for t in range(6):
+        covariance[t, :, t] = np.eye(2) if not t else np.eye(2) + turn @ covariance[t - 1, :, t - 1] @ turn.T
+        for later in range(t + 1, 6):
+            covariance[later, :, t] = turn @ covariance[later - 1, :, t]
+            covariance[t, :, later] = covariance[later, :, t].T
+    marginal = np.einsum("i,sitj,j->st", [1.0, 2.0], covariance, [1.0, 2.0]) + v * np.eye(6)
+    expected = multivariate_normal(cov=marginal).logpdf(y).sum()
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(source, "<emitted>", "exec"), names)
+    params = {"A": turn, "v": np.array(v)}
+    _, likelihood = names["e_step"](names["prepare"]({"y": y}, params), params)
+    np.testing.assert_allclose(likelihood, expected, rtol=1e-12)

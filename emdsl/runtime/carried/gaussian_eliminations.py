@@ -217,18 +217,25 @@ def eliminated_chain(
     n, d = len(linear[group[0]]), sum(linear[v].shape[1] for v in group)
     ends = np.cumsum([0, *(linear[v].shape[1] for v in group)])
     place = {v: slice(begin, end) for v, begin, end in zip(group, ends, ends[1:])}
-    whole, lower, linked = np.zeros((n, d, d)), np.zeros((n, d, d)), np.zeros(n, bool)
-    for v in group:
-        whole[:, place[v], place[v]] = diagonal[v]
+    lower, linked = np.zeros((n, d, d)), np.zeros(n, bool)
+    if len(group) == 1:
+        whole = np.broadcast_to(diagonal[group[0]], (n, d, d))
+    else:
+        whole = np.zeros((n, d, d))
+        for v in group:
+            whole[:, place[v], place[v]] = diagonal[v]
     inside, outside = [], []
     for number, (v, w, one, two, blocks) in enumerate(links):
         if v in place and w in place:
             inside.append(number)
             for step, (late, row, column) in {-1: (two, w, v), 0: (two, w, v), 1: (one, v, w)}.items():
-                where = as_slice(np.flatnonzero(one - two == step))
-                at = as_slice(late[where])
+                found = np.flatnonzero(one - two == step)
+                if not found.size:
+                    continue
+                where, at = as_slice(found), as_slice(late[found])
                 block = chosen_blocks(blocks, where)
                 if step == 0:
+                    whole = whole if whole.flags.writeable else whole.copy()
                     whole[at, place[v], place[w]] += block
                     whole[at, place[w], place[v]] += turned_blocks(block)
                 else:

@@ -154,6 +154,21 @@ def precision_of(quadratic: np.ndarray) -> np.ndarray:
     return np.negative(result, out=result)
 
 
+def kinds_of_rows(*columns: np.ndarray) -> np.ndarray:
+    """Which of the distinct rows of some columns each row is, (row,), numbered in the order in which they appear."""
+    kinds = np.zeros(len(columns[0]), dtype=int)
+    for column in columns:
+        _, codes = np.unique(column, return_inverse=True)
+        kinds = np.unique(kinds * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+    firsts = first_rows(kinds)
+    return np.argsort(np.argsort(firsts))[kinds]
+
+
+def first_rows(kinds: np.ndarray) -> np.ndarray:
+    """The first row of each kind, (kind,)."""
+    return np.unique(kinds, return_index=True)[1]
+
+
 def later_rows(offsets: np.ndarray, steps: int = 1) -> np.ndarray:
     """Rows that have a row so many steps before them in their series."""
     rows = np.arange(int(offsets[-1]))

@@ -1,0 +1,69 @@
+"""Rows that differ by where they stand and by what is missing only are of few kinds: one row of each is formed.
+
+P_t = R + at_least(t, 1) Q⁻¹ + …       becomes       P_t = P[kind_t]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
+from emdsl.arrays.reading import names_read
+from emdsl.derive.coupled import Monomial
+from emdsl.derive.field import FieldMoments
+
+
+@dataclass(frozen=True)
+class RowKinds:
+    """A natural parameter for one row of each kind, (kind, …), and the kinds of all rows as flat code."""
+
+    value: Array
+    kinds: str
+
+
+def row_kinds(value: Array, monomial: Monomial, moments: FieldMoments) -> RowKinds | None:
+    """The natural parameter of a matrix by kinds of rows; None where more than masks tells of the rows."""
+    parts, rows = _parts(value), monomial.rows
+    listed = [part for part in parts if isinstance(part, Contraction)]
+    own_rows = all(item.references[: len(rows)] == rows for item in monomial.atoms)
+    if len(listed) < len(parts) or len(monomial.axes) < 2 or len({*monomial.variables}) > 1 or not own_rows:
+        return None
+    telling = [one for part in listed for one in part.operands if {*rows} & {*one.references}]
+    carried = [row for row in rows if any(row in one.references for one in telling)]
+    if len(carried) != 1 or not all(_is_mask(one, monomial, moments) for one in telling):
+        return None
+    (row,) = carried
+    columns = ", ".join(dict.fromkeys(one.array.name for one in telling if isinstance(one.array, Named)))
+    body = moments.body
+    kinds = body.define(f"kinds of {row.letter}", f"kinds_of_rows({columns})", (row,), "rows that differ in masks")
+    firsts = body.define(f"rows of kinds of {row.letter}", f"first_rows({kinds.name})", ())
+    kind = moments.source.fresh("kinds", "kind")
+
+    def of_kind(one: Operand) -> Operand:
+        if one not in telling:
+            return one
+        assert isinstance(one.array, Named)
+        return Operand(Named(f"{one.array.name}[{firsts.name}]", (kind,)), (kind,))
+
+    axes = (kind, *monomial.axes)
+    formed = tuple(replace(part, operands=tuple(map(of_kind, part.operands)), axes=axes) for part in listed)
+    code = kinds.name
+    if len(rows) > 1:
+        sizes = ", ".join(moments.length(one.size) for one in rows)
+        places = ", ".join([":", *["None"] * (len(rows) - 1 - rows.index(row))])
+        code = f"np.broadcast_to({kinds.name}[{places}], ({sizes})).ravel()"
+    return RowKinds(total(formed, axes), code)
+
+
+def _parts(value: Array) -> list[Array]:
+    return [one for part in value.parts for one in _parts(part)] if isinstance(value, Total) else [value]
+
+
+def _is_mask(one: Operand, monomial: Monomial, moments: FieldMoments) -> bool:
+    """Whether an operand is a vector over rows that positions and missing entries alone determine."""
+    if not isinstance(one.array, Named) or len(one.references) != 1:
+        return False
+    derived = [item.name for item in moments.derived.values() if item.function == "at_least"]
+    masks = [moments.body.known(name) for name in (*derived, *(f"has_{name}" for name in moments.missing))]
+    known = {mask.name for mask in masks if mask is not None}
+    return names_read(one.array.name) <= known | {moments.length(row.size) for row in monomial.rows}
