@@ -38,6 +38,16 @@ def _bare(product: Contraction) -> Array:
     return product
 
 
+def turned_only(value: Array) -> Named | None:
+    """What only gives the axes of an array another order, as the array itself with the axes in its own order."""
+    if not isinstance(value, Contraction) or value.coefficient != 1.0 or value.counted or len(value.operands) != 1:
+        return None
+    (operand,) = value.operands
+    axes = tuple(reference for reference in operand.references if isinstance(reference, Index))
+    whole = len(axes) == len(operand.references) == len(value.axes) and {*axes} == {*value.axes}
+    return Named(operand.array.name, axes) if whole and isinstance(operand.array, Named) else None
+
+
 def coefficients(array: Array) -> list[float]:
     """The coefficients of the parts of a sum."""
     match array:

@@ -317,9 +317,9 @@ def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str
 
 
 def _prepared(networks: Sequence[NetworkTerms]) -> str:
-    """The data for a loop; coordinate ascent goes on in it from its last state."""
+    """The data for a loop; coordinate ascent goes on in it from its last state, that of the data if they have one."""
     resumed = any(network.network.iterated for network in networks)
-    return f'{{**prepare(data, params), "{RESUMED}": {{}}}}' if resumed else "prepare(data, params)"
+    return f'{{"{RESUMED}": {{}}, **prepare(data, params)}}' if resumed else "prepare(data, params)"
 
 
 def _with_choices(joint: LogJoint) -> LogJoint:

@@ -14,7 +14,7 @@ from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
 from emdsl.derive.expectation import expectation
 from emdsl.derive.folding import Folding, folding
 from emdsl.derive.layout import Layout, Slot, is_constant, layout
@@ -41,7 +41,8 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
     body = Body(setting.names)
     plan = layout(sweep, setting.size_text)
     name = setting.names.of(f"sweep {sweep.block.name if sweep.block else '_'.join(sweep.plates) or 'data'}")
-    arguments = ["write"]
+    writer = _writer(sweep, setting, plan)
+    arguments = ["write" if writer else "write_nothing"]
     statements: list[ProgrammeStatement] = []
     if sweep.block is not None:
         natural = _natural(sweep, setting, body, plan)
@@ -55,7 +56,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
     else:
         arguments.append(plan.width)
     place = len(body.statements)
-    statements[place:place] = _writer(sweep, setting, plan)
+    statements[place:place] = writer
     arguments += [setting.row_count(sweep.plates), setting.repeats(sweep.plates), setting.weights(sweep.plates)]
     contents = "Features and natural parameters" if sweep.block else "Features"
     function = Function(
@@ -181,7 +182,7 @@ def statistic_text(statistic: SufficientStatistic) -> str:
 
 
 def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> list[ProgrammeStatement]:
-    """`write(rows, group, out)`: the features of a block of rows; row 0 of `out` stays 1.
+    """`write(rows, group, out)`: the features of a block of rows; row 0 of `out` stays 1. None where it is all of them.
 
     What belongs to a row through an index array is gathered beforehand, for all rows.
     """
@@ -198,8 +199,9 @@ def _writer(sweep: Sweep, setting: Setting, plan: Layout) -> list[ProgrammeState
             body.statements.append(_written(feature, slot, moments, lead, setting))
     if before.statements and setting.gated_axes:
         before.statements.insert(0, Assign("group", "0"))
-    statements: tuple[ProgrammeStatement, ...] = tuple(body.statements) or (Lines(("pass",)),)
-    return [*before.statements, Nested("def write(rows, group, out):", statements)]
+    return (
+        [*before.statements, Nested("def write(rows, group, out):", tuple(body.statements))] if body.statements else []
+    )
 
 
 def _row_moments(body: Body, setting: Setting, lead: str | None) -> RowMoments:

@@ -63,13 +63,19 @@ def e_step_function(
     function = Function(
         "e_step",
         "data, params, start=None",
-        "Expected sufficient statistics and log likelihood of any block of rows; those of blocks add up.\n"
+        f"Expected sufficient statistics and {log_likelihood(setting)} of any block of rows; those of blocks add up.\n"
         "`start`: expectations to use in place of the posterior, for starting values.",
         tuple(body),
         f"{dictionary(entries)}, {likelihood}",
         (*(constants.sources if constants else ()), *setting.sources(params=True, data=True)),
     )
     return function, constants.constants if constants else None
+
+
+def log_likelihood(setting: Setting) -> str:
+    """What an E-step gives beside the statistics: a bound where it factorises the posterior."""
+    exact = all(one.network.exact for one in setting.networks)
+    return "log likelihood" if exact else "bound on the log likelihood"
 
 
 def is_fixed(code: SweepCode, setting: Setting) -> bool:
@@ -209,9 +215,10 @@ def objective_function(setting: Setting) -> Function:
         result += f" + float({name})"
     own = {setting.names.of(f"reference {name}"): setting.whole(name) for name in setting.locations}
     sources = [(name, f'params["{own[name]}"]' if name in own else text) for name, text in setting.sources(params=True)]
-    doc = "What the iteration maximises: the log likelihood."
+    goal = log_likelihood(setting)
+    doc = f"What the iteration maximises: the {goal}."
     if posterior:
         doc = "The evidence lower bound: the expected log joint plus the entropies of the posteriors."
     elif parts:
-        doc = "What the iteration maximises: the log likelihood plus the log prior densities."
+        doc = f"What the iteration maximises: the {goal} plus the log prior densities."
     return Function("objective", "log_likelihood, params", doc, tuple(statements), result, tuple(sources))

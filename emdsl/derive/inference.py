@@ -14,6 +14,7 @@ from emdsl.algebra.indices import Reference
 from emdsl.algebra.plain import product_text
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
+from emdsl.arrays.algebra import turned_only
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -170,6 +171,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
             kinds = row_kinds(value, monomial, self.moments) if self.single and one.block.kind == "gaussian" else None
             if kinds is not None:
                 value, self.kinds[id(monomial)] = kinds.value, kinds.kinds
+            turned = turned_only(value) if one.block.kind == "finite" else None
+            if turned is not None:
+                result[id(monomial)] = turned
+                continue
             quantity = self.body.unused(f"natural {text}")
             result[id(monomial)] = self.body.define(
                 quantity, value, value.axes, f"coefficient of {product_text(monomial.atoms)}"

@@ -50,8 +50,9 @@ def row_kinds(value: Array, monomial: Monomial, moments: FieldMoments) -> RowKin
     code = kinds.name
     if len(rows) > 1:
         sizes = ", ".join(moments.length(one.size) for one in rows)
-        places = ", ".join([":", *["None"] * (len(rows) - 1 - rows.index(row))])
-        code = f"np.broadcast_to({kinds.name}[{places}], ({sizes})).ravel()"
+        inner = len(rows) - 1 - rows.index(row)
+        code = f"{kinds.name}[:{', None' * inner}]" if inner else kinds.name
+        code = f"np.broadcast_to({code}, ({sizes})).ravel()"
     return RowKinds(total(formed, axes), code)
 
 

@@ -16,7 +16,12 @@ def fitted(line: str, width: int) -> list[str]:
         return [line]
     match = PREFIX.match(line)
     prefix = match.group(0) if match else ""
-    return _expression(prefix, line[len(prefix) :], width)
+    code = line[len(prefix) :]
+    lines = _expression(prefix, code, width)
+    targets = [target.strip() for target in _split(prefix.removesuffix(" = "), ",")]
+    if len(lines[0]) > width and prefix.endswith(" = ") and len(targets) > 1:
+        return ["(", *(f"{INDENT}{target}," for target in targets), *_expression(") = ", code, width)]
+    return lines
 
 
 def _expression(prefix: str, code: str, width: int) -> list[str]:
@@ -32,15 +37,19 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
     values = [value.strip() for value in _split(code, ",")]
     if prefix.strip() == "return" and len(values) > 1:
         return [f"{prefix}(", *(INDENT + part for value in values for part in _piece(value, width - 4)), ")"]
-    opening = _opening_of_last_bracket(code)
-    if opening is None:
+    brackets = _brackets(code)
+    if not brackets:
         return [prefix + code]
-    pieces = [piece.strip() for piece in _split(code[opening + 1 : -1], ",")]
+    opening, closing = brackets[-1]
+    if closing < len(code) - 1 or len(prefix) + opening >= width:
+        opening, closing = max(brackets, key=lambda one: one[1] - one[0])
+    end = code[closing:]
+    pieces = [piece.strip() for piece in _split(code[opening + 1 : closing], ",")]
     called = opening > 0 and (code[opening - 1].isalnum() or code[opening - 1] in "_)]")
     if code[opening] == "(" and not called and len(pieces) == 1:  # a group: a comma would make it a tuple
-        return [prefix + code[: opening + 1], *(INDENT + part for part in fitted(pieces[0], width - 4)), code[-1]]
+        return [prefix + code[: opening + 1], *(INDENT + part for part in fitted(pieces[0], width - 4)), end]
     inner = [INDENT + part for piece in pieces for part in _piece(piece, width - 4)]
-    return [prefix + code[: opening + 1], *inner, code[-1]]
+    return [prefix + code[: opening + 1], *inner, end]
 
 
 def _piece(piece: str, width: int) -> list[str]:
@@ -58,19 +67,18 @@ def _terms(code: str) -> Iterator[str]:
     yield code[start:]
 
 
-def _opening_of_last_bracket(code: str) -> int | None:
-    """The place of the bracket that the last character closes."""
-    if not code or code[-1] not in ")]}":
-        return None
+def _brackets(code: str) -> list[tuple[int, int]]:
+    """The places of the brackets that stand in no other ones, opened and closed."""
+    found: list[tuple[int, int]] = []
     stack: list[int] = []
     for place, character in _code_characters(code):
         if character in "([{":
             stack.append(place)
-        elif character in ")]}":
-            opened = stack.pop() if stack else None
-            if place == len(code) - 1:
-                return opened
-    return None
+        elif character in ")]}" and stack:
+            opened = stack.pop()
+            if not stack:
+                found.append((opened, place))
+    return found
 
 
 def _split(code: str, separator: str) -> list[str]:

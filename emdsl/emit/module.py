@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -67,8 +68,7 @@ def _function(function: Function) -> str:
     lines = [f"def {function.name}({function.parameters}):"]
     lines += _wrapped_doc(function.doc)
     lines += [f"{INDENT}{name} = {source}" for name, source in _loads(function)]
-    for statement in function.body:
-        lines += [INDENT + line if line else "" for line in _statement(statement)]
+    lines += [INDENT + line if line else "" for line in _statements(function.body)]
     if function.result:
         lines += [INDENT + line for line in _fit(f"return {function.result}")]
     return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines))
@@ -80,6 +80,18 @@ def _wrapped_doc(doc: str) -> list[str]:
         return [f'{INDENT}"""{doc}"""']
     wrapped = [line for paragraph in paragraphs for line in (textwrap.wrap(paragraph, WIDTH - 8) or [""])]
     return [f'{INDENT}"""{wrapped[0]}', *(INDENT + line if line else "" for line in wrapped[1:]), f'{INDENT}"""']
+
+
+def _statements(statements: Sequence[ProgrammeStatement]) -> list[str]:
+    """The lines of statements; neighbours under one condition that they leave as it is share it."""
+    lines: list[str] = []
+    shared = ""
+    for statement in statements:
+        own = statement.condition if isinstance(statement, When) else ""
+        written = _statement(statement)
+        lines += written[1:] if own and own == shared else written
+        shared = "" if isinstance(statement, When) and statement.assign.target in names_read(own) else own
+    return lines
 
 
 def _statement(statement: ProgrammeStatement) -> list[str]:
@@ -94,7 +106,7 @@ def _statement(statement: ProgrammeStatement) -> list[str]:
         case Lines(code):
             return [line for item in code for line in _fit(item)]
         case Nested(header, body):
-            inner = [INDENT + line if line else "" for item in body for line in _statement(item)]
+            inner = [INDENT + line if line else "" for line in _statements(body)]
             return ["", header, *inner, ""] if header.startswith("def ") else [header, *inner]
 
 

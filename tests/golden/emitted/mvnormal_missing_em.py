@@ -38,9 +38,6 @@ def sweep_x_centred(data, params, start=None):
     naturals_of_x_centred = np.zeros((D + D * D, 1))
     naturals_of_x_centred[D:D + D * D, 0] = np.reshape(natural_x_x_de, (D * D,))
 
-    def write(rows, group, out):
-        pass
-
     def expect(natural, rows, hard=False):
         # entries that are known
         values = np.full((1, natural.shape[1], D), np.nan)
@@ -57,7 +54,7 @@ def sweep_x_centred(data, params, start=None):
         )
 
     return (
-        write,
+        write_nothing,
         naturals_of_x_centred[None],
         start.get("x~", expect) if start else expect,
         N,
@@ -69,11 +66,7 @@ def sweep_x_centred(data, params, start=None):
 def sweep_n(data, params):
     """Features of the rows of the data: T = (1)."""
     N = data["x"].shape[0]
-
-    def write(rows, group, out):
-        pass
-
-    return (write, 1, N, 1, data.get("weights.n"))
+    return (write_nothing, 1, N, 1, data.get("weights.n"))
 
 
 def e_step(data, params, start=None):

@@ -1,0 +1,10 @@
+model NormalChainMissing(K = 2)
+plate s in S, k in K
+time t in T[s]
+param start : simplex[K]
+param A[k] : simplex[K]
+param m[k] : real
+param v : positive
+latent z[s, 0] ~ Categorical(start)
+latent z[s, t] ~ Categorical(A[z[s, t-1]])
+observed y[s, t] missing ~ Normal(m[z[s, t]], var=v)
