@@ -35,6 +35,7 @@ from emdsl.results.series import (
     Read,
     Steps,
     all_steps,
+    before_last,
     expressions_of,
     group_sizes,
     in_layout,
@@ -43,6 +44,7 @@ from emdsl.results.series import (
     padded,
     plates_of,
     reads_along,
+    time_length,
     time_plate,
 )
 from emdsl.runtime.diagnostics import resuming
@@ -123,18 +125,17 @@ class OverTime:
         return self._given_past(data, by_one_pass, at)
 
     def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
-        """The law of each latent and observed variable over time, given what is known before its own step."""
+        """The law of each latent and observed variable over time, given what is known before its own step.
+
+        Where a latent depends on one that q holds independent of it, that of `DRAWS` draws by the laws from q of the
+        steps before, which is inferred anew for each step.
+        """
+        parted, rng = self._parted() is not None, np.random.default_rng(0)
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
                 return inferring.predictive(data)
             if within:
                 raise DataError(f"`{within}` is observed and another variable depends on it within a step")
-
-        if (pair := self._parted()) is not None:
-            raise DataError(
-                f"`{pair[0]}` depends on `{pair[1]}`, which q holds independent of it: laws given the steps before are "
-                "not compiled; take `forecast(1, data=…)` with the data before a step"
-            )
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -156,7 +157,12 @@ class OverTime:
                     values = padded(np.asarray(open_data[variable.name], dtype=float), plates, open_data)
                     values = steps.put(values, plates, np.array(np.nan))
                     open_data[variable.name] = merged(values, plates, open_data)
-            return self._outlook(Steps(self.bound, open_data, steps.plate, steps.places))
+            opened = Steps(self.bound, open_data, steps.plate, steps.places)
+            if not parted:
+                return self._outlook(opened)
+            seen = before_last(self.bound, steps.data, steps.plate) if time_length(self.bound, steps.data) > 1 else None
+            now = open_data if seen is None else seen
+            return simulated(now, opened, self._at(self.program.module), self._sizes(opened), DRAWS, rng)
 
         found = self._given_past(data, by_one_pass, at)
         found = self._with_ends(found, data) if self._ended(data) else found

@@ -661,6 +661,15 @@ def test_forecasts_of_switching_dynamics_follow_the_laws_not_an_independent_gues
         assert_allclose(ahead["x"].mean[row, 0], first, atol=0.02)
         assert_allclose(ahead["x"].var[row, 0], second - first**2, rtol=0.03)
         assert_allclose(ahead["y"].var[row, 0], second - first**2 + 0.1, rtol=0.03)
-    with pytest.raises(DataError, match="`x` depends on `z`, which q holds independent of it"):
-        fit.predictive()
+    filtered, one_step = fit.filtered(), fit.predictive()
+    for row, length in enumerate([7, 3]):
+        assert_allclose(one_step["z"].probabilities[row][0], [0.6, 0.4], atol=0.05)
+        assert_allclose(one_step["y"].var[row][0], 1.1, rtol=0.15)
+        for step in range(1, length):
+            states = filtered["z"].probabilities[row][step - 1] @ matrix
+            mean, var = (getattr(filtered["x"], name)[row][step - 1] for name in ("mean", "var"))
+            first, second = states @ a * mean, states @ (a**2 * (mean**2 + var) + q)
+            assert_allclose(one_step["z"].probabilities[row][step], states, atol=0.06)
+            assert_allclose(one_step["x"].mean[row][step], first, atol=0.15)
+            assert_allclose(one_step["y"].var[row][step], second - first**2 + 0.1, rtol=0.25)
     assert fit.forecast(1, data={"y": [[0.3, 0.9]]})["x"].mean.shape == (1, 1)
