@@ -10,11 +10,11 @@ from emdsl.algebra.indices import Fixed, Index, Reference, indices_in
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
+from emdsl.arrays.expressions import Apply, Array, Contraction
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.declared_order import outwards
-from emdsl.derive.field import FieldMoments
+from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.setting import Setting
@@ -116,7 +116,7 @@ def _features_in(
                 value = replace(
                     value, function="scattered_features", arguments=(*value.arguments, str(len(rows)), "rng")
                 )
-            whole = moments.covered(Contraction(1.0, (Operand(value, value.axes),), axes), axes)
+            whole = moments.covered(with_axes(value, axes), axes)
             if whole not in found:
                 found[whole] = setting.names.fresh(f"feature of {name}")
                 body.before.append(Assign(found[whole], whole))

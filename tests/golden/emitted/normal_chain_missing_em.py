@@ -52,8 +52,8 @@ def shares_z(data, params, rng):
     filled_y = filled(y)
     # about the reference points
     y_centred = filled_y - reference_m[0]
-    feature_of_z = (has_y * y_centred * y_centred)
-    feature_of_z_ = (has_y * y_centred)
+    feature_of_z = has_y * y_centred * y_centred
+    feature_of_z_ = has_y * y_centred
     return {"z": seeded_shares([feature_of_z, feature_of_z_], (rows_of_t, K,), rng)}
 
 
