@@ -3,6 +3,7 @@
 array = Named | Contraction | Total | Apply
 
 Named(name)                        an array that the emitted code holds under that name
+Gathered(name, table, index)       one that is read there from the rows of a matrix
 Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
 Total(parts)                       a sum of arrays with the same axes
 Apply(function, arguments)         a numpy function, or one of the helpers that the code carries along
@@ -10,7 +11,7 @@ Apply(function, arguments)         a numpy function, or one of the helpers that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emdsl.algebra.indices import Index, Reference
 
@@ -21,6 +22,23 @@ class Named:
 
     name: str
     axes: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gathered(Named):
+    """A matrix read at whole numbers along one axis, under the code that reads it: axes (entry…, other axis).
+
+    `table`: the matrix; `place`: the axis that is read; `index`: the code of the whole numbers (entry…).
+    """
+
+    table: Named = field(kw_only=True)
+    place: int = field(kw_only=True)
+    index: str = field(kw_only=True)
+
+    @property
+    def by_entry(self) -> str:
+        """The code of the matrix with the axis that is read first."""
+        return f"{self.table.name}.T" if self.place else self.table.name
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
@@ -33,15 +33,6 @@ class Moment:
 
     array: Named
     rows: bool = True
-
-
-@dataclass(frozen=True)
-class EntryRead:
-    """An array of which one axis is read at whole numbers, `code`; `places`: what stands for its axes."""
-
-    array: Named
-    places: tuple[Reference, ...]
-    code: str
 
 
 class Reads(VariationalMoments):
@@ -72,8 +63,6 @@ class Reads(VariationalMoments):
         """What is known of a monomial in the first row of each series, where it is not known in every row."""
         self.log_sums: dict[str, Named] = {}
         """The logarithms of sums of products, by the choices among these; over the rows of the choices."""
-        self.entries: dict[str, EntryRead] = {}
-        """What is read through one index array, by the code that reads it."""
 
     # ---------------------------------------------------------------- operands
 
@@ -260,25 +249,17 @@ class Reads(VariationalMoments):
         for reference, is_taken in zip(references, taken, strict=True):
             codes.append(self.index_code(reference, entries) if is_taken else ":")
         places = [place for place, is_taken in enumerate(taken) if is_taken]
-        if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
-            turned = (*entries, references[0])
-            taken_code = f"np.take({code}.T, {codes[1]}, axis=0)"
-            self._note_entry(taken_code, code, array, references, codes)
-            return Operand(Named(taken_code, as_indices(turned)), turned)
         adjacent = places == list(range(places[0], places[-1] + 1))
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
         after = left[len(before) :] if adjacent else left
-        axes = (*before, *entries, *after)
-        self._note_entry(code + _subscript(codes), code, array, references, codes)
-        return Operand(Named(code + _subscript(codes), as_indices(axes)), axes)
-
-    def _note_entry(
-        self, taken: str, code: str, array: Named, references: Sequence[Reference], codes: Sequence[str]
-    ) -> None:
-        gathers = [place for place, reference in enumerate(references) if isinstance(reference, Gather)]
-        if code == array.name and len(gathers) == 1 and codes.count(":") == len(codes) - 1:
-            self.entries[taken] = EntryRead(array, tuple(references), codes[gathers[0]])
+        axes, read = (*before, *entries, *after), code + _subscript(codes)
+        if code != array.name or not entries or len(codes) != 2 or len(places) != 1:
+            return Operand(Named(read, as_indices(axes)), axes)
+        (place,) = places
+        if place == 1:
+            axes, read = (*entries, *before), f"np.take({code}.T, {codes[1]}, axis=0)"
+        return Operand(Gathered(read, as_indices(axes), table=array, place=place, index=codes[place]), axes)
 
     def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
         """An integer array over `entries` with the values of a reference."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, read, total
+from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, Total, read, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
 
@@ -201,13 +201,12 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
         elif not any(state in one.references for one in by_row):
             naturals.setdefault(by_row, []).append(replace(part, operands=others))
         else:
-            table = moments.entries.get(by_row[0].array.name) if isinstance(by_row[0].array, Named) else None
-            if len(by_row) > 1 or table is None or len(table.places) != 2 or any(one.references for one in others):
+            read, at_state = by_row[0].array, by_row[0].references[-1] == state
+            if len(by_row) > 1 or not isinstance(read, Gathered) or not at_state or any(o.references for o in others):
                 return None
-            axes = (state, moments.source.copy_of(table.array.axes[1 - table.places.index(state)]))
-            references = tuple(state if place == state else axes[1] for place in table.places)
-            operands = (Operand(table.array, references), *others)
-            tables.append((replace(part, operands=operands, axes=axes), table.code))
+            axes = (state, moments.source.copy_of(read.table.axes[read.place]))
+            operands = (Operand(read.table, axes if read.place else axes[::-1]), *others)
+            tables.append((replace(part, operands=operands, axes=axes), read.index))
     members: dict[Key, list[Contraction]] = {}
     factors: dict[Key, tuple[tuple[Index, ...], tuple[Array, ...]]] = {}
     for by_row, parts in naturals.items():

@@ -16,7 +16,7 @@ from math import prod
 
 from emdsl.algebra.indices import Index, Reference
 from emdsl.arrays.algebra import bare, carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, Total
 
 #: Lengths by which orders of products are compared.
 MANY, STATES, FEW = 10_000, 12, 8
@@ -282,9 +282,9 @@ def is_new(value: Array) -> bool:
     """Whether evaluating an array makes a new one, that may be changed in place."""
     if isinstance(value, Contraction):
         return value.coefficient != 1.0 or len(value.operands) > 1 or is_new(value.operands[0].array)
-    if isinstance(value, Named):
-        return value.name.startswith("np.take(")
-    return isinstance(value, Apply) and value.function in ("@", "np.tensordot", "matrix_times", "scatter_add")
+    if isinstance(value, Apply):
+        return value.function in ("@", "np.tensordot", "matrix_times", "scatter_add")
+    return isinstance(value, Gathered)
 
 
 def _place(part: Array) -> tuple[Operand, str] | None:
