@@ -38,6 +38,13 @@ def _bare(product: Contraction) -> Array:
     return product
 
 
+def summands(value: Array) -> list[Array]:
+    """The parts of a sum, and those of sums among them; anything else alone."""
+    if isinstance(value, Total):
+        return [one for part in value.parts for one in summands(part)]
+    return [value]
+
+
 def coefficients(array: Array) -> list[float]:
     """The coefficients of the parts of a sum."""
     match array:

@@ -14,6 +14,7 @@ from emdsl.algebra.indices import Reference
 from emdsl.algebra.plain import product_text
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
+from emdsl.arrays.algebra import summands
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -30,15 +31,13 @@ from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.joint_children import JointChildren
-from emdsl.derive.labels import labelled, telling
+from emdsl.derive.labels import given_states, labelled, telling
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, table_of
 from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
-from emdsl.derive.products import with_products
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
-from emdsl.derive.separable import with_separable_shares
 from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
@@ -90,6 +89,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
         self.finite: list[FiniteInference] = []
         self.formed: dict[str, RowEvidence] = {}
         """Evidence that is formed when rows are read, by its identifier."""
+        self.sums: dict[int, tuple[Array, ...]] = {}
+        """The natural parameters of monomials, by their identity, as the sums that they are."""
         self.children: list[ChildInference] = []
         self.gated: list[tuple[BlockTerms, dict[int, Named | None]]] = []
         """Choices that are made under gates, with their natural parameters."""
@@ -120,8 +121,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        arranged = with_products(constants.arranged(statements), result)
-        statements = constants.stepwise(with_separable_shares(arranged, result))
+        statements = constants.stepwise(constants.arranged(statements))
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(names_used(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
@@ -152,8 +152,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 parts.append((rest, occurrence.references))
             if parts and self._is_evidence(one, monomial):
                 (name,) = monomial.variables
-                states = inwards(f'data.get("{name}")', self.setting.scope.symbols[name])
-                labels = states if name in self.setting.given_latents else ""
+                labels = given_states(name, self.moments) if name in self.setting.given_latents else ""
                 comment = f"coefficient of {product_text(monomial.atoms)}"
                 formed = row_evidence(parts, monomial, self.moments, labels, comment)
                 if formed is not None:
@@ -164,6 +163,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if value is None:
                 result[id(monomial)] = None
                 continue
+            self.sums[id(monomial)] = tuple(summands(value))
             quantity = self.body.unused(f"natural {text}")
             result[id(monomial)] = self.body.define(
                 quantity, value, value.axes, f"coefficient of {product_text(monomial.atoms)}"
@@ -233,8 +233,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
             formed = self.formed.get(natural.name)
-            natural = natural if formed else labelled(monomial, natural, told.get(id(monomial), ()), self.moments)
-            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
+            given, parts = told.get(id(monomial), ()), self.sums.get(id(monomial), ())
+            natural = natural if formed else labelled(monomial, natural, given, self.moments)
+            table, separable = table_of(monomial, self.setting), self._separable(one, monomial, parts)
+            tables.append(Stored(natural, table, monomial.axes, formed, parts, given, separable))
         children = [
             LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting)
             for step in one.elimination.steps

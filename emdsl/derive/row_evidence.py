@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
-from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, Total, read, total
+from emdsl.arrays.algebra import summands
+from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, read, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
 
@@ -193,7 +194,7 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
     constants: list[Array] = []
     naturals: dict[tuple[Operand, ...], list[Contraction]] = {}
     tables: list[tuple[Array, str]] = []
-    for part in _summands(value):
+    for part in map(_product, summands(value)):
         by_row = tuple(one for one in part.operands if set(one.references) & set(rows))
         others = tuple(one for one in part.operands if one not in by_row)
         if not by_row:
@@ -244,10 +245,5 @@ def _factors(by_row: tuple[Operand, ...], rows: tuple[Index, ...], links: tuple[
     return [Contraction(1.0, (one,), (*rows, *kept)) for kept, one in listed]
 
 
-def _summands(value: Array) -> list[Contraction]:
-    match value:
-        case Total(parts):
-            return [one for part in parts for one in _summands(part)]
-        case Contraction():
-            return [value]
-    return [Contraction(1.0, (read(value),), value.axes)]
+def _product(value: Array) -> Contraction:
+    return value if isinstance(value, Contraction) else Contraction(1.0, (read(value),), value.axes)
