@@ -87,10 +87,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
-        self.formed: dict[str, RowEvidence] = {}
-        """Evidence that is formed when rows are read, by its identifier."""
+        self.formed: dict[int, RowEvidence] = {}
+        """Evidence that is formed when rows are read, by the identity of its monomial."""
         self.sums: dict[int, tuple[Array, ...]] = {}
-        """The natural parameters of monomials, by their identity, as the sums that they are."""
+        """Other natural parameters as the sums that they are, by the identity of their monomial."""
         self.children: list[ChildInference] = []
         self.gated: list[tuple[BlockTerms, dict[int, Named | None]]] = []
         """Choices that are made under gates, with their natural parameters."""
@@ -157,7 +157,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 formed = row_evidence(parts, monomial, self.moments, labels, comment)
                 if formed is not None:
                     result[id(monomial)] = formed.array
-                    self.formed[formed.array.name] = formed
+                    self.formed[id(monomial)] = formed
                     continue
             value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
             if value is None:
@@ -232,8 +232,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
-            formed = self.formed.get(natural.name)
-            given, parts = told.get(id(monomial), ()), self.sums.get(id(monomial), ())
+            formed, parts = self.formed.get(id(monomial)), self.sums.get(id(monomial), ())
+            given = told.get(id(monomial), ())
             natural = natural if formed else labelled(monomial, natural, given, self.moments)
             table, separable = table_of(monomial, self.setting), self._separable(one, monomial, parts)
             tables.append(Stored(natural, table, monomial.axes, formed, parts, given, separable))

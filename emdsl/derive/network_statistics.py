@@ -28,7 +28,7 @@ class StatisticWriter:
     body: LoopBody
     moments: FieldMoments
     finite: list[FiniteInference]
-    formed: Mapping[str, RowEvidence]
+    formed: Mapping[int, RowEvidence]
     single: bool
     absorbed: frozenset[str]
 
@@ -146,7 +146,7 @@ class StatisticWriter:
             shares = next((finite.stored[key].separable for finite in self.finite if key in finite.stored), None)
             if shares is not None:
                 return shares.summed(occurrence, dict(zip(statistic.axes, axes, strict=True)), self.moments)
-            evidence = next((e for e in self.formed.values() if occurrence.monomial is e.monomial), None)
+            evidence = self.formed.get(key)
             if evidence is not None and name is not None:
                 return self._from_parts(evidence, occurrence, statistic, axes, name)
         return None

@@ -15,7 +15,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, lagged, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
@@ -232,17 +232,19 @@ class Reads(VariationalMoments):
         array = operand.array
         if not isinstance(array, Named):
             array = self.body.define(self.body.unused("read"), array, array.axes)
-        code, references = array.name, list(operand.references)
+        references = list(operand.references)
         for place, reference in enumerate(references):
             if isinstance(reference, Shift):
-                code = f"lagged({code}, {reference.lag}, {place})"
+                array = lagged(array, reference.lag, place)
                 references[place] = reference.index
+        code = array.name
         if any(isinstance(reference, Fixed) for reference in references):
             code += _subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
             references = [reference for reference in references if not isinstance(reference, Fixed)]
         gathers = [reference for reference in references if isinstance(reference, Gather)]
         if not gathers:
-            return Operand(Named(code, as_indices(references)), tuple(references))
+            rows = as_indices(references)
+            return Operand(replace(array, axes=rows) if code == array.name else Named(code, rows), rows)
         entries = tuple(dict.fromkeys(index for gather in gathers for index in indices_in(gather)))
         taken = [isinstance(r, Gather) or r in entries for r in references]
         codes = []
