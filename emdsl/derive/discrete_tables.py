@@ -38,7 +38,7 @@ class Stored:
     def gathered(self, moments: FieldMoments) -> str | None:
         """The code of the shares under it alone, where it is a sum of matrices read at the entry of each row."""
         labels = ", ".join(given_states(name, moments) for name in self.given)
-        return gathered_shares(self.summands, (*self.table.rows, *self.states), labels)
+        return gathered_shares(self.summands, (*self.table.rows, *self.states), labels, moments)
 
 
 @dataclass

@@ -239,7 +239,7 @@ class Reads(VariationalMoments):
                 references[place] = reference.index
         code = array.name
         if any(isinstance(reference, Fixed) for reference in references):
-            code += _subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
+            code += subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
             references = [reference for reference in references if not isinstance(reference, Fixed)]
         gathers = [reference for reference in references if isinstance(reference, Gather)]
         if not gathers:
@@ -255,7 +255,7 @@ class Reads(VariationalMoments):
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
         after = left[len(before) :] if adjacent else left
-        axes, read = (*before, *entries, *after), code + _subscript(codes)
+        axes, read = (*before, *entries, *after), code + subscript(codes)
         if code != array.name or not entries or len(codes) != 2 or len(places) != 1:
             return Operand(Named(read, as_indices(axes)), axes)
         (place,) = places
@@ -287,7 +287,7 @@ class Reads(VariationalMoments):
         order = tuple(index for index in entries if index in own)
         if order != own:
             code = f"{code}.transpose({', '.join(str(own.index(index)) for index in order)})"
-        return code + _subscript(":" if index in own else "None" for index in entries)
+        return code + subscript(":" if index in own else "None" for index in entries)
 
     def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:
         """The expectation of a term, with those of `axes` that it carries; index arrays are read by gathers."""
@@ -402,7 +402,8 @@ def _in_first_row(
     return (*references[: len(rows) - 1], *references[len(rows) :])
 
 
-def _subscript(places: Iterable[str]) -> str:
+def subscript(places: Iterable[str]) -> str:
+    """`[:, 0]` of what stands at each place; nothing where that is all of every axis."""
     listed = list(places)
     while listed and listed[-1] == ":":
         listed.pop()

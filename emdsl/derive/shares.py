@@ -12,23 +12,47 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
-from emdsl.arrays.algebra import bare, carried_axes
-from emdsl.arrays.expressions import Apply, Array, Gathered, Named, total
+from emdsl.arrays.algebra import carried_axes
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, read, total
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.field import FieldMoments, with_axes
+from emdsl.derive.reads import subscript
 
 
-def gathered_shares(summands: Sequence[Array], axes: tuple[Index, ...], labels: str) -> str | None:
+def gathered_shares(
+    summands: Sequence[Array], axes: tuple[Index, ...], labels: str, moments: FieldMoments
+) -> str | None:
     """The code of shares under a sum of matrices read at the entry of each row; None where a part is anything else.
 
-    axes: (row, state). labels: the code of the states that are given, if any can be.
+    axes: (row…, state). labels: the code of the states that are given, if any can be.
     """
-    parts = [bare(part) for part in summands]
-    read = [part for part in parts if isinstance(part, Gathered) and part.axes == axes]
-    if not read or len(read) < len(parts):
+    parts = [part for one in summands if (part := _repeated(one)) is not None]
+    tables = [table for part in parts if (table := _table(part, axes, moments)) is not None]
+    gathers = any(isinstance(part.array, Gathered) for part in parts)
+    if not gathers or len(tables) < len(summands) or {r for part in parts for r in part.references} != {*axes}:
         return None
-    tables = ", ".join(f"({part.by_entry}, {part.index})" for part in read)
-    return f"gathered_shares([{tables}]{f', {labels}' if labels else ''})"
+    return f"gathered_shares([{', '.join(tables)}]{f', {labels}' if labels else ''})"
+
+
+def _repeated(value: Array) -> Operand | None:
+    """The array that a part of a sum is, or only repeats along other axes."""
+    if not isinstance(value, Contraction):
+        return read(value)
+    alone = value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted
+    return value.operands[0] if alone else None
+
+
+def _table(part: Operand, axes: tuple[Index, ...], moments: FieldMoments) -> str | None:
+    """`(matrix, index)`: a matrix (entry, state) and the entry of each row, which broadcasts; None if it is none."""
+    *rows, state = axes
+    own = [row for row in rows if row in part.references]
+    if part.references != (*own, state):
+        return None
+    if isinstance(part.array, Gathered):
+        return f"({part.array.by_entry}, {part.array.index}{subscript(':' if r in own else 'None' for r in rows)})"
+    if isinstance(part.array, Named) and len(own) == 1 and len(rows) > 1:
+        return f"({part.array.name}, {moments.index_code(own[0], tuple(rows))})"
+    return None
 
 
 @dataclass(frozen=True)
