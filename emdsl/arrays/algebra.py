@@ -45,7 +45,14 @@ def turned_only(value: Array) -> Named | None:
     (operand,) = value.operands
     axes = tuple(reference for reference in operand.references if isinstance(reference, Index))
     whole = len(axes) == len(operand.references) == len(value.axes) and {*axes} == {*value.axes}
-    return Named(operand.array.name, axes) if whole and isinstance(operand.array, Named) else None
+    return replace(operand.array, axes=axes) if whole and isinstance(operand.array, Named) else None
+
+
+def summands(value: Array) -> list[Array]:
+    """The parts of a sum, and those of sums among them; anything else alone."""
+    if isinstance(value, Total):
+        return [one for part in value.parts for one in summands(part)]
+    return [value]
 
 
 def coefficients(array: Array) -> list[float]:

@@ -3,6 +3,9 @@
 array = Named | Contraction | Total | Apply
 
 Named(name)                        an array that the emitted code holds under that name
+Gathered(name, table, index)       one that is read there from the rows of a matrix
+Lagged(name, array, lag)           one that is moved there along an axis
+Unit(name, position)               one that is 1 at a position and 0 elsewhere
 Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
 Total(parts)                       a sum of arrays with the same axes
 Apply(function, arguments)         a numpy function, or one of the helpers that the code carries along
@@ -10,7 +13,7 @@ Apply(function, arguments)         a numpy function, or one of the helpers that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emdsl.algebra.indices import Index, Reference
 
@@ -21,6 +24,40 @@ class Named:
 
     name: str
     axes: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gathered(Named):
+    """A matrix read at whole numbers along one axis, under the code that reads it: axes (entry…, other axis).
+
+    `table`: the matrix; `place`: the axis that is read; `index`: the code of the whole numbers (entry…). Reads by the
+    same code are equal, whatever the axes of the matrix are called.
+    """
+
+    table: Named = field(kw_only=True, compare=False, repr=False)
+    place: int = field(kw_only=True)
+    index: str = field(kw_only=True)
+
+    @property
+    def by_entry(self) -> str:
+        """The code of the matrix with the axis that is read first."""
+        return f"{self.table.name}.T" if self.place else self.table.name
+
+
+@dataclass(frozen=True)
+class Lagged(Named):
+    """`array` moved along its axis `place`, under the code that moves it: at each entry what stands `lag` before it."""
+
+    array: Named = field(kw_only=True, compare=False, repr=False)
+    lag: int = field(kw_only=True)
+    place: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Unit(Named):
+    """A vector that is 1 at one position and 0 elsewhere, under the code that makes it."""
+
+    position: int = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -67,6 +104,11 @@ Array = Named | Contraction | Total | Apply
 def read(array: Array) -> Operand:
     """The array as an operand at its own axes."""
     return Operand(array, array.axes)
+
+
+def lagged(array: Named, lag: int, place: int) -> Lagged:
+    """The array moved along its axis at `place`."""
+    return Lagged(f"lagged({array.name}, {lag}, {place})", array.axes, array=array, lag=lag, place=place)
 
 
 def total(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> Array:

@@ -26,8 +26,9 @@ def ordered_names(value: Array | float | str) -> list[str]:
             return found + [str(size) for size in counted if isinstance(size, str)]
         case Total(parts):
             return [word for part in parts for word in ordered_names(part)]
-        case Apply(_, arguments):
-            return [word for argument in arguments for word in ordered_names(argument)]
+        case Apply(function, arguments):
+            found = ordered_names(function.rpartition(".")[0])  # what a method is called of
+            return found + [word for argument in arguments for word in ordered_names(argument)]
     return []
 
 

@@ -74,6 +74,8 @@ class Constants:
                     if movable and self.is_fixed(new) and self._worthwhile(new):
                         self.known.add(target)
                         self.taken.append(Assign(target, new, comment))
+                        if not isinstance(new, str) and carried_axes(new) == {*new.axes}:
+                            self.values.setdefault(_canonical(new), target)
                         continue
                     if isinstance(new, Named) and new.name == target:
                         continue

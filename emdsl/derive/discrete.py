@@ -96,14 +96,18 @@ class FiniteInference(ChainStates):
     def _forward(self, step: Step) -> Joint:
         states = self.states_of(step)
         (name,) = step.variables
+        separable = next((one for table in step.tables if (one := self.stored[table.source].separable)), None)
+        if separable is not None:
+            log_sum = f"{separable.array.name}.log_sum"
+            message = self.body.define(self.body.unused(f"log sum {name}"), log_sum, step.rows)
+            return Joint(step, states, message=message, separable=separable)
         own = states[name, step.rows]
         outer = tuple(states[place] for place in step.neighbours)
         axes = (*step.rows, *outer, own)
         parts = tuple(Contraction(1.0, (self.table_operand(step, table, states),), axes) for table in step.tables)
         value = self.moments.covered(total(parts, axes), axes)
-        label = " ".join(("log joint", name))
         comment = f"log weight of {named_step(step)}"
-        log_joint = self.body.define(self.body.unused(label), value, axes, comment)
+        log_joint = self.body.define(self.body.unused(f"log joint {name}"), value, axes, comment)
         if self.hard:
             kept = self.body.define(
                 self.body.unused(f"log sum {name}"), Apply("np.max", (log_joint, "axis=-1"), axes[:-1]), axes[:-1]
@@ -114,7 +118,10 @@ class FiniteInference(ChainStates):
                 self._unused(f"{what} {name}")
                 for what in ("log sum", "conditional" if step.neighbours else "probabilities")
             )
-            self.body.several((summed, shares), f"log_shares({log_joint.name})")
+            (stored, *others) = (self.stored[table.source] for table in step.tables)
+            gathered = None if others else stored.gathered(self.moments)
+            call = f"log_shares({log_joint.name})" if gathered is None else gathered
+            self.body.several((summed, shares), call, None if gathered is None else comment)
             message = Named(self.body.names.of(summed), axes[:-1])
             joint = Joint(step, states, log_joint=log_joint, message=message)
             joint.shares = Named(self.body.names.of(shares), axes)
@@ -262,7 +269,8 @@ class FiniteInference(ChainStates):
             else:
                 self._chain_backward(joint)
         for monomial in monomials:
-            self.moments.found[id(monomial)] = self._moment(monomial)
+            if self.stored[id(monomial)].separable is None:
+                self.moments.found[id(monomial)] = self._moment(monomial)
 
     def _probability_of_neighbours(self, joint: Joint) -> tuple[Operand, ...]:
         """p(neighbours) at the rows of the message."""
@@ -306,6 +314,12 @@ class FiniteInference(ChainStates):
         return self.body.define(self.body.unused("probabilities of neighbours"), total(parts, axes), axes)
 
     def _backward(self, joint: Joint) -> None:
+        if joint.separable is not None:
+            (share,) = self._shares(joint)
+            assert isinstance(share.array, Named)
+            given = joint.separable.given(share.array.name)
+            self.body.when("start is not None", joint.separable.array.name, given)
+            return
         assert joint.log_joint is not None and joint.message is not None
         axes = joint.log_joint.axes
         chosen: Array = Apply("best", (joint.log_joint,), axes) if joint.shares is None else joint.shares

@@ -10,8 +10,10 @@ from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
+from emdsl.derive.labels import given_states
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.row_evidence import RowEvidence
+from emdsl.derive.shares import SeparableShares, gathered_shares
 from emdsl.errors import CompilerBug
 from emdsl.structure.children import Place
 from emdsl.structure.elimination import Step, Table
@@ -26,6 +28,17 @@ class Stored:
     states: tuple[Index, ...]
     formed: RowEvidence | None = None
     """Potentials that are no array, but formed when rows are read."""
+    summands: tuple[Array, ...] = ()
+    """The sum that a natural parameter is, before any states are ruled out."""
+    given: tuple[str, ...] = ()
+    """The variables whose given states rule out others in it."""
+    separable: SeparableShares | None = None
+    """The shares under it, where sums of these are all that is asked."""
+
+    def gathered(self, moments: FieldMoments) -> str | None:
+        """The code of the shares under it alone, where it is a sum of matrices read at the entry of each row."""
+        labels = ", ".join(given_states(name, moments) for name in self.given)
+        return gathered_shares(self.summands, (*self.table.rows, *self.states), labels, moments)
 
 
 @dataclass
@@ -44,6 +57,8 @@ class Joint:
     messages: str = ""
     shares: Named | None = None
     """Given the neighbours, the probabilities of the step's own variable."""
+    separable: SeparableShares | None = None
+    """What sums the shares, where they are no array."""
 
 
 class StartedSweep:

@@ -14,7 +14,7 @@ from emdsl.algebra.indices import Gather, Index, Reference, Shift, indices_in, s
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term, like_terms
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, lagged, total
 from emdsl.derive.copies import Copies
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.given_values import expected_or_given
@@ -262,7 +262,7 @@ class FieldMoments(Reads):
             if read is not None:
                 return read
             named = self.body.define(self.body.unused(hint), value, entries + plain)
-            moved = Named(f"lagged({named.name}, {-reference.lag}, 0)", (axis, *plain))
+            moved = lagged(Named(named.name, (axis, *plain)), -reference.lag, 0)
             return with_axes(moved, _order(axes, (axis, *plain)))
         codes = [self.index_code(reference, entries) for _, reference in placed]
         sizes = [self.length(axis.size) for axis, _ in placed]

@@ -14,7 +14,7 @@ from emdsl.algebra.indices import Reference
 from emdsl.algebra.plain import product_text
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
-from emdsl.arrays.algebra import turned_only
+from emdsl.arrays.algebra import summands, turned_only
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
@@ -31,16 +31,14 @@ from emdsl.derive.field import FieldMoments, Moment, places_of
 from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.joint_children import JointChildren
-from emdsl.derive.labels import labelled, telling
+from emdsl.derive.labels import given_states, labelled, telling
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, table_of
 from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
-from emdsl.derive.products import with_products
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
 from emdsl.derive.row_kinds import row_kinds
-from emdsl.derive.separable import with_separable_shares
 from emdsl.derive.setting import Setting
 
 #: Sweeps over the blocks of a network at the most: by itself, and within iterations that go on from the last E-step.
@@ -90,8 +88,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """Identifiers of what a later E-step goes on from."""
         self.watched: list[str] = []
         self.finite: list[FiniteInference] = []
-        self.formed: dict[str, RowEvidence] = {}
-        """Evidence that is formed when rows are read, by its identifier."""
+        self.formed: dict[int, RowEvidence] = {}
+        """Evidence that is formed when rows are read, by the identity of its monomial."""
+        self.sums: dict[int, tuple[Array, ...]] = {}
+        """Other natural parameters as the sums that they are, by the identity of their monomial."""
         self.kinds: dict[int, str] = {}
         """The kinds of the rows of monomials, by identity, whose natural parameters are formed by kind."""
         self.children: list[ChildInference] = []
@@ -124,8 +124,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        arranged = with_products(constants.arranged(statements), result)
-        statements = constants.stepwise(with_separable_shares(arranged, result))
+        statements = constants.stepwise(constants.arranged(statements))
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(names_used(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
@@ -156,18 +155,18 @@ class _Writer(StatisticWriter, PosteriorWriter):
                 parts.append((rest, occurrence.references))
             if parts and self._is_evidence(one, monomial):
                 (name,) = monomial.variables
-                states = inwards(f'data.get("{name}")', self.setting.scope.symbols[name])
-                labels = states if name in self.setting.given_latents else ""
+                labels = given_states(name, self.moments) if name in self.setting.given_latents else ""
                 comment = f"coefficient of {product_text(monomial.atoms)}"
                 formed = row_evidence(parts, monomial, self.moments, labels, comment)
                 if formed is not None:
                     result[id(monomial)] = formed.array
-                    self.formed[formed.array.name] = formed
+                    self.formed[id(monomial)] = formed
                     continue
             value = self.moments.placed(parts, monomial.all_axes, f"terms of {text} {len(result)}") if parts else None
             if value is None:
                 result[id(monomial)] = None
                 continue
+            self.sums[id(monomial)] = tuple(summands(value))
             kinds = row_kinds(value, monomial, self.moments) if self.single and one.block.kind == "gaussian" else None
             if kinds is not None:
                 value, self.kinds[id(monomial)] = kinds.value, kinds.kinds
@@ -243,9 +242,11 @@ class _Writer(StatisticWriter, PosteriorWriter):
             natural = naturals[id(monomial)]
             if natural is None:
                 natural = self.body.define(self.body.unused("no term"), "0.0", ())
-            formed = self.formed.get(natural.name)
-            natural = natural if formed else labelled(monomial, natural, told.get(id(monomial), ()), self.moments)
-            tables.append(Stored(natural, table_of(monomial, self.setting), monomial.axes, formed))
+            formed, parts = self.formed.get(id(monomial)), self.sums.get(id(monomial), ())
+            given = told.get(id(monomial), ())
+            natural = natural if formed else labelled(monomial, natural, given, self.moments)
+            table, separable = table_of(monomial, self.setting), self._separable(one, monomial, parts)
+            tables.append(Stored(natural, table, monomial.axes, formed, parts, given, separable))
         children = [
             LAWS[step.children.kind](step, monomials, naturals, self.moments, self.setting)
             for step in one.elimination.steps

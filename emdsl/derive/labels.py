@@ -11,6 +11,11 @@ from emdsl.derive.field import FieldMoments
 from emdsl.errors import CompilerBug
 
 
+def given_states(name: str, moments: FieldMoments) -> str:
+    """The code of the states that are given of a discrete latent."""
+    return inwards(f'data.get("{name}")', moments.scope.symbols[name])
+
+
 def telling(monomials: Sequence[Monomial], given: Set[str]) -> Mapping[int, tuple[str, ...]]:
     """By monomial, the `given` variables whose states it is told: the shortest one that stands at all their rows."""
     found: dict[int, tuple[str, ...]] = {}
@@ -35,7 +40,6 @@ def labelled(monomial: Monomial, natural: Named, names: Sequence[str], moments: 
     natural = body.define(body.unused(f"natural {text} of every row"), value, axes)
     for name in names:
         place = monomial.variables.index(name)
-        states = inwards(f'data.get("{name}")', moments.scope.symbols[name])
-        call = f"ruled_out({natural.name}, {states}{f', {place}' if place else ''})"
+        call = f"ruled_out({natural.name}, {given_states(name, moments)}{f', {place}' if place else ''})"
         natural = body.define(body.unused(f"labelled {name}"), call, axes, "where the state is given")
     return natural

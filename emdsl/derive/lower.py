@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from emdsl.algebra.derived import Derived
-from emdsl.algebra.indices import Fixed, Index, Reference
+from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Unit, total
 from emdsl.errors import CompilerBug
 
 #: numpy and scipy spellings of the language's functions.
@@ -133,5 +133,4 @@ def structural_operand(item: Atom, moments: Moments) -> Operand:
 
 def _indicator(index: Index, position: Fixed, moments: Moments) -> Operand:
     code = f"unit_vector({moments.length(index.size)}, {position.position})"
-    references: tuple[Reference, ...] = (index,)
-    return Operand(Named(code, (index,)), references)
+    return Operand(Unit(code, (index,), position=position.position), (index,))

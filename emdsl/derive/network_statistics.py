@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Shift, indices_in, substitute
 from emdsl.algebra.plain import product_text
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array
-from emdsl.derive.coupled import CoupledStatistic, Occurrence
+from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
 from emdsl.derive.row_evidence import RowEvidence
 from emdsl.derive.setting import Setting
+from emdsl.derive.shares import SeparableShares, separable_shares
 from emdsl.errors import CompilerBug
 
 
@@ -27,7 +28,7 @@ class StatisticWriter:
     body: LoopBody
     moments: FieldMoments
     finite: list[FiniteInference]
-    formed: Mapping[str, RowEvidence]
+    formed: Mapping[int, RowEvidence]
     single: bool
     absorbed: frozenset[str]
 
@@ -108,7 +109,18 @@ class StatisticWriter:
             return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
         return term
 
-    # ---------------------------------------------------------------- derivatives of the log partition of a chain
+    # ---------------------------------------------------------------- statistics that are given as sums
+
+    def _separable(self, one: BlockTerms, monomial: Monomial, summands: Sequence[Array]) -> SeparableShares | None:
+        """The shares of a choice among products, where its log weights separate and sums are all that is asked."""
+        if not self.single or len(self.terms.blocks) > 1 or len(one.monomials.listed()) > 1:
+            return None
+        if not all(name.startswith("split ") for name in monomial.variables):
+            return None
+        found = [(one.monomials.occurrence(statistic.term), statistic.axes) for statistic in self._needed()]
+        asked = [(occurrence, axes) for occurrence, axes in found if occurrence is not None]
+        comment = f"coefficient of {product_text(monomial.atoms)}"
+        return separable_shares(summands, monomial, asked, self.moments, comment)
 
     def _is_expected(self, one: BlockTerms, evidence: RowEvidence) -> bool:
         """Whether every statistic of a chain is a derivative by a part of its evidence, or about first rows."""
@@ -124,14 +136,18 @@ class StatisticWriter:
         return True
 
     def _expectation(self, statistic: CoupledStatistic, axes: tuple[Index, ...]) -> Array | None:
-        """A statistic of a chain whose expectations are derivatives by the parts of its evidence."""
+        """A statistic that is a sum of separable shares, or a derivative by a part of a chain's evidence."""
         name = next((one.expectations for one in self.finite if one.expectations), None)
-        if name is None:
-            return None
         for one in self.terms.blocks:
             occurrence = one.monomials.occurrence(statistic.term) if one.block.kind == "finite" else None
-            evidence = next((e for e in self.formed.values() if occurrence and occurrence.monomial is e.monomial), None)
-            if occurrence is not None and evidence is not None:
+            if occurrence is None:
+                continue
+            key = id(occurrence.monomial)
+            shares = next((finite.stored[key].separable for finite in self.finite if key in finite.stored), None)
+            if shares is not None:
+                return shares.summed(occurrence, dict(zip(statistic.axes, axes, strict=True)), self.moments)
+            evidence = self.formed.get(key)
+            if evidence is not None and name is not None:
                 return self._from_parts(evidence, occurrence, statistic, axes, name)
         return None
 

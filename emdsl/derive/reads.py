@@ -15,7 +15,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, lagged, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
@@ -33,15 +33,6 @@ class Moment:
 
     array: Named
     rows: bool = True
-
-
-@dataclass(frozen=True)
-class EntryRead:
-    """An array of which one axis is read at whole numbers, `code`; `places`: what stands for its axes."""
-
-    array: Named
-    places: tuple[Reference, ...]
-    code: str
 
 
 class Reads(VariationalMoments):
@@ -72,8 +63,6 @@ class Reads(VariationalMoments):
         """What is known of a monomial in the first row of each series, where it is not known in every row."""
         self.log_sums: dict[str, Named] = {}
         """The logarithms of sums of products, by the choices among these; over the rows of the choices."""
-        self.entries: dict[str, EntryRead] = {}
-        """What is read through one index array, by the code that reads it."""
 
     # ---------------------------------------------------------------- operands
 
@@ -243,42 +232,36 @@ class Reads(VariationalMoments):
         array = operand.array
         if not isinstance(array, Named):
             array = self.body.define(self.body.unused("read"), array, array.axes)
-        code, references = array.name, list(operand.references)
+        references = list(operand.references)
         for place, reference in enumerate(references):
             if isinstance(reference, Shift):
-                code = f"lagged({code}, {reference.lag}, {place})"
+                array = lagged(array, reference.lag, place)
                 references[place] = reference.index
+        code = array.name
         if any(isinstance(reference, Fixed) for reference in references):
-            code += _subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
+            code += subscript(str(r.position) if isinstance(r, Fixed) else ":" for r in references)
             references = [reference for reference in references if not isinstance(reference, Fixed)]
         gathers = [reference for reference in references if isinstance(reference, Gather)]
         if not gathers:
-            return Operand(Named(code, as_indices(references)), tuple(references))
+            rows = as_indices(references)
+            return Operand(replace(array, axes=rows) if code == array.name else Named(code, rows), rows)
         entries = tuple(dict.fromkeys(index for gather in gathers for index in indices_in(gather)))
         taken = [isinstance(r, Gather) or r in entries for r in references]
         codes = []
         for reference, is_taken in zip(references, taken, strict=True):
             codes.append(self.index_code(reference, entries) if is_taken else ":")
         places = [place for place, is_taken in enumerate(taken) if is_taken]
-        if len(codes) == 2 and places == [1] and len(entries) == 1 and code.isidentifier():
-            turned = (*entries, references[0])
-            taken_code = f"np.take({code}.T, {codes[1]}, axis=0)"
-            self._note_entry(taken_code, code, array, references, codes)
-            return Operand(Named(taken_code, as_indices(turned)), turned)
         adjacent = places == list(range(places[0], places[-1] + 1))
         left = [reference for reference, is_taken in zip(references, taken, strict=True) if not is_taken]
         before = references[: places[0]] if adjacent else []
         after = left[len(before) :] if adjacent else left
-        axes = (*before, *entries, *after)
-        self._note_entry(code + _subscript(codes), code, array, references, codes)
-        return Operand(Named(code + _subscript(codes), as_indices(axes)), axes)
-
-    def _note_entry(
-        self, taken: str, code: str, array: Named, references: Sequence[Reference], codes: Sequence[str]
-    ) -> None:
-        gathers = [place for place, reference in enumerate(references) if isinstance(reference, Gather)]
-        if code == array.name and len(gathers) == 1 and codes.count(":") == len(codes) - 1:
-            self.entries[taken] = EntryRead(array, tuple(references), codes[gathers[0]])
+        axes, read = (*before, *entries, *after), code + subscript(codes)
+        if code != array.name or not entries or len(codes) != 2 or len(places) != 1:
+            return Operand(Named(read, as_indices(axes)), axes)
+        (place,) = places
+        if place == 1:
+            axes, read = (*entries, *before), f"np.take({code}.T, {codes[1]}, axis=0)"
+        return Operand(Gathered(read, as_indices(axes), table=array, place=place, index=codes[place]), axes)
 
     def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
         """An integer array over `entries` with the values of a reference."""
@@ -304,7 +287,7 @@ class Reads(VariationalMoments):
         order = tuple(index for index in entries if index in own)
         if order != own:
             code = f"{code}.transpose({', '.join(str(own.index(index)) for index in order)})"
-        return code + _subscript(":" if index in own else "None" for index in entries)
+        return code + subscript(":" if index in own else "None" for index in entries)
 
     def contraction(self, term: Term, axes: tuple[Index, ...]) -> Array:
         """The expectation of a term, with those of `axes` that it carries; index arrays are read by gathers."""
@@ -419,7 +402,8 @@ def _in_first_row(
     return (*references[: len(rows) - 1], *references[len(rows) :])
 
 
-def _subscript(places: Iterable[str]) -> str:
+def subscript(places: Iterable[str]) -> str:
+    """`[:, 0]` of what stands at each place; nothing where that is all of every axis."""
     listed = list(places)
     while listed and listed[-1] == ":":
         listed.pop()

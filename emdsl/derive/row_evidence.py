@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, read, total
+from emdsl.arrays.algebra import summands
+from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, read, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
 
@@ -201,7 +202,7 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
     constants: list[Array] = []
     naturals: dict[tuple[Operand, ...], list[Contraction]] = {}
     tables: list[tuple[Array, str]] = []
-    for part in _summands(value):
+    for part in map(_product, summands(value)):
         by_row = tuple(one for one in part.operands if set(one.references) & set(rows))
         others = tuple(one for one in part.operands if one not in by_row)
         if not by_row:
@@ -209,13 +210,12 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
         elif not any(state in one.references for one in by_row):
             naturals.setdefault(by_row, []).append(replace(part, operands=others))
         else:
-            table = moments.entries.get(by_row[0].array.name) if isinstance(by_row[0].array, Named) else None
-            if len(by_row) > 1 or table is None or len(table.places) != 2 or any(one.references for one in others):
+            read, at_state = by_row[0].array, by_row[0].references[-1] == state
+            if len(by_row) > 1 or not isinstance(read, Gathered) or not at_state or any(o.references for o in others):
                 return None
-            axes = (state, moments.source.copy_of(table.array.axes[1 - table.places.index(state)]))
-            references = tuple(state if place == state else axes[1] for place in table.places)
-            operands = (Operand(table.array, references), *others)
-            tables.append((replace(part, operands=operands, axes=axes), table.code))
+            axes = (state, moments.source.copy_of(read.table.axes[read.place]))
+            operands = (Operand(read.table, axes if read.place else axes[::-1]), *others)
+            tables.append((replace(part, operands=operands, axes=axes), read.index))
     members: dict[Key, list[Contraction]] = {}
     factors: dict[Key, tuple[tuple[Index, ...], tuple[Array, ...]]] = {}
     for by_row, parts in naturals.items():
@@ -253,10 +253,5 @@ def _factors(by_row: tuple[Operand, ...], rows: tuple[Index, ...], links: tuple[
     return [Contraction(1.0, (one,), (*rows, *kept)) for kept, one in listed]
 
 
-def _summands(value: Array) -> list[Contraction]:
-    match value:
-        case Total(parts):
-            return [one for part in parts for one in _summands(part)]
-        case Contraction():
-            return [value]
-    return [Contraction(1.0, (read(value),), value.axes)]
+def _product(value: Array) -> Contraction:
+    return value if isinstance(value, Contraction) else Contraction(1.0, (read(value),), value.axes)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, Total, total
-from emdsl.arrays.reading import names_read
+from emdsl.arrays.algebra import summands
+from emdsl.arrays.expressions import Array, Contraction, Lagged, Named, Operand, Unit, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments
 
@@ -23,14 +23,14 @@ class RowKinds:
 
 def row_kinds(value: Array, monomial: Monomial, moments: FieldMoments) -> RowKinds | None:
     """The natural parameter of a matrix by kinds of rows; None where more than masks tells of the rows."""
-    parts, rows = _parts(value), monomial.rows
+    parts, rows = summands(value), monomial.rows
     listed = [part for part in parts if isinstance(part, Contraction)]
     own_rows = all(item.references[: len(rows)] == rows for item in monomial.atoms)
     if len(listed) < len(parts) or len(monomial.axes) < 2 or len({*monomial.variables}) > 1 or not own_rows:
         return None
     telling = [one for part in listed for one in part.operands if {*rows} & {*one.references}]
     carried = [row for row in rows if any(row in one.references for one in telling)]
-    if len(carried) != 1 or not all(_is_mask(one, monomial, moments) for one in telling):
+    if len(carried) != 1 or not all(_is_mask(one, moments) for one in telling):
         return None
     (row,) = carried
     columns = ", ".join(dict.fromkeys(one.array.name for one in telling if isinstance(one.array, Named)))
@@ -56,15 +56,12 @@ def row_kinds(value: Array, monomial: Monomial, moments: FieldMoments) -> RowKin
     return RowKinds(total(formed, axes), code)
 
 
-def _parts(value: Array) -> list[Array]:
-    return [one for part in value.parts for one in _parts(part)] if isinstance(value, Total) else [value]
-
-
-def _is_mask(one: Operand, monomial: Monomial, moments: FieldMoments) -> bool:
+def _is_mask(one: Operand, moments: FieldMoments) -> bool:
     """Whether an operand is a vector over rows that positions and missing entries alone determine."""
-    if not isinstance(one.array, Named) or len(one.references) != 1:
-        return False
-    derived = [item.name for item in moments.derived.values() if item.function == "at_least"]
+    derived = (item.name for item in moments.derived.values() if item.function == "at_least")
     masks = [moments.body.known(name) for name in (*derived, *(f"has_{name}" for name in moments.missing))]
-    known = {mask.name for mask in masks if mask is not None}
-    return names_read(one.array.name) <= known | {moments.length(row.size) for row in monomial.rows}
+    array = one.array
+    while isinstance(array, Lagged):
+        array = array.array
+    known = isinstance(array, Unit) or array in [replace(mask, axes=array.axes) for mask in masks if mask is not None]
+    return known and len(one.references) == 1

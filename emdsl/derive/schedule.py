@@ -8,7 +8,6 @@ Rows are taken to be many, everything else few; products of data count nothing, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
@@ -16,7 +15,7 @@ from math import prod
 
 from emdsl.algebra.indices import Index, Reference
 from emdsl.arrays.algebra import bare, carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Lagged, Named, Operand, Total, Unit, lagged
 
 #: Lengths by which orders of products are compared.
 MANY, STATES, FEW = 10_000, 12, 8
@@ -129,24 +128,19 @@ class Schedule:
 
     def shifted(self, operands: Sequence[Operand], axes: Sequence[Index]) -> list[Operand]:
         """Σ_t x_{t−1} m_t = Σ_t x_t m_{t+1} where m is known and short: it is the one to be moved."""
-        moved = [one for one in operands if (lag := _lagged(one)) is not None and lag.reference not in axes]
-        if len(moved) != 1 or self.fixed(moved[0].array):
+        moved = [(one, one.array) for one in operands if isinstance(one.array, Lagged)]
+        moved = [(one, array) for one, array in moved if one.references[array.place] not in axes]
+        if len(moved) != 1 or self.fixed(moved[0][1]):
             return list(operands)
-        (one,) = moved
-        lag = _lagged(one)
-        assert lag is not None
-        others = [other for other in operands if other is not one and lag.reference in other.references]
-        if not others or not all(isinstance(o.array, Named) and o.references == (lag.reference,) for o in others):
-            return list(operands)
-        if not all(self.fixed(other.array) for other in others):
+        ((one, late),) = moved
+        row = one.references[late.place]
+        others = [other for other in operands if other is not one and row in other.references]
+        known = [(o.array, o) for o in others if isinstance(o.array, Named) and self.fixed(o.array)]
+        if not others or len(known) < len(others) or any(other.references != (row,) for other in others):
             return list(operands)
         result = [other for other in operands if other is not one and other not in others]
-        result.append(Operand(Named(lag.code, one.array.axes), one.references))
-        for other in others:
-            assert isinstance(other.array, Named)
-            back = Named(f"lagged({other.array.name}, {-lag.lag}, 0)", other.array.axes)
-            result.append(Operand(back, other.references))
-        return result
+        result.append(Operand(replace(late.array, axes=late.axes), one.references))
+        return result + [Operand(lagged(array, -late.lag, 0), other.references) for array, other in known]
 
     def _large(self, indices: set[Reference]) -> bool:
         return any(isinstance(index, Index) and self.rows(index) for index in indices)
@@ -172,22 +166,6 @@ class Schedule:
         left = kept | _indices_of(two, operands)
         right = kept | _indices_of(one, operands)
         return pair(self._built(one, operands, left, axes), self._built(two, operands, right, axes), kept, axes)
-
-
-@dataclass(frozen=True)
-class _Lag:
-    """`lagged(code, lag, place)` of an operand, and the index that stands at that place."""
-
-    code: str
-    lag: int
-    reference: Reference
-
-
-def _lagged(operand: Operand) -> _Lag | None:
-    if not isinstance(operand.array, Named):
-        return None
-    found = re.fullmatch(r"lagged\((\w+), (-?\d+), (\d+)\)", operand.array.name)
-    return found and _Lag(found[1], int(found[2]), operand.references[int(found[3])])
 
 
 def _bare(product: Contraction) -> Array:
@@ -261,7 +239,7 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
     if len(rest) == 1 and not is_new(rest[0]):
         return parts
     value: Array = Total(rest, axes) if len(rest) > 1 else rest[0]
-    places: dict[tuple[Index, str], list[Array]] = {}
+    places: dict[tuple[Index, int], list[Array]] = {}
     for part in apart:
         found = _place(part)
         assert isinstance(part, Contraction) and found is not None
@@ -274,7 +252,7 @@ def added_at_places(parts: tuple[Array, ...], axes: tuple[Index, ...]) -> tuple[
     for (index, position), parts_there in places.items():
         left = tuple(axis for axis in axes if axis != index)
         small = Total(tuple(parts_there), left) if len(parts_there) > 1 else parts_there[0]
-        value = Apply("added_at", (value, bare(small), str(axes.index(index)), position), axes)
+        value = Apply("added_at", (value, bare(small), str(axes.index(index)), str(position)), axes)
     return (value,)
 
 
@@ -282,12 +260,12 @@ def is_new(value: Array) -> bool:
     """Whether evaluating an array makes a new one, that may be changed in place."""
     if isinstance(value, Contraction):
         return value.coefficient != 1.0 or len(value.operands) > 1 or is_new(value.operands[0].array)
-    if isinstance(value, Named):
-        return value.name.startswith("np.take(")
-    return isinstance(value, Apply) and value.function in ("@", "np.tensordot", "matrix_times", "scatter_add")
+    if isinstance(value, Apply):
+        return value.function in ("@", "np.tensordot", "matrix_times", "scatter_add")
+    return isinstance(value, Gathered)
 
 
-def _place(part: Array) -> tuple[Operand, str] | None:
+def _place(part: Array) -> tuple[Operand, int] | None:
     """The operand that is 1 at one position of an axis and 0 elsewhere, and that position.
 
     None where another operand has the axis too and cannot be read at the position.
@@ -295,22 +273,21 @@ def _place(part: Array) -> tuple[Operand, str] | None:
     if not isinstance(part, Contraction):
         return None
     for one in part.operands:
-        unit = isinstance(one.array, Named) and re.fullmatch(r"unit_vector\(.*, (\d+)\)", one.array.name)
-        if not unit or not set(one.references) <= set(part.axes):
+        if not isinstance(one.array, Unit) or not set(one.references) <= set(part.axes):
             continue
         beside = [o for o in part.operands if o is not one and set(one.references) & set(o.references)]
         if all(isinstance(o.array, Named) and o.array.name.isidentifier() for o in beside):
-            return one, unit[1]
+            return one, one.array.position
     return None
 
 
-def _read_at(operand: Operand, index: Index, position: str) -> Operand:
+def _read_at(operand: Operand, index: Index, position: int) -> Operand:
     """An operand at one position of an axis that it may have."""
     if index not in operand.references:
         return operand
     assert isinstance(operand.array, Named)
     place = operand.references.index(index)
-    code = f"{operand.array.name}[{', '.join((*[':'] * place, position))}]"
+    code = f"{operand.array.name}[{', '.join((*[':'] * place, str(position)))}]"
     left = tuple(r for r in operand.references if isinstance(r, Index) and r != index)
     return Operand(Named(code, left), left)
 

@@ -67,6 +67,36 @@ def test_gathered_shares_are_those_of_the_sum(scale: float) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1.0, 3000.0])
+def test_gathered_shares_of_rows_in_a_table(scale: float) -> None:
+    """Documents by words: one matrix is read at the word of each place, the other at each document."""
+    rng = np.random.default_rng(3)
+    word = rng.integers(9, size=(6, 40))
+    tables = [(scale * rng.normal(size=(6, 4)), np.arange(6)[:, None]), (scale * rng.normal(size=(9, 4)), word)]
+    logits = tables[0][0][:, None] + tables[1][0][word]
+    labels = np.where(rng.random((6, 40)) < 0.5, np.nan, rng.integers(4, size=(6, 40)))
+    for given, whole in ((None, logits), (labels, ruled_out(logits, labels))):
+        for one, other in zip(gathered_shares(tables, given), log_shares(whole), strict=True):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-100)
+
+
+def test_shares_have_every_row_that_their_weights_lack() -> None:
+    """Nothing tells the places of a document apart: what weighs their topics is read at the document alone."""
+    text = """
+        model Apart(K = 2, N = 5)  plate d in D, n in N, k in K, c in C  given kind[d] : index[C]  param m[k] : real
+        latent theta[c] : simplex[K] ~ Dirichlet(2)  latent z[d, n] ~ Categorical(theta[kind[d]])
+        latent u[d] ~ Categorical(theta[kind[d]])  observed x[d] ~ Normal(m[u[d]], sd=1)
+    """
+    model = parse(text)()
+    data = bind_data(model.bound_model, {"kind": np.array([0, 1, 1]), "x": np.array([-1.0, 0.5, 2.0])})
+    module = model.program("em").module
+    found = module.posterior(data, module.initialise(data, np.random.default_rng(0)))["z"]["probabilities"]
+    assert found.shape == (3, 5, 2)
+    np.testing.assert_allclose(found, np.broadcast_to(found[:, :1], (3, 5, 2)), rtol=1e-12)
+    np.testing.assert_allclose(found.sum(axis=-1), 1.0)
+
+
 def test_adding_at_a_place_leaves_whole_numbers_alone() -> None:
     counts = np.ones((3, 4), dtype=int)
     result = added_at(counts, np.array([0.5, 0.25, 0.0]), 1, 2)

@@ -55,16 +55,19 @@ def test_three_axes() -> None:
     np.testing.assert_allclose(new["W"], expected, rtol=1e-12)
 
 
-def test_iterates_are_multiplicative() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_iterates_are_multiplicative(turned: bool) -> None:
     """W ← W ∘ (Y/WH) Hᵀ / Σ_d H, then H ← H ∘ Wᵀ(Y/WH) / Σ_n W with the shares of the old W [Lee2000]."""
+    text = PARTS.replace("H[k, d]", "H[d, k]").replace("W[n, k]", "W[k, n]") if turned else PARTS
+    assert "ProductShares(" in em.parse(text)(K=2).source("em")
     y = RNG.poisson(3.0, size=(6, 5)).astype(float)
-    module, data = emitted(PARTS, y=y)
+    module, data = emitted(text, y=y)
     w, h = RNG.gamma(2.0, size=(6, 2)), RNG.gamma(2.0, size=(2, 5))
-    params = {"W": w, "H": h, "given.y": y}
+    params = {"W": w.T if turned else w, "H": h.T if turned else h, "given.y": y}
     for _ in range(20):
         params = module.m_step(module.e_step(data, params)[0], params)
         ratio = y / (w @ h)
         w_new = w * (ratio @ h.T) / h.sum(axis=1)
         w, h = w_new, h * (w.T @ ratio) / w_new.sum(axis=0)[:, None]
-    np.testing.assert_allclose(params["W"], w, rtol=1e-10)
-    np.testing.assert_allclose(params["H"], h, rtol=1e-10)
+    np.testing.assert_allclose(params["W"].T if turned else params["W"], w, rtol=1e-10)
+    np.testing.assert_allclose(params["H"].T if turned else params["H"], h, rtol=1e-10)

@@ -66,7 +66,7 @@ def log_shares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def gathered_shares(
     tables: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `log_shares`, of Σ table[index] over tables (row, state) that are read at whole numbers (entry,).
+    """As `log_shares`, of Σ table[index] over tables (row, state) read at whole numbers (entry…), which broadcast.
 
     Products of exponentials, in blocks of entries that fit a cache; with logarithms where those vanish.
     """
@@ -74,6 +74,8 @@ def gathered_shares(
         return log_shares(ruled_out(sum(table[index] for table, index in tables), labels))
     tops = [table.max(axis=1) for table, _ in tables]
     weights = [np.exp(np.ascontiguousarray(table) - top[:, None]) for (table, _), top in zip(tables, tops)]
+    whole = np.broadcast_shapes(*(np.shape(index) for _, index in tables))
+    tables = [(table, np.broadcast_to(index, whole).reshape(-1)) for table, index in tables]
     count, states = len(tables[0][1]), weights[0].shape[1]
     shares, total, ones = np.empty((count, states)), np.empty(count), np.ones(states)
     block = max(2**18 // states, 1)
@@ -90,7 +92,7 @@ def gathered_shares(
     lost = np.flatnonzero(total < 1e-200)
     if lost.size:
         log_sum[lost], shares[lost] = log_shares(sum(table[index[lost]] for table, index in tables))
-    return log_sum, shares
+    return log_sum.reshape(whole), shares.reshape(*whole, states)
 
 
 def added_at(values: np.ndarray, added: np.ndarray, axis: int, place: int) -> np.ndarray:
