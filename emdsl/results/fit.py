@@ -404,13 +404,15 @@ class Fit:
 
 
 def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:
-    """Data and keywords as one; a variable that is itself called `data` may come as the keyword of that name."""
+    """Data and keywords as one, keywords first; a variable that is itself called `data` may come as its keyword."""
     if data is not None and bound.checked.model.variable("data") and not isinstance(data, Mapping):
         return {"data": data, **arrays}
     if not arrays:
         return data
     if data is None:
         return dict(arrays)
-    from emdsl.data.sources import columns
+    from emdsl.data.binding import variables_of_table
+    from emdsl.data.sources import columns, is_frame
 
-    return {**columns(data), **arrays}
+    named = {name: column for name, column in columns(data).items() if name not in arrays}
+    return {**(variables_of_table(bound, named, {}) if is_frame(data) else named), **arrays}
