@@ -185,11 +185,12 @@ class Reader:
                         indexing.index_by_value(index, value, axis, self.names, self.sizes, index.span)
 
     def _is_open(self, index: Expression, value: Value, scope: Scope) -> bool:
-        """Whether the range of a computed index hangs on constants that are not bound yet: it has one at some values."""
-        free = {name: constant.default or 2 for name, constant in self.names.constants.items()} | self.sizes.numbers
-        if isinstance(index, Name | Subscript) or value.size is not None or free == self.sizes.numbers:
+        """Whether the range of a computed index hangs on constants that are not bound yet: some values give it one."""
+        constants, numbers = self.names.constants, self.sizes.numbers
+        if isinstance(index, Name | Subscript) or value.size is not None or constants.keys() <= numbers.keys():
             return False
-        return replace(self, sizes=Sizes(free)).read(index, scope).size is not None
+        trial = {name: constant.default or 2 for name, constant in constants.items()}
+        return replace(self, sizes=Sizes({**trial, **numbers})).read(index, scope).size is not None
 
     def _discrete(self, dim: Dim, scope: Scope) -> Iterator[str]:
         """References to discrete variables that run over `dim` and may be used here, latent ones first."""
