@@ -29,7 +29,7 @@ from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
 from emdsl.results.series import chained_states, in_layout, nesting, row_count
 from emdsl.results.source import Source
-from emdsl.runtime.diagnostics import resuming
+from emdsl.runtime.diagnostics import resuming, settled
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
@@ -113,10 +113,11 @@ class Fit:
     def posterior(self) -> dict[str, Posterior]:
         """The posterior of each latent, and under vb of each parameter with a prior.
 
-        Coordinate ascent over latents goes on from where the fit ended.
+        Coordinate ascent over latents goes on from where the fit ended, until it settles.
         """
         data, module = self._own_data("fit.predict_proba(…) with data"), self._module
-        found = module.posterior(self._resuming(data), self._unlabelled)
+        memory = settled(module, data, self._unlabelled, self._outcome.memory)
+        found = module.posterior(resuming(module, data, memory), self._unlabelled)
         if self._labels.steps:
             anew = {name: statistics for name, statistics in found.items() if name not in self.params}
             if not self._outcome.memory:

@@ -230,11 +230,10 @@ class OverTime:
     def _parted(self) -> tuple[str, str] | None:
         """A latent over time whose law reads another that is independent of it under q, and that one: where nothing is
         seen, the best such q is not what these laws say of both together."""
-        latents = {variable.name for variable in self._over_time(Role.LATENT)}
+        over_time = {variable.name for variable in self._over_time(Role.LATENT)}
         broken = {frozenset(pair) for network in self.program.networks for pair in network.broken}
-        reads = reads_along(self.bound.checked.model, time_plate(self.bound).letter)
-        pairs = ((read.name, read.other) for read in reads if read.name in latents)
-        return next((pair for pair in pairs if frozenset(pair) in broken), None)
+        pairs = ((name, other) for pair in broken for other in pair for name in pair - {other} if name in over_time)
+        return next((pair for pair in sorted(pairs) if pair[0] in readers(pair[1], self.bound.checked.model)), None)
 
     def _ended(self, data: Mapping[str, Any]) -> str | None:
         """An observed variable of which later steps read the last ones, where these are missing."""
