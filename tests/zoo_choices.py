@@ -30,6 +30,12 @@ CHOICES: tuple[tuple[str, Drawn, str], ...] = (
         latent z[0] ~ Categorical(start)  latent z[t] ~ Categorical(A[z[t-1]])
         observed y[t] missing ~ Poisson(a[z[t]] + b[z[t]] * x[t])
     """),
+    # a choice of each state, and none of rows: its share was read as if it were data
+    ("chained_shares", flips("y", n=6), """
+        model ChainedShares(K = 2)  time t in T  plate k in K  param A[k] : simplex[K]  param h[k] : unit
+        param g[k] : unit  latent z[0] ~ Categorical([0.7, 0.3])  latent z[t] ~ Categorical(A[z[t-1]])
+        observed y[t] ~ Bernoulli(1 - (1 - h[z[t]]) * (1 - g[z[t]]))
+    """),
     ("two_sources", with_given(counted("y", 6), **{"weights.n": np.array([1.0, 2.0, 0.5, 1.0, 1.0, 3.0])}), """
         model TwoSources()  plate n in N, k in 2  param a[k] : positive  param b[k] : positive
         param q : simplex[2]  param r : simplex[2]  latent z[n] ~ Categorical(q)  latent u[n] ~ Categorical(r)

@@ -198,7 +198,9 @@ class _Binding:
         for letter, found in lengths.items():
             known, origin = self.lengths.setdefault(letter, (found, f"`{name}`"))
             if known != found:
-                raise DataError(f"the lengths of plate `{letter}` differ between `{name}` and {origin}")
+                raise DataError(
+                    f"the lengths of plate `{letter}` differ between `{name}` and {origin}{_first_apart(found, known)}"
+                )
         if plates and plates[0].letter not in letters and not plates[0].parents:
             self.sizes.learn(plates[0].size, len(value), name, 0, 1)  # type: ignore[arg-type]
         self._learn(name, array, plates, kind)
@@ -329,6 +331,14 @@ class _Binding:
 
 def _axes_words(count: int) -> str:
     return "a single number" if count == 0 else "one axis" if count == 1 else f"{count} axes"
+
+
+def _first_apart(found: Sequence[int], known: Sequence[int]) -> str:
+    """Where two lists of lengths differ first."""
+    if len(found) != len(known):
+        return f": {len(found)} and {len(known)} lists"
+    number = next(number for number, (ours, theirs) in enumerate(zip(found, known, strict=True)) if ours != theirs)
+    return f": {found[number]} and {known[number]} in list {number}"
 
 
 def _reshape_hint(name: str, array: Array, expected: int) -> str:

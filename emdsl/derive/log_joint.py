@@ -224,6 +224,7 @@ def _uncountable(variable: Variable, symbol: Symbol, definition: Definition) -> 
         reason = f"`{variable.name}`, a latent that may be any count: its states are infinitely many"
         slots = f"[{', '.join(variable.plates)}]" if variable.plates else ""
         cure = f"give it a law on finitely many states: `latent {variable.name}{slots} : index[3] ~ Binomial(2, p)`"
+        cure = "keep it to a largest value: `PointMass(min(…, 9))`" if law == "PointMass" else cure
     return not_compiled(reason, definition.law.span or definition.span, cure)
 
 

@@ -68,7 +68,9 @@ class RowEvidence:
         entry = hots[0].references[-1] if hots else None
         if entry is not None:
             rest = replace(rest, atoms=tuple(item for item in rest.atoms if item is not hots[0]))
-        tables = [item for item in rest.atoms if item.statistic == HOT and item.references[-1] in axes]
+        unknown = {name for name, symbol in moments.scope.symbols.items() if not symbol.known}
+        given = (item for item in rest.atoms if item.statistic == HOT and item.variable not in unknown)
+        tables = [item for item in given if item.references[-1] in axes]
         if any(item.indices & set(rows) for item in tables):
             return None
         rest = replace(rest, atoms=tuple(_as_delta(item) if item in tables else item for item in rest.atoms))

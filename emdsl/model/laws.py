@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.expressions import Expression
+from emdsl.algebra.expressions import Expression, names
 from emdsl.errors import ModelError, Span
 from emdsl.families.family import ANY, Argument, Family
 from emdsl.families.registry import FAMILIES, family
@@ -21,8 +21,8 @@ from emdsl.model.names import closest
 from emdsl.model.reading import Reader
 from emdsl.model.shapes import UNKNOWN, Dim, Shape, Value, known, merged, shape_text, widest
 from emdsl.model.spelling import spelled
-from emdsl.model.statements import Law, Limits, Type
-from emdsl.model.supports import WORDS, literal, outside, surely_outside
+from emdsl.model.statements import Law, Limits, Role, Type
+from emdsl.model.supports import TOLERANCE, WORDS, literal, outside, surely_outside
 
 SWITCH = "switch"
 
@@ -232,6 +232,8 @@ def _tie(law: Law, entry: Given, value: Value, tied: dict[str, Dim], scope: Scop
     """An argument with axes: a number, or axes whose sizes agree with the other arguments'."""
     argument = entry.argument
     dims: tuple[Dim, ...] = argument.dims * 2 if argument.support == "cov" else argument.dims
+    if value.scalar and argument.support == "simplex":
+        _check_shares(law, entry, tied.get(str(dims[0])), reader)
     if value.shape is None or value.scalar:
         return
     if len(value.shape) != len(dims):
@@ -246,6 +248,18 @@ def _tie(law: Law, entry: Given, value: Value, tied: dict[str, Dim], scope: Scop
             )
         if isinstance(dim, str):
             tied[dim] = known(size, expected)
+
+
+def _check_shares(law: Law, entry: Given, size: Dim, reader: Reader) -> None:
+    """A number that stands for all K probabilities is 1 / K, which no entry of a variable is."""
+    span, variables = entry.expression.span or law.span, reader.names.variables
+    if any(name in variables and variables[name].role is not Role.LET for name in names(entry.expression)):
+        text = spelled(entry.expression)
+        raise mistakes.shapes.number_as_probabilities(law.family, entry.argument.name, text, span)
+    number, count = literal(entry.expression, reader.sizes.numbers), reader.sizes.resolved(size)
+    if isinstance(number, float) and isinstance(count, int) and abs(number * count - 1) > TOLERANCE:
+        found = f"{number:g} for each of {count}"
+        raise mistakes.supports.number_outside(law.family, entry.argument.name, WORDS["simplex"], found, span)
 
 
 def _entrywise(

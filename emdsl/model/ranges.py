@@ -17,6 +17,9 @@ from emdsl.model.reading import Reader
 from emdsl.model.shapes import UNKNOWN, Dim, Value, widest
 from emdsl.model.statements import Definition, Model, Role, Variable
 
+#: Ranges that still grow then, as that of `n[t-1] + d[t]` does by one a round, have more states than are compiled.
+ROUNDS = 1000
+
 
 def find_ranges(model: Model, reader: Reader, events: dict[str, Value]) -> None:
     """Gives counts that may be unknown the range of their laws: of a law that reads the count itself, the others'."""
@@ -25,14 +28,22 @@ def find_ranges(model: Model, reader: Reader, events: dict[str, Value]) -> None:
     counts = [
         variable for variable in unknown if values[variable.name].kind == "count" and values[variable.name].scalar
     ]
-    changed = True
-    while changed:
-        changed = False
-        for variable in counts:
-            size = _range(variable, reader)
-            if size != events[variable.name].size:
-                events[variable.name] = replace(events[variable.name], size=size)
-                changed = True
+    growing = counts
+    for _ in range(ROUNDS):
+        growing = [variable for variable in counts if _widened(variable, reader, events)]
+        if not growing:
+            return
+    for variable in growing:
+        events[variable.name] = replace(events[variable.name], size=None)
+
+
+def _widened(variable: Variable, reader: Reader, events: dict[str, Value]) -> bool:
+    """Gives a count the range of its laws, by what is known of the others; whether that is another one than it had."""
+    size = _range(variable, reader)
+    if size == events[variable.name].size:
+        return False
+    events[variable.name] = replace(events[variable.name], size=size)
+    return True
 
 
 def may_be_unknown(variable: Variable, model: Model) -> bool:

@@ -69,7 +69,7 @@ class Reader:
             case Binary(operator, left, right):
                 first, second = self.read(left, scope), self.read(right, scope)
                 result = elementwise(operator, first, second, self.sizes, node.span)
-                size = combined_range(operator, first, second)
+                size = combined_range(operator, first, second, self.sizes)
                 result = replace(result, kind=result.kind if size is None else "count", size=size)
             case Array(items):
                 return self._array(tuple(self.read(item, scope) for item in items), node)
@@ -181,7 +181,16 @@ class Reader:
                     indexing.index_by_lag(*lag, axis, scope, self.names, self.sizes, index.span)
                 else:
                     value = self.read(index, scope)
-                    indexing.index_by_value(index, value, axis, self.names, self.sizes, index.span)
+                    if not self._is_open(index, value, scope):
+                        indexing.index_by_value(index, value, axis, self.names, self.sizes, index.span)
+
+    def _is_open(self, index: Expression, value: Value, scope: Scope) -> bool:
+        """Whether the range of a computed index hangs on constants that are not bound yet: some values give it one."""
+        constants, numbers = self.names.constants, self.sizes.numbers
+        if isinstance(index, Name | Subscript) or value.size is not None or constants.keys() <= numbers.keys():
+            return False
+        trial = {name: constant.default or 2 for name, constant in constants.items()}
+        return replace(self, sizes=Sizes({**trial, **numbers})).read(index, scope).size is not None
 
     def _discrete(self, dim: Dim, scope: Scope) -> Iterator[str]:
         """References to discrete variables that run over `dim` and may be used here, latent ones first."""
@@ -246,7 +255,7 @@ class Reader:
             kind = "positive" if name == "expm1" and value.kind in NONNEGATIVE else ELEMENTWISE[name]
             if name == "abs" and isinstance(arguments[0], Binary) and arguments[0].operator == "-":
                 first, second = (self.read(side, scope) for side in (arguments[0].left, arguments[0].right))
-                size = combined_range("max", first, second)
+                size = combined_range("max", first, second, self.sizes)
                 kind = "count" if {first.kind, second.kind} <= {"count", "index"} else kind
                 return Value(value.shape, kind, size, stacked=value.stacked)
             return Value(value.shape, kind, stacked=value.stacked)
@@ -303,7 +312,7 @@ class Reader:
         result = values[0]
         size = range_of(result)
         for value in values[1:]:
-            size = combined_range(node.function, replace(result, size=size, number=None), value)
+            size = combined_range(node.function, replace(result, size=size, number=None), value, self.sizes)
             kind = result.kind if result.kind == value.kind else "real"
             if {result.kind, value.kind} <= NONNEGATIVE and kind == "real":
                 kind = "positive"

@@ -135,6 +135,13 @@ def widest(first: Dim, second: Dim) -> Dim:
     return first if first == second else None
 
 
+def narrowest(first: Dim, second: Dim) -> Dim:
+    """The range of the smaller of two values; None where nothing tells it."""
+    if isinstance(first, int) and isinstance(second, int):
+        return min(first, second)
+    return first if first == second else None
+
+
 def range_of(value: Value) -> Dim:
     """The range of a discrete value, or of a whole number from 0; None for other values."""
     if value.number is not None:
@@ -142,11 +149,13 @@ def range_of(value: Value) -> Dim:
     return value.size if value.kind in ("index", "count") else None
 
 
-def combined_range(operator: str, left: Value, right: Value) -> Dim:
+def combined_range(operator: str, left: Value, right: Value, sizes: Sizes) -> Dim:
     """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them."""
-    first, second = range_of(left), range_of(right)
-    if operator in ("max", "min"):
+    first, second = sizes.resolved(range_of(left)), sizes.resolved(range_of(right))
+    if operator == "max":
         return widest(first, second)
+    if operator == "min":
+        return narrowest(first, second)
     if isinstance(first, int) and isinstance(second, int):
         if operator == "-":
             return first if left.number is not None and second <= first else None

@@ -112,7 +112,7 @@ def outside(value: Literal, required: str, zero: bool = False) -> str | None:
         "count": value >= 0 and value.is_integer(),
         "index": value >= 0 and value.is_integer(),
     }[required]
-    return None if fine and not math.isnan(value) else f"{value:g}"
+    return None if fine and math.isfinite(value) else f"{value:g}"
 
 
 def _off_simplex(entries: list[float]) -> str | None:

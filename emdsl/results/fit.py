@@ -29,7 +29,7 @@ from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
 from emdsl.results.series import chained_states, in_layout, nesting, row_count
 from emdsl.results.source import Source
-from emdsl.runtime.diagnostics import resuming
+from emdsl.runtime.diagnostics import resuming, settled
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
@@ -113,10 +113,11 @@ class Fit:
     def posterior(self) -> dict[str, Posterior]:
         """The posterior of each latent, and under vb of each parameter with a prior.
 
-        Coordinate ascent over latents goes on from where the fit ended.
+        Coordinate ascent over latents goes on from where the fit ended, until it settles.
         """
         data, module = self._own_data("fit.predict_proba(…) with data"), self._module
-        found = module.posterior(self._resuming(data), self._unlabelled)
+        memory = settled(module, data, self._unlabelled, self._outcome.memory)
+        found = module.posterior(resuming(module, data, memory), self._unlabelled)
         if self._labels.steps:
             anew = {name: statistics for name, statistics in found.items() if name not in self.params}
             if not self._outcome.memory:
@@ -404,13 +405,15 @@ class Fit:
 
 
 def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:
-    """Data and keywords as one; a variable that is itself called `data` may come as the keyword of that name."""
+    """Data and keywords as one, keywords first; a variable that is itself called `data` may come as its keyword."""
     if data is not None and bound.checked.model.variable("data") and not isinstance(data, Mapping):
         return {"data": data, **arrays}
     if not arrays:
         return data
     if data is None:
         return dict(arrays)
-    from emdsl.data.sources import columns
+    from emdsl.data.binding import variables_of_table
+    from emdsl.data.sources import columns, is_frame
 
-    return {**columns(data), **arrays}
+    named = {name: column for name, column in columns(data).items() if name not in arrays}
+    return {**(variables_of_table(bound, named, {}) if is_frame(data) else named), **arrays}

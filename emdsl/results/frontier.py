@@ -27,6 +27,9 @@ Array = np.ndarray[Any, Any]
 #: How often the E-step is run at the most for the laws of sites given each other.
 RUNS = 1000
 
+#: Keeps what may be 0 above it, so that a quotient is a number.
+TINY = float(np.finfo(float).tiny)
+
 
 @dataclass(frozen=True)
 class _Choice:
@@ -247,14 +250,27 @@ class Frontier:
         values[place][chosen] = drawn[chosen]
 
     def _noise(self, law: _Law, count: int, rng: np.random.Generator) -> Array:
-        """What is added to the means: normal, or what makes them of the family of a positive latent."""
+        """What is added to the means: normal, or what makes them draws of the family that the latent has."""
         name, shape = self.sites[law.place].name, (count, *law.mean.shape)
-        if self.bound.checked.types[name].kind == "real":
+        kind = self.bound.checked.types[name].kind
+        if kind == "real":
             return np.asarray(np.einsum("mde,nme->nmd", law.root, rng.standard_normal(shape)))
         var = np.diagonal(law.root, axis1=1, axis2=2) ** 2
+        if kind in ("unit", "simplex"):
+            return shares(law.mean, var, kind == "simplex", shape, rng) - law.mean
         ratio = law.mean**2 / np.maximum(var, 1e-12 * law.mean**2)
         if self.families[name] in GAMMA:
             return np.asarray(law.mean * (rng.gamma(ratio, size=shape) / ratio - 1))
         if self.families[name] in INVERSE:
             return np.asarray(law.mean * ((1 + ratio) / rng.gamma(2 + ratio, size=shape) - 1))
         raise DataError(f"`{name}`, which later steps read, has a posterior that is not drawn from")
+
+
+def shares(mean: Array, var: Array, sum_to_one: bool, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draws of Beta laws, or of Dirichlet ones over the last axis, by means and variances: c = m (1 − m) / v − 1."""
+    spread = mean * (1 - mean)
+    if sum_to_one:
+        spread, var = spread.sum(axis=-1, keepdims=True), var.sum(axis=-1, keepdims=True)
+    concentration = spread / np.maximum(var, 1e-12 * spread + TINY) - 1
+    ours, others = (rng.gamma(np.maximum(concentration * part, TINY), size=shape) for part in (mean, 1 - mean))
+    return np.asarray(ours / np.maximum(ours.sum(axis=-1, keepdims=True) if sum_to_one else ours + others, TINY))

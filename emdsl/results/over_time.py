@@ -47,7 +47,6 @@ from emdsl.results.series import (
     time_length,
     time_plate,
 )
-from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +90,7 @@ class OverTime:
             return inferring.forecast(data, steps, given, draws, rng)
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
-        if follows or self._parted() is not None:
+        if follows or self._is_parted():
             found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
             found |= self._paths(ahead) if follows else {}
         else:
@@ -109,7 +108,7 @@ class OverTime:
 
         def at(steps: Steps) -> dict[str, Statistics]:
             module = self.program.module
-            found = module.posterior(resuming(module, steps.data, {}), self.raw)
+            found = module.posterior(steps.data, self.raw)
             result = {}
             for variable in self._over_time(Role.LATENT):
                 if variable.name in found:
@@ -130,7 +129,7 @@ class OverTime:
         Where a latent depends on one that q holds independent of it, that of `DRAWS` draws by the laws from q of the
         steps before, which is inferred anew for each step.
         """
-        parted, rng = self._parted() is not None, np.random.default_rng(0)
+        parted, rng = self._is_parted(), np.random.default_rng(0)
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
                 return inferring.predictive(data)
@@ -234,14 +233,13 @@ class OverTime:
                             within, back = (name, back) if now else (within, name)
         return within, back
 
-    def _parted(self) -> tuple[str, str] | None:
-        """A latent over time whose law reads another that is independent of it under q, and that one: where nothing is
-        seen, the best such q is not what these laws say of both together."""
-        latents = {variable.name for variable in self._over_time(Role.LATENT)}
-        broken = {frozenset(pair) for network in self.program.networks for pair in network.broken}
-        reads = reads_along(self.bound.checked.model, time_plate(self.bound).letter)
-        pairs = ((read.name, read.other) for read in reads if read.name in latents)
-        return next((pair for pair in pairs if frozenset(pair) in broken), None)
+    def _is_parted(self) -> bool:
+        """Whether the law of a latent over time reads another that is independent of it under q: where nothing is seen,
+        the best such q is not what these laws say of both together."""
+        over_time = {variable.name for variable in self._over_time(Role.LATENT)}
+        broken = (pair for network in self.program.networks for pair in network.broken)
+        pairs = ((name, other) for pair in broken for other in pair for name in {*pair} - {other} if name in over_time)
+        return any(name in readers(other, self.bound.checked.model) for name, other in pairs)
 
     def _ended(self, data: Mapping[str, Any]) -> str | None:
         """An observed variable of which later steps read the last ones, where these are missing."""

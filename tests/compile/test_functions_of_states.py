@@ -80,6 +80,29 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         latent z[n] ~ Categorical(q) observed y[n] ~ Weibull(a[z[n]], scale=2)""",
         {"y": np.exp(Y), "a": np.array([0.5, 3.0])},
     ),
+    # ranges that hang on a constant, as that of an age which stays at its last
+    "ages": (
+        """model M(D = 3) time t in T plate k in D param h[k] : unit param m : real latent d[0] ~ PointMass(0)
+        latent d[t] ~ Categorical(h[d[t-1]]*[1, 0, 0] + (1 - h[d[t-1]])*eye(D)[min(d[t-1] + 1, D - 1)])
+        observed y[t] ~ Normal(m*d[t], sd=1)""",
+        {"y": Y},
+    ),
+    "mirrored_states": (
+        """model M(K = 3) plate n in N, k in K param q : simplex[K] param mu[k] : real
+        latent z[n] ~ Categorical(q) observed y[n] ~ Normal(mu[2 - z[n]], sd=1 + z[n])""",
+        {"y": Y},
+    ),
+    # a range of its own found no end of growing; the smaller of two values was given the range of the larger
+    "counters_up_to_the_last": (
+        """model M() time t in T param q : unit param m : real latent e[t] ~ Bernoulli(q) latent d[0] ~ PointMass(0)
+        latent d[t] ~ PointMass(min(d[t-1] + e[t], 2)) observed y[t] ~ Normal(m*d[t], sd=1)""",
+        {"y": Y},
+    ),
+    "minima_as_indices": (
+        """model M() plate n in N, k in 2 param q : simplex[3] param mu[k] : real latent z[n] ~ Categorical(q)
+        latent w[n] ~ Bernoulli(0.3) observed y[n] ~ Normal(mu[min(z[n], w[n])] + z[n], sd=1)""",
+        {"y": Y},
+    ),
     "spreads": (
         "model M() plate n in N param q : unit param m : real latent z[n] ~ Binomial(2, q) "
         "observed y[n] ~ Normal(m, sd=1 + z[n])",

@@ -328,7 +328,10 @@ def test_twice_ragged() -> None:
     assert data["w"].tolist() == [1, 2, 3, 4, 5, 6]
     assert data["offsets.i"].tolist() == [0, 2, 3]
     assert data["offsets.j"].tolist() == [0, 1, 3, 6]
-    assert "the lengths of plate `i` differ" in refusal(model, {"v": [[1], [3]], "w": [[[1], [2, 3]], [[4, 5, 6]]]})
+    message = "the lengths of plate `i` differ between `w` and `v`: 2 and 1 in list 0"
+    assert message == refusal(model, {"v": [[1], [3]], "w": [[[1], [2, 3]], [[4, 5, 6]]]})
+    message = "the lengths of plate `i` differ between `w` and `v`: 1 and 2 lists"
+    assert message == refusal(model, {"v": [[1], [3]], "w": [[[1]]]})
 
 
 def test_ragged_refusals() -> None:

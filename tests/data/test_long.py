@@ -43,6 +43,15 @@ def test_a_frame_is_such_a_table() -> None:
     assert data["offsets.t"].tolist() == [0, 3, 5] and data["y"].tolist() == [1, 3, 5, 2, 4]
 
 
+def test_what_a_table_cannot_hold_comes_as_keywords() -> None:
+    """They made a table of columns something else than a table: `s` was no variable of the model."""
+    model = em.parse(TEXT.replace("sd=1", "sd=r") + " param r : positive")()
+    frame = pd.DataFrame(TABLE)
+    fit = model.fit(frame.drop(columns="u"), u=[7.0, 8.0], n_init=1)
+    assert fit.log_likelihood == model.fit(frame, n_init=1).log_likelihood
+    assert fit.score(frame, u=[1.0, 8.0]) == fit.score(frame.assign(u=[1.0, 8.0, 1.0, 8.0, 1.0]))
+
+
 def test_series_of_one_length() -> None:
     text = TEXT.replace("T[s]", "T")
     same = {name: column[:4] for name, column in TABLE.items()}

@@ -64,6 +64,15 @@ def argument_of_law(
     return ModelError("E044", f"`{argument}` of {law} needs {wanted}, but `{text}` is {found}", cure=cure, span=span)
 
 
+def number_as_probabilities(law: str, argument: str, text: str, span: Span | None) -> ModelError:
+    return ModelError(
+        "E044",
+        f"`{argument}` of {law} needs a probability for each category, but `{text}` is a number",
+        cure="declare it `simplex[K]` (`A[k] : simplex[K]` for one in each state), or take Bernoulli for two of them",
+        span=span,
+    )
+
+
 def sizes_disagree(law: str, argument: str, text: str, size: Size, expected: Size, span: Span | None) -> ModelError:
     return ModelError(
         "E045",

@@ -36,10 +36,11 @@ def vector_as_covariance(law: str, argument: str, text: str, span: Span | None) 
 
 
 def number_outside(law: str, argument: str, required: str, found: str, span: Span | None) -> ModelError:
+    infinite = "give a finite number; a large spread says that little is known"
     return ModelError(
         "E051",
         f"`{argument}` of {law} must be {required}, but this is {found}",
-        cure=f"give {_given(required)}",
+        cure=infinite if found.endswith("inf") else f"give {_given(required)}",
         span=span,
     )
 

@@ -4,4 +4,4 @@ param pi : simplex[K]
 param mu[k] : real
 param s : positive
 latent z[n] ~ Categorical(pi)
-observed x[n] ~ Normal(mu[2 - z[n]], sd=s)
+observed x[n] ~ Normal(mu[z[n] - 1], sd=s)
