@@ -44,7 +44,6 @@ from emdsl.results.series import (
     padded,
     plates_of,
     reads_along,
-    time_length,
     time_plate,
 )
 from emdsl.runtime.forward_gaussian import NoChain
@@ -159,9 +158,8 @@ class OverTime:
             opened = Steps(self.bound, open_data, steps.plate, steps.places)
             if not parted:
                 return self._outlook(opened)
-            seen = before_last(self.bound, steps.data, steps.plate) if time_length(self.bound, steps.data) > 1 else None
-            now = open_data if seen is None else seen
-            return simulated(now, opened, self._at(self.program.module), self._sizes(opened), DRAWS, rng)
+            now = before_last(self.bound, open_data, steps.plate)
+            return simulated(now, opened, self._at(self._opened().module), self._sizes(opened), DRAWS, rng)
 
         found = self._given_past(data, by_one_pass, at)
         found = self._with_ends(found, data) if self._ended(data) else found

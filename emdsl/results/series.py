@@ -307,8 +307,8 @@ def shortened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, most: in
 
 
 def before_last(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Mapping[str, Any]:
-    """Every series without its last step."""
-    return _cut(bound, data, plate, lambda length: [*range(length - 1)], 0).data
+    """Every series without its last step, if it has others."""
+    return _cut(bound, data, plate, lambda length: [*range(max(length - 1, 1))], 0).data
 
 
 def _cut(

@@ -733,8 +733,12 @@ def test_what_states_read_of_latents_outside_of_time_is_drawn_from_its_law() -> 
             twice[k] += own[k] * (own + np.eye(2)[k]) / (own.sum() * (own.sum() + 1)) - rows[k, k] * rows[k]
         assert_allclose(ahead["z"].probabilities[s], [last @ rows, last @ twice], atol=margin)
         assert_allclose(ahead["w"].probabilities[s][:, 1], chances[s], atol=margin)
-    with pytest.raises(DataError, match="`w` depends on `p`, which q holds independent of it"):
-        fit.predictive()
+    one_step = fit.predictive()
+    assert_allclose(one_step["z"].probabilities[1], [[0.5, 0.5]], atol=0.05)
+    assert_allclose(one_step["w"].probabilities[1][:, 1], 1 / 3, atol=0.05)
+    cut = em.parse(text)().fit(y=[y[0][:3], y[1]], max_iter=0).forecast(1, draws=draws)
+    assert_allclose(one_step["z"].probabilities[0][3], cut["z"].probabilities[0, 0], atol=0.05)
+    assert_allclose(one_step["y"].mean[0][3], cut["y"].mean[0, 0], atol=0.2)
 
 
 def test_the_noise_of_states_that_a_latent_outside_of_time_holds_is_drawn_from_its_law() -> None:
