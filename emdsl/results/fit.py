@@ -150,6 +150,8 @@ class Fit:
         bound, result = self._bind(data, arrays), {}
         source = self.source.inferring_for(bound)
         posterior = self._known(bound, source)
+        resumed = self._is_own(bound, source) and not self._labels.steps
+        bound = self._resuming(bound) if resumed else bound
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -336,9 +338,13 @@ class Fit:
 
     def _known(self, data: Mapping[str, Any], source: Source) -> dict[str, Posterior]:
         """The posterior of bound data, inferred by the program of a source; that of the fit is there already."""
-        if data is self._data and source.variant == self.source.for_data(data).variant:
+        if self._is_own(data, source):
             return self.posterior
         return self._posteriors(source.module.posterior(data, self._outcome.params), data)
+
+    def _is_own(self, data: Mapping[str, Any], source: Source) -> bool:
+        """Whether these are the data of the fit, inferred by its program."""
+        return data is self._data and source.variant == self.source.for_data(data).variant
 
     def _latents(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
         bound = self._bind(data, arrays)

@@ -45,7 +45,6 @@ from emdsl.results.series import (
     reads_along,
     time_plate,
 )
-from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
@@ -107,7 +106,7 @@ class OverTime:
 
         def at(steps: Steps) -> dict[str, Statistics]:
             module = self.program.module
-            found = module.posterior(resuming(module, steps.data, {}), self.raw)
+            found = module.posterior(steps.data, self.raw)
             result = {}
             for variable in self._over_time(Role.LATENT):
                 if variable.name in found:
