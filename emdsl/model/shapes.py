@@ -142,9 +142,20 @@ def range_of(value: Value) -> Dim:
     return value.size if value.kind in ("index", "count") else None
 
 
+def _is_whole(value: Value) -> bool:
+    """Whether a value is a whole number from 0."""
+    return value.kind in ("index", "count") or range_of(value) is not None
+
+
 def combined_range(operator: str, left: Value, right: Value) -> Dim:
-    """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them."""
+    """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them.
+
+    The minimum with a whole number has that as its largest value, whatever the range of the other.
+    """
     first, second = range_of(left), range_of(right)
+    limits = [range_of(one) for one in (left, right) if one.number is not None]
+    if operator == "min" and limits and all(map(_is_whole, (left, right))):
+        return min(dim for dim in (*limits, first, second) if isinstance(dim, int))
     if operator in ("max", "min"):
         return widest(first, second)
     if isinstance(first, int) and isinstance(second, int):
