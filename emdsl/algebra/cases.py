@@ -34,6 +34,7 @@ from emdsl.algebra.terms import (
     multiply,
     number,
 )
+from emdsl.errors import Span
 
 #: States of a discrete variable at the most whose cases are written out.
 CASES = 16
@@ -41,6 +42,17 @@ CASES = 16
 JOINT_CASES = 256
 #: Places of a plate at the most whose latents are numbers one by one.
 PLACES = 8
+
+
+class NoIndex(NotPolynomial):
+    """An index that is computed, where only a variable can stand."""
+
+    def __init__(self, span: Span | None) -> None:
+        cure = (
+            "let a table say it: `given to[k] : index[2]`, then `to[z[n]]`; "
+            "a function of the data alone is given itself: `given i[n] : index[2]`"
+        )
+        super().__init__("an index of this form", span, cure)
 
 
 class TooManyStates(NotPolynomial):
@@ -196,7 +208,7 @@ class Cases(Groups):
             if position is None and table is not None:
                 return self._over_values(table, lambda state: at((at_value(value, table, state),)), "an index", node)
             if position is None or not float(position).is_integer():
-                raise NotPolynomial("an index of this form", indices[place].span)
+                raise NoIndex(indices[place].span)
             fixed = (*indices[:place], Number(int(position)), *indices[place + 1 :])
             return self.expand(Subscript(base, fixed, node.span))
 

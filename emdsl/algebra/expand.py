@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from emdsl.algebra.cases import Cases
+from emdsl.algebra.cases import Cases, NoIndex
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
@@ -169,9 +169,9 @@ class Expansion(Cases):
                 return Fixed(int(self.scope.numbers[name]))
             case Subscript(Name(name), indices):
                 if name in self.arguments:
-                    raise NotPolynomial("an index of this form", node.span)
+                    raise NoIndex(node.span)
                 return self._discrete(name, tuple(self.reference(item) for item in indices), node)
-        raise NotPolynomial("an index of this form", node.span)
+        raise NoIndex(node.span)
 
     def _discrete(self, name: str, references: tuple[Reference, ...], node: Expression) -> Reference:
         symbol = self.scope.symbols[name]

@@ -86,7 +86,9 @@ def updates(
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
             if isinstance(found, TransitionAscent) and group[0] in held:
-                raise not_compiled(f"entries of `{group[0]}` that are held beside its stationary law", spans[group[0]])
+                why = f"entries of `{group[0]}` that are held beside its stationary law"
+                cure = "give the start probabilities of its own: `param start : simplex[K]`"
+                raise not_compiled(why, spans[group[0]], cure)
             kernel_name, kernel_reason = found.name, found.open_reason(symbol, signature)
             closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}

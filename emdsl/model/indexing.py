@@ -119,7 +119,7 @@ def index_by_number(
 
 
 def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, sizes: Sizes, span: Span | None) -> None:
-    """`mu[z[n]]`: one discrete variable whose range is the axis (E021, E023, E024)."""
+    """`mu[z[n]]`: a discrete variable whose range is the axis, or a function of some within it (E021, E023, E024)."""
     if value.shape is None:
         return
     if not value.scalar:
@@ -130,7 +130,9 @@ def index_by_value(node: Expression, value: Value, axis: Axis, names: Names, siz
     if value.size is None:
         ragged = (letter for letter, plate in names.plates.items() if plate.size == axis.dim and plate.parents)
         raise mistakes.indices.index_without_range(spelled(node), axis.dim, next(ragged, None), span)
-    if not sizes.agree(value.size, axis.dim):
+    states, places = value.size, sizes.resolved(axis.dim)
+    within = computed and isinstance(states, int) and isinstance(places, int) and states <= places
+    if not within and not sizes.agree(states, axis.dim):
         raise mistakes.indices.wrong_range(axis.base, axis.dim, spelled(node), value.size, span)
 
 

@@ -310,15 +310,15 @@ class Reader:
                 )
             return Value((), axis_taken(values[0], 0).kind)
         result = values[0]
-        size = range_of(result)
         for value in values[1:]:
-            size = combined_range(node.function, replace(result, size=size, number=None), value, self.sizes)
+            size = combined_range(node.function, result, value, self.sizes)
             kind = result.kind if result.kind == value.kind else "real"
             if {result.kind, value.kind} <= NONNEGATIVE and kind == "real":
                 kind = "positive"
-            result = replace(elementwise("+", result, value, self.sizes, node.span), kind=kind)
-        kind = "count" if size is not None and result.kind != "index" else result.kind
-        return replace(result, kind=kind, sure=False, size=size, number=None)
+            kind = "count" if size is not None and kind != "index" else kind
+            combined = elementwise("+", result, value, self.sizes, node.span)
+            result = replace(combined, kind=kind, sure=False, size=size, number=None)
+        return result
 
     def _vector_function(self, node: Call, values: tuple[Value, ...]) -> Value:
         name, first = node.function, values[0]

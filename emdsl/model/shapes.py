@@ -135,13 +135,6 @@ def widest(first: Dim, second: Dim) -> Dim:
     return first if first == second else None
 
 
-def narrowest(first: Dim, second: Dim) -> Dim:
-    """The range of the smaller of two values; None where nothing tells it."""
-    if isinstance(first, int) and isinstance(second, int):
-        return min(first, second)
-    return first if first == second else None
-
-
 def range_of(value: Value) -> Dim:
     """The range of a discrete value, or of a whole number from 0; None for other values."""
     if value.number is not None:
@@ -149,17 +142,25 @@ def range_of(value: Value) -> Dim:
     return value.size if value.kind in ("index", "count") else None
 
 
+def _is_whole(value: Value) -> bool:
+    """Whether a value is a whole number from 0."""
+    return value.kind in ("index", "count") or range_of(value) is not None
+
+
 def combined_range(operator: str, left: Value, right: Value, sizes: Sizes) -> Dim:
     """The range of a sum, product, maximum or minimum of two discrete values, and of a number less one of them."""
     first, second = sizes.resolved(range_of(left)), sizes.resolved(range_of(right))
-    if operator == "max":
+    known = [dim for dim in (first, second) if isinstance(dim, int)]
+    if operator == "min" and known and _is_whole(left) and _is_whole(right):
+        return min(known)  # whatever the range of the other
+    if operator in ("max", "min"):
         return widest(first, second)
-    if operator == "min":
-        return narrowest(first, second)
-    if isinstance(first, int) and isinstance(second, int):
-        if operator == "-":
-            return first if left.number is not None and second <= first else None
-        return {"+": first + second - 1, "*": (first - 1) * (second - 1) + 1}.get(operator)
+    if len(known) == 2:
+        return {
+            "+": sum(known) - 1,
+            "*": (known[0] - 1) * (known[1] - 1) + 1,
+            "-": known[0] if left.number is not None and known[1] <= known[0] else None,
+        }.get(operator)
     return None
 
 

@@ -35,7 +35,10 @@ class Estimated:
     def posterior(
         self, bound: BoundModel, data: Mapping[str, Any], labels: Mapping[str, Array]
     ) -> dict[str, Statistics]:
-        """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not."""
+        """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not.
+
+        Coordinate ascent goes on from the memory in `data`, where they have one, and else until nothing moves.
+        """
         latents = [variable for variable in bound.checked.model.variables if variable.role is Role.LATENT]
         if not latents:
             return {}

@@ -116,8 +116,7 @@ class Fit:
         Coordinate ascent over latents goes on from where the fit ended, until it settles.
         """
         data, module = self._own_data("fit.predict_proba(…) with data"), self._module
-        memory = settled(module, data, self._unlabelled, self._outcome.memory)
-        found = module.posterior(resuming(module, data, memory), self._unlabelled)
+        found = module.posterior(self._resuming(data), self._unlabelled)
         if self._labels.steps:
             anew = {name: statistics for name, statistics in found.items() if name not in self.params}
             if not self._outcome.memory:
@@ -151,6 +150,8 @@ class Fit:
         bound, result = self._bind(data, arrays), {}
         source = self.source.inferring_for(bound)
         posterior = self._known(bound, source)
+        resumed = self._is_own(bound, source) and not self._labels.steps
+        bound = self._resuming(bound) if resumed else bound
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -332,14 +333,23 @@ class Fit:
         return ByName("there is no posterior", listed)
 
     def _resuming(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The data of the fit, from where its coordinate ascent ended."""
-        return resuming(self._module, data, self._outcome.memory)
+        """The data of the fit, from where its coordinate ascent settles."""
+        return resuming(self._module, data, self._memory)
+
+    @cached_property
+    def _memory(self) -> Mapping[str, Any]:
+        """What coordinate ascent on the data of the fit goes on from once it has settled."""
+        return settled(self._module, self._own_data("new data"), self._unlabelled, self._outcome.memory)
 
     def _known(self, data: Mapping[str, Any], source: Source) -> dict[str, Posterior]:
         """The posterior of bound data, inferred by the program of a source; that of the fit is there already."""
-        if data is self._data and source.variant == self.source.for_data(data).variant:
+        if self._is_own(data, source):
             return self.posterior
         return self._posteriors(source.module.posterior(data, self._outcome.params), data)
+
+    def _is_own(self, data: Mapping[str, Any], source: Source) -> bool:
+        """Whether these are the data of the fit, inferred by its program."""
+        return data is self._data and source.variant == self.source.for_data(data).variant
 
     def _latents(self, data: object, arrays: Mapping[str, Any]) -> tuple[dict[str, Posterior], Mapping[str, Any]]:
         bound = self._bind(data, arrays)

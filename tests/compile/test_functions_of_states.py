@@ -39,6 +39,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         observed y[p] ~ Bernoulli(r[max(d[p, 0], d[p, 1])])""",
         {"y": BITS},
     ),
+    "minima_with_numbers_as_indices": (
+        """model M(K = 3) plate n in N, k in K, j in 2 param q : simplex[K] param r[j] : unit param m[k] : real
+        latent z[n] ~ Categorical(q) observed y[n] ~ Bernoulli(r[min(1, z[n])])
+        observed x[n] ~ Normal(m[min(z[n], 1)], sd=1)""",
+        {"y": BITS, "x": X},
+    ),
     "states_before": (
         """model M() time t in T plate k in 3 param A[k] : simplex[2] param m : real latent z[0] ~ Bernoulli(0.4)
         latent z[1] ~ Bernoulli(0.4) latent z[t] ~ Categorical(A[z[t-1] + z[t-2]])

@@ -108,6 +108,33 @@ def test_what_the_data_do_not_tell_is_named() -> None:
     )
 
 
+def _errors_of_normal(scale: float, noise: float) -> Any:
+    """Standard errors of −Σ cosh u of u = (m / scale, log v + m / scale), rounded as if digits had been lost."""
+    bound = em.parse("model One  param m : real  param v : positive  observed y : real ~ Normal(m, var=v)")()
+
+    def e_step(data: Any, params: Any) -> Any:
+        m = float(params["m"]) / scale
+        exact = -np.cosh(m) - np.cosh(np.log(float(params["v"])) + m)
+        lost = np.sin(1e12 * float(params["v"])) + np.sin(1e12 * m)
+        return {}, exact + noise * lost
+
+    module = SimpleNamespace(
+        SUPPORTS={"m": "real", "v": "positive"}, e_step=e_step, objective=lambda log_likelihood, params: log_likelihood
+    )
+    found = standard_errors(bound.bound_model, module, {"m": np.array(0.0), "v": np.array(1.0)}, {})
+    assert found.errors is not None
+    return found.errors
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 100.0])
+@pytest.mark.parametrize("noise", [0.0, 1e-6])
+def test_standard_errors_are_right_in_any_unit_and_where_digits_are_lost(scale: float, noise: float) -> None:
+    """The information of (m / scale, log v) is [[2, 1], [1, 1]], its inverse [[1, −1], [−1, 2]]."""
+    errors = _errors_of_normal(scale, noise)
+    assert errors["m"] == pytest.approx(scale, rel=0.02 if noise else 1e-5)
+    assert errors["v"] == pytest.approx(np.sqrt(2), rel=0.02 if noise else 1e-5)
+
+
 def test_standard_errors_are_those_of_a_single_poisson() -> None:
     """With one component known to take every row, sd(rate) = √(rate / n)."""
     bound = em.parse(TEXT)().bound_model

@@ -284,3 +284,26 @@ def test_missing_entries_that_read_a_latent_at_two_places() -> None:
     q, found = fit.posterior["z"].probabilities, fit.impute()["y"]
     assert_allclose(found[[2, 5]], [q[2] @ b @ q[3], q[2] @ b @ q[1]], rtol=0.01)
     assert_allclose(found[4], q[1] @ np.diag(b), rtol=0.01)
+
+
+@pytest.mark.parametrize("max_iter", [0, 3, 1000])
+def test_all_results_rest_on_one_q_where_latents_are_inferred_in_turn(max_iter: int) -> None:
+    """E[y] = E[x] E[w] under q at a gap, and a random walk is ahead where it was last."""
+    model = em.parse("""
+        model Product
+        time t in T
+        param q : positive   param r : positive
+        latent x[0] ~ Normal(0, var=1)
+        latent x[t] ~ Normal(x[t-1], var=q)
+        latent w[t] ~ Normal(1, var=1)
+        observed y[t] missing ~ Normal(x[t] * w[t], var=r)
+    """)()
+    y = np.random.default_rng(0).normal(size=20)
+    y[5] = np.nan
+    fit = model.fit(y=y, n_init=1, max_iter=max_iter)
+    mean = fit.posterior["x"].mean
+    assert fit.impute()["y"][5] == pytest.approx(mean[5] * fit.posterior["w"].mean[5], rel=1e-9)
+    # for data that are not those of the fit q is found anew
+    anew = fit.predict(y=y)
+    assert fit.impute(y=y)["y"][5] == pytest.approx(anew["x"][5] * anew["w"][5], rel=1e-9)
+    assert fit.forecast(1)["x"].mean == pytest.approx(mean[-1:], rel=1e-3)
