@@ -19,11 +19,12 @@ from emdsl.model.statements import Role
 from emdsl.results import saving, summary
 from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
+from emdsl.results.entries import log_likelihoods
 from emdsl.results.estimated import Estimated
 from emdsl.results.forecast import imputed
 from emdsl.results.forward import Program
 from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
-from emdsl.results.over_time import OverTime, log_likelihoods
+from emdsl.results.over_time import OverTime
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
@@ -197,13 +198,17 @@ class Fit:
         bound = self._bind(data, arrays)
         return self._over_time(bound).filtered(bound)
 
-    def predictive(self, data: object = None, **arrays: Any) -> dict[str, Posterior]:
+    def predictive(
+        self, data: object = None, *, draws: int = 1000, random_state: Any = 0, **arrays: Any
+    ) -> dict[str, Posterior]:
         """Of each latent and observed variable over time, what is known of each step from the data before it.
 
-        `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain.
+        `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain. Where a latent
+        follows another that q holds independent of it, each step is drawn `draws` times by the laws of the model from
+        the data before it: an inference for each step, so that the work grows with the square of the length.
         """
-        bound = self._bind(data, arrays)
-        return self._over_time(bound).predictive(bound)
+        rng, bound = np.random.default_rng(random_state), self._bind(data, arrays)
+        return self._over_time(bound).predictive(bound, draws, rng)
 
     def forecast(
         self, steps: int, data: object = None, *, draws: int = 1000, random_state: Any = 0, **given: Any

@@ -1,4 +1,4 @@
-"""A fit over time: forecasts, filtered states, one-step predictions, and the likelihood of each series.
+"""A fit over time: forecasts, filtered states and one-step predictions.
 
 filtered      p(state at t | all up to t)          the E-step of the data cut after t, at its last step
 predictive    p(step t | all before t)             the same with what is observed at t missing
@@ -14,20 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.algebra.expressions import Binary, Name, Number, Subscript, names, walk
-from emdsl.data.ragged import merged_letters, outer_tables, tables
+from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
 from emdsl.data.sources import Subject, to_array
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import may_end, readers
-from emdsl.model.statements import Model, Plate, Role, Variable
-from emdsl.results.axes import plate_of, sizes_of
+from emdsl.model.statements import Plate, Role, Variable
+from emdsl.results.axes import sizes_of
 from emdsl.results.by_name import ByName
 from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.forecast import outlook, without_moments
 from emdsl.results.forward import Ahead, Forward, Program, has_one_sweep, reach_of_reads
-from emdsl.results.futures import DRAWS, simulated
+from emdsl.results.futures import simulated
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior
 from emdsl.results.prefixes import after_each_step
@@ -35,7 +34,6 @@ from emdsl.results.series import (
     Read,
     Steps,
     all_steps,
-    before_last,
     expressions_of,
     group_sizes,
     in_layout,
@@ -45,6 +43,7 @@ from emdsl.results.series import (
     plates_of,
     reads_along,
     time_plate,
+    without_last,
 )
 from emdsl.runtime.forward_gaussian import NoChain
 
@@ -89,7 +88,7 @@ class OverTime:
             return inferring.forecast(data, steps, given, draws, rng)
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
-        if follows or self._is_parted():
+        if follows or self._parted():
             found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
             found |= self._paths(ahead) if follows else {}
         else:
@@ -122,18 +121,20 @@ class OverTime:
             return ByName[Posterior]("there is no such result", {})
         return self._given_past(data, by_one_pass, at)
 
-    def predictive(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
+    def predictive(self, data: Mapping[str, Any], draws: int, rng: np.random.Generator) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step.
 
-        Where a latent depends on one that q holds independent of it, that of `DRAWS` draws by the laws from q of the
-        steps before, which is inferred anew for each step.
+        Where a latent depends on one that q holds independent of it, that of `draws` draws of each step.
         """
-        parted, rng = self._is_parted(), np.random.default_rng(0)
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
-                return inferring.predictive(data)
+                return inferring.predictive(data, draws, rng)
             if within:
                 raise DataError(f"`{within}` is observed and another variable depends on it within a step")
+
+        if self._parted():
+            found = self._given_past(data, None, lambda steps: self._drawn(steps, draws, rng))
+            return self._with_reasons("there is no such result", found)
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -148,21 +149,10 @@ class OverTime:
             }
 
         def at(steps: Steps) -> dict[str, Statistics]:
-            open_data = dict(steps.data)
-            for variable in (*self._over_time(Role.OBSERVED), *self._over_time(Role.LATENT)):
-                if variable.name in open_data:
-                    plates = plates_of(self.bound, variable)
-                    values = padded(np.asarray(open_data[variable.name], dtype=float), plates, open_data)
-                    values = steps.put(values, plates, np.array(np.nan))
-                    open_data[variable.name] = merged(values, plates, open_data)
-            opened = Steps(self.bound, open_data, steps.plate, steps.places)
-            if not parted:
-                return self._outlook(opened)
-            now = before_last(self.bound, open_data, steps.plate)
-            return simulated(now, opened, self._at(self._opened().module), self._sizes(opened), DRAWS, rng)
+            return self._outlook(self._unseen(steps))
 
         found = self._given_past(data, by_one_pass, at)
-        found = self._with_ends(found, data) if self._ended(data) else found
+        found = self._with_ends(found, data, draws, rng) if self._ended(data) else found
         return self._with_reasons("there is no such result", found)
 
     # inside
@@ -170,6 +160,25 @@ class OverTime:
     def _at(self, module: Any) -> Estimated:
         """A module of the model at the estimates."""
         return Estimated(module, self.raw, self.params)
+
+    def _unseen(self, steps: Steps) -> Steps:
+        """The same steps with nothing known of what is random at them."""
+        data = dict(steps.data)
+        for variable in (*self._over_time(Role.OBSERVED), *self._over_time(Role.LATENT)):
+            if variable.name in data:
+                plates = plates_of(self.bound, variable)
+                values = padded(np.asarray(data[variable.name], dtype=float), plates, data)
+                data[variable.name] = merged(steps.put(values, plates, np.array(np.nan)), plates, data)
+        return Steps(self.bound, data, steps.plate, steps.places)
+
+    def _drawn(self, steps: Steps, draws: int, rng: np.random.Generator) -> dict[str, Statistics]:
+        """The laws of steps, each the last of its series, given those before, from draws by the laws of the model.
+
+        These are left out of the inference, so that q of the steps before is that of the data which end there.
+        """
+        steps = self._unseen(steps)
+        now = without_last(self.bound, steps.data, steps.plate)
+        return simulated(now, steps, self._at(self._opened().module), self._sizes(steps), draws, rng)
 
     def _paths(self, steps: Steps) -> dict[str, Statistics]:
         """The laws of latents over time where only observed variables read observed ones: missing ones tell nothing."""
@@ -184,15 +193,17 @@ class OverTime:
             if v.name in found
         }
 
-    def _with_ends(self, found: dict[str, Posterior], data: Mapping[str, Any]) -> dict[str, Posterior]:
+    def _with_ends(
+        self, found: dict[str, Posterior], data: Mapping[str, Any], draws: int, rng: np.random.Generator
+    ) -> dict[str, Posterior]:
         """One-step laws with those of steps before which nothing is seen either: from draws of all that follows."""
         if len(others := [variable.name for variable in self._over_time(Role.OBSERVED)]) > 1:
             raise DataError(
                 f"the last steps of `{self._ended(data)}` are missing, which later ones read, and `{others[0]}` or "
                 f"`{others[1]}` may be seen there: laws given the steps before are not compiled"
             )
-        steps, rng = all_steps(self.bound, data), np.random.default_rng(0)
-        drawn = simulated(data, steps, self._at(self.program.module), self._sizes(steps), DRAWS, rng)
+        steps = all_steps(self.bound, data)
+        drawn = simulated(data, steps, self._at(self.program.module), self._sizes(steps), draws, rng)
         result = {}
         for name, posterior in found.items():
             filled = {
@@ -231,7 +242,7 @@ class OverTime:
                             within, back = (name, back) if now else (within, name)
         return within, back
 
-    def _is_parted(self) -> bool:
+    def _parted(self) -> bool:
         """Whether the law of a latent over time reads another that is independent of it under q: where nothing is seen,
         the best such q is not what these laws say of both together."""
         over_time = {variable.name for variable in self._over_time(Role.LATENT)}
@@ -274,7 +285,7 @@ class OverTime:
     def _given_past(
         self,
         data: Mapping[str, Any],
-        by_one_pass: Callable[[], dict[str, Statistics]],
+        by_one_pass: Callable[[], dict[str, Statistics]] | None,
         at: Callable[[Steps], dict[str, Statistics]],
     ) -> dict[str, Posterior]:
         """Laws given the past by one pass over the data; where that cannot be, from the data cut after each step."""
@@ -283,7 +294,7 @@ class OverTime:
             if not _seen_when_due(read, letter):
                 raise DataError(f"`{read.name}` depends on `{read.other}` at steps that the data up to a step may lack")
         found = None
-        if self.sweeps and has_one_sweep(self.bound, self.program.module):
+        if by_one_pass is not None and self.sweeps and has_one_sweep(self.bound, self.program.module):
             with contextlib.suppress(NoChain, np.linalg.LinAlgError):
                 found = by_one_pass()
         if found is None:
@@ -327,112 +338,3 @@ def _seen_when_due(read: Read, letter: str) -> bool:
         case Binary("-", Name(name), Number()):
             return name == letter
     return read.index == Name(letter)
-
-
-def log_likelihoods(
-    bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str
-) -> Array:
-    """The log likelihood of each entry of a plate by itself; weights of the plate do not count.
-
-    Rows that index arrays lead to an entry belong to it. Raises DataError where entries of the plate share a latent, so
-    that they do not stand alone.
-    """
-    model = bound.checked.model
-    plate = model.plate(letter)
-    if plate is None or plate.parents or plate.ordered:
-        known = [p.letter for p in model.plates if not p.parents and not p.ordered]
-        raise DataError(f"`{letter}` is no plate whose entries stand alone; there is {', '.join(known) or 'none'}")
-    parts = _parts_of_entries(model, letter)
-    for variable in model.variables:
-        if variable.role in (Role.LATENT, Role.OBSERVED) and variable.name not in parts:
-            raise DataError(f"`{variable.name}` is no part of a single entry of plate `{letter}`")
-    for read in reads_along(model, letter):
-        led = read.slot is None and isinstance(read.index, Subscript)
-        if read.index != Name(letter) and not led:
-            raise DataError(f"`{read.name}` depends on other entries of `{read.other}` along `{letter}` than its own")
-    count = _plate_length(bound, data, letter)
-    if any(letter not in plates for plates in parts.values()):
-        return _by_weights(module, raw, data, letter, count)
-    return np.array(
-        [
-            module.e_step(_entry(bound, data, letter, place), _own_parameters(model, raw, letter, place))[1]
-            for place in range(count)
-        ]
-    )
-
-
-def _parts_of_entries(model: Model, letter: str) -> dict[str, tuple[str, ...]]:
-    """The plates of the data and latents that lie on a plate, or that read latents which are parts of its entries."""
-    random = [v for v in model.variables if v.role in (Role.LATENT, Role.OBSERVED)]
-    latents = {v.name for v in random if v.role is Role.LATENT}
-    read = {
-        v.name: {n for d in v.definitions for value in expressions_of(without_lets(d.law, model)) for n in names(value)}
-        for v in random
-    }
-    found = {v.name: v.plates for v in random if letter in v.plates}
-    while more := {v.name: v.plates for v in random if v.name not in found and read[v.name] & latents & {*found}}:
-        found |= more
-    return found
-
-
-def _by_weights(module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str, count: int) -> Array:
-    """The log likelihood of each entry of a plate: that of the data in which no other entry counts."""
-    for plates, reason in getattr(module, "REFUSED_WEIGHTS", {}).items():
-        if {*plates} <= {letter, *(name.removeprefix("weights.") for name in data)}:
-            raise DataError(f"the entries of plate `{letter}` are not told apart: {reason}")
-    key = f"weights.{letter}"
-    whole = {name: value for name, value in data.items() if name != key}
-    found = np.array([module.e_step({**whole, key: np.eye(1, count, place)[0]}, raw)[1] for place in range(count)])
-    if not hasattr(module, "RESUMED") and not np.isclose(found.sum(), module.e_step(whole, raw)[1], rtol=1e-6):
-        raise DataError(f"the entries of plate `{letter}` do not stand alone")
-    return found
-
-
-def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> int:
-    size = plate_of(bound, letter).size
-    known = size if isinstance(size, int) else data.get(size)
-    if isinstance(known, int):
-        return known
-    for plate in bound.checked.model.plates:
-        if plate.parents == (letter,):
-            return len(data[f"offsets.{plate.letter}"]) - 1
-    variable = next(v for v in bound.checked.model.variables if v.name in data and letter in v.plates)
-    return int(np.shape(data[variable.name])[merged_letters(plates_of(bound, variable)).index(letter)])
-
-
-def _own_parameters(model: Model, raw: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
-    """The parameters of an emitted module (`m`, or `m.mean` and `m.precision`), of one entry of a plate."""
-    axes = {v.name: v.plates.index(letter) for v in model.variables if v.role is Role.PARAM and letter in v.plates}
-    own = {name: axes.get(name.partition(".")[0]) for name in raw}
-    return {name: value if own[name] is None else np.take(value, [place], own[name]) for name, value in raw.items()}
-
-
-def _entry(bound: BoundModel, data: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
-    """The data of one entry of a plate, without weights of the plate."""
-    result = {name: value for name, value in data.items() if name != f"weights.{letter}"}
-    rows: dict[str, slice] = {letter: slice(place, place + 1)}
-    for plate in sorted(bound.checked.model.plates, key=lambda plate: len(plate.parents)):
-        if letter not in plate.parents:
-            continue
-        outside = [plate_of(bound, parent) for parent in plate.parents]
-        nearest, *others = merged_letters(outside)
-        if others or nearest not in rows:
-            raise DataError(f"plate `{plate.letter}` has several parents: its entries are not told apart by `{letter}`")
-        starts, groups = data[f"offsets.{plate.letter}"], rows[nearest]
-        rows[plate.letter] = slice(int(starts[groups.start]), int(starts[groups.stop]))
-        lengths = np.diff(starts)[groups]
-        ranged = plate.size in bound.checked.ragged_ranges
-        result |= tables(plate, (nearest,), lengths.shape, lengths.tolist(), ranged)
-        result |= outer_tables(plate, outside, result)
-        if f"weights.{plate.letter}" in result:
-            result[f"weights.{plate.letter}"] = result[f"weights.{plate.letter}"][rows[plate.letter]]
-    size = plate_of(bound, letter).size
-    if isinstance(size, str) and isinstance(result.get(size), int):
-        result[size] = 1
-    for variable in bound.checked.model.variables:
-        if variable.name not in data:
-            continue
-        letters = merged_letters(plates_of(bound, variable))
-        chosen = tuple(rows.get(own, slice(None)) for own in letters)
-        result[variable.name] = np.ascontiguousarray(data[variable.name][chosen])
-    return result

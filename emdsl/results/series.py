@@ -306,8 +306,8 @@ def shortened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, most: in
     return _cut(bound, data, plate, lambda length: [*range(min(length, most))], 1)
 
 
-def before_last(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Mapping[str, Any]:
-    """Every series without its last step, if it has others."""
+def without_last(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Mapping[str, Any]:
+    """Every series without its last step, but for the one of those that have no other."""
     return _cut(bound, data, plate, lambda length: [*range(max(length - 1, 1))], 0).data
 
 

@@ -89,7 +89,7 @@ ZOO = (
 def agree(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Laws by one pass are those from the data cut after each step, of which the pass makes no use."""
     cut = replace(fit._over_time(fit._data), sweeps=False)
-    expected = cut.filtered(fit._data), cut.predictive(fit._data)
+    expected = cut.filtered(fit._data), cut.predictive(fit._data, 1000, np.random.default_rng(0))
     with monkeypatch.context() as patch:
         patch.delattr("emdsl.results.over_time.after_each_step")
         found = fit.filtered(), fit.predictive()
