@@ -805,3 +805,17 @@ def test_one_step_laws_of_switching_dynamics_with_their_own_past_and_gaps() -> N
         ahead = fit.forecast(1, before, draws=50_000, random_state=step, u=[[[0.0, 1.0, 2.0, 30.0][step]]])
         assert_allclose(found["y"].mean[0][step], ahead["y"].mean[0, 0], atol=0.04)
         assert_allclose(found["y"].var[0][step], ahead["y"].var[0, 0], rtol=0.04)
+
+
+def test_one_step_laws_of_counts_after_missing_ends() -> None:
+    # E y' = c + b E y; var y' = E y' + b² var y.
+    text = """model M() time t in T param b : positive param c : positive
+        observed y[0] missing ~ Poisson(c) observed y[t] missing ~ Poisson(c + b * y[t-1])"""
+    fit = em.parse(text)().fit(y=[1, 0, 3, np.nan, np.nan, np.nan], init={"b": 0.6, "c": 1.0}, max_iter=0, tol=0)
+    found = fit.predictive(draws=100_000)["y"]
+    mean, var = 3.0, 0.0
+    for step in (3, 4, 5):
+        mean = 1.0 + 0.6 * mean
+        var = mean + 0.36 * var
+        assert_allclose(found.mean[step], mean, atol=0.03)
+        assert_allclose(found.var[step], var, rtol=0.03)
