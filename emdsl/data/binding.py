@@ -23,6 +23,7 @@ from emdsl.data.ragged import (
     concatenate,
     entry_in_lists,
     group_lengths,
+    list_depth,
     merged_letters,
     outer_tables,
     ragged_plates,
@@ -77,7 +78,8 @@ def variables_of_table(
             if variable.name in table and variable.name not in found and len(variable.plates) == 2:
                 raise DataError(
                     f"`{variable.name}` runs over {' and '.join(variable.plates)}: the table needs a column "
-                    f"`{variable.plates[0]}` that says which series each row belongs to"
+                    f"`{variable.plates[0]}` that says which series each row belongs to "
+                    "(pandas makes columns of an index by `.reset_index()`)"
                 )
         return found
     plates = {variable.name: variable.plates for variable in readable}
@@ -180,6 +182,17 @@ class _Binding:
                 raise DataError(f"`{name}` is a size: a whole number from 1 up")
             self.sizes.tell(name, int(value), "is given")
 
+    def _wrong_axes(self, variable: Variable, array: Array, expected: int) -> str:
+        """That a variable has another number of axes than its declaration; of ragged ones, each array in the lists."""
+        name, kind, plates = variable.name, self.types[variable.name], self._plates(variable)
+        letters = [plate.letter for plate in plates[list_depth(plates) :]]
+        axes = ", ".join([*letters, *(str(size_name(dim)) for dim in kind.event_shape)])
+        own = len(letters) + len(kind.event_shape)
+        wanted = f"{signature(name, plates, kind)} needs {_axes_words(own)}{f' ({axes})' if axes else ''}"
+        if ragged_plates(plates):
+            return f"each array of `{name}` has {_axes_words(array.ndim - expected + own)}, but {wanted} in each"
+        return f"`{name}` has shape {array.shape}, but {wanted}{_reshape_hint(name, array, expected)}"
+
     def _read(self, variable: Variable, value: object) -> Array:
         name, kind, plates = variable.name, self.types[variable.name], self._plates(variable)
         if isinstance(value, (Iterator, Mapping)):
@@ -190,11 +203,7 @@ class _Binding:
         letters = merged_letters(plates)
         expected = len(letters) + len(kind.event_shape)
         if array.ndim != expected:
-            axes = ", ".join([*letters, *(str(size_name(dim)) for dim in kind.event_shape)])
-            raise DataError(
-                f"`{name}` has shape {array.shape}, but {signature(name, plates, kind)} needs "
-                f"{_axes_words(expected)}{f' ({axes})' if axes else ''}{_reshape_hint(name, array, expected)}"
-            )
+            raise DataError(self._wrong_axes(variable, array, expected))
         for letter, found in lengths.items():
             known, origin = self.lengths.setdefault(letter, (found, f"`{name}`"))
             if known != found:

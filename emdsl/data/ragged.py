@@ -84,11 +84,18 @@ def entry_in_lists(
         starts = offsets(lengths[plate.letter])
         group = int(np.searchsorted(starts, at[plate.letter], side="right")) - 1
         at |= {plate.letter: at[plate.letter] - int(starts[group]), outer[0]: group}
-    lists = max(i for i, plate in enumerate(plates) if any(plate.letter in other.parents for other in plates)) + 1
+    lists = list_depth(plates)
     found = [at[plate.letter] for plate in plates]
     inner = [*found[lists:], *position[len(letters) :]]
     return (
         name + "".join(f"[{index}]" for index in found[:lists]) + (f"[{', '.join(map(str, inner))}]" if inner else "")
+    )
+
+
+def list_depth(plates: Sequence[Plate]) -> int:
+    """How many of the plates are lists of lists: those up to the last on whose entries the size of another depends."""
+    return max(
+        (i + 1 for i, plate in enumerate(plates) if any(plate.letter in one.parents for one in plates)), default=0
     )
 
 

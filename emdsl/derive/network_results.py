@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emdsl.algebra.indices import indices_in
+from emdsl.algebra.symbols import bind_size
 from emdsl.algebra.terms import HOT, Atom
 from emdsl.arrays.expressions import Contraction, Named, Operand, Total
 from emdsl.derive.children import ChildInference
@@ -37,7 +38,17 @@ class PosteriorWriter:
     def _colours(self, name: str, monomial: Monomial, occurrences: Sequence[Occurrence]) -> str:
         """The pairs of rows that meet, and the classes of rows that do not."""
         if len(monomial.rows) != 1:
-            raise not_compiled(f"`{name}`, which meets itself over two plates", self.setting.spans.get(name))
+            apart = [
+                row.size
+                for place, row in enumerate(monomial.rows)
+                if any(
+                    other.variable == name and other.references[place] != one.references[place]
+                    for one in occurrences
+                    for other in one.rest.atoms
+                )
+            ]
+            cure = bind_size(apart[0]) if len(apart) == 1 and isinstance(apart[0], str) else None
+            raise not_compiled(f"`{name}`, which meets itself over two plates", self.setting.spans.get(name), cure)
         pairs = []
         for occurrence in occurrences:
             other = next((item for item in occurrence.rest.atoms if item.variable == name), None)

@@ -178,12 +178,17 @@ def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notatio
     if not terms.network.exact:
         blocks.append(Prose(_factorisation(terms, derivation, notation)))
     for one in terms.ordered:
-        others = set(terms.network.variables) - (set() if one.block.coupled else set(one.block.all))
-        own = _independent(notation.expecting(others | set(derivation.setting.forms)), derivation)
+        own = _under_others(one, terms, derivation, notation)
         if not terms.network.exact:
             blocks.append(Prose(f"**Block of {listed(one.block.all, derivation)}.**"))
         blocks += _block(one, terms, block_notation(one, derivation, own), derivation)
     return blocks
+
+
+def _under_others(one: BlockTerms, terms: NetworkTerms, derivation: Derivation, notation: Notation) -> Notation:
+    """The notation in which statistics of all but the block are their means under q."""
+    others = set(terms.network.variables) - (set() if one.block.coupled else set(one.block.all))
+    return _independent(notation.expecting(others | set(derivation.setting.forms)), derivation)
 
 
 def _factorisation(terms: NetworkTerms, derivation: Derivation, notation: Notation) -> str:
@@ -258,18 +263,21 @@ def objective_terms(derivation: Derivation, notation: Notation) -> Signed:
         kept = tuple(term for term in terms.collapsed if not setting.vanishes(term))
         found += notation.expecting(setting.forms).terms(setting.merged(Polynomial(kept)).terms)
         for one in terms.blocks:
-            found += _entropy(one, block_notation(one, derivation, notation))
+            own = _under_others(one, terms, derivation, notation)
+            found += _entropy(one, block_notation(one, derivation, own))
     return found
 
 
 def _entropy(one: BlockTerms, block: BlockNotation) -> Signed:
-    heads = ", ".join(block.notation.head(name) for name in one.block.all)
+    """H[q] of a block; of a choice as often as it is expected to be made."""
+    heads = [block.notation.head(name) for name in one.block.all]
     if not one.multiplicity:
-        return [("+", rf"\mathrm{{H}}[q({heads})]")]
+        return [("+", rf"\mathrm{{H}}[q({', '.join(heads)})]")]
     letters, count = _count(one, block)
     (step,) = one.elimination.steps
     rows = [letters.of(row) for row in step.rows]
-    return [("+", f"{_times(count, block, letters, rows)}\\mathrm{{H}}[q({with_indices(heads, rows)})]")]
+    within = ", ".join(with_indices(head, rows) for head in heads)
+    return [("+", f"{_times(count, block, letters, rows)}\\mathrm{{H}}[q({within})]")]
 
 
 def _times(count: Polynomial, block: BlockNotation, letters: Letters, rows: list[str]) -> str:

@@ -29,10 +29,12 @@ def test_message(path: Path, golden: Golden) -> None:
     golden(path.with_suffix(".txt"), f"{refusal}\n")
 
 
-@pytest.mark.parametrize("name", ["states_untold", "long_chain_untold"])
-def test_cure_of_binding(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "size"), [("states_untold", "K"), ("long_chain_untold", "K"), ("sum_of_states_untold", "J")]
+)
+def test_cure_of_binding(name: str, size: str) -> None:
     model = parse((FOLDER / f"{name}.em").read_text(encoding="utf-8"))
     with pytest.raises(ModelError) as caught:
         model().source()
-    assert caught.value.cure == "bind it: M(K=…)"
-    assert model(K=2).plan.exact_e_step
+    assert caught.value.cure == f"bind it: M({size}=…)"
+    assert model(**{size: 2}).plan.exact_e_step

@@ -339,6 +339,8 @@ def test_ragged_refusals() -> None:
     assert refusal(RAGGED, {"u": [1, 2, 3], "y": y}) == "`y` has 2 entries, but S = 3 comes from `u`"
     assert "do not fit together" in refusal(RAGGED, {"u": [1, 2], "y": [np.ones((2, 2)), np.zeros((1, 3))]})
     assert "`y` needs a list over plate `s`" in refusal(RAGGED, {"u": [1, 2], "y": 3.0})
+    deep = refusal(RAGGED, {"u": [1, 2], "y": np.zeros((2, 3, 2, 5))})
+    assert deep.startswith("each array of `y` has 3 axes, but y[s, t] : real[2] needs 2 axes (t, 2) in each")
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,15 @@ def test_objectives() -> None:
     assert r"y_{0} \mathsf{A}^{\mathsf{c}^{(1)}}" in section("abo", 6)
 
 
+def test_entropies_of_choices_count_as_often_as_these_are_expected() -> None:
+    model = em.parse("""
+        model Met plate n in N, j in J param a : positive param b : positive param q : unit
+        latent z[n] ~ Bernoulli(q) latent w[j] ~ Bernoulli(q) observed y[n, j] ~ Poisson(a + b * z[n] * w[j])
+    """)()
+    often = r"y_{nj} \left\langle [z_{n} = 1] \right\rangle \left\langle [w_{j} = 1] \right\rangle \mathrm{H}"
+    assert often in model.derivation.markdown
+
+
 def test_hard_chains_have_a_best_path() -> None:
     text = section("poisson_ragged", 4, "hard")
     assert "The best path of `z`" in text and r"\max_{k'}" in text and r"\log \sum" not in text

@@ -20,6 +20,8 @@ def fix_outside(name: str, written: str, kind: str, found: str, span: Span | Non
         "simplex": "probabilities that sum to 1",
         "cov": "symmetric positive definite matrices",
     }.get(kind, "whole numbers from 0")
+    if kind == "positive" and found == "0":
+        takes += "; a state of which nothing comes is a law of its own: `switch(z[n], PointMass(0), …)`"
     message = f"`{name}` is `{written}`, and cannot be held at {found}"
     return ModelError("E071", message, cure=f"it takes {takes}", span=span)
 
