@@ -34,6 +34,7 @@ from emdsl.results.normal_nodes import bent_coordinates
 from emdsl.results.points import points
 from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
+from emdsl.results.sites import Tied
 
 Array = np.ndarray[Any, Any]
 
@@ -199,10 +200,7 @@ class _Outlook:
             settled = {other.name for other in sites[: place + 1]}
             outside = [v.name for v in latents if v.name not in settled and not own <= set(v.plates)]
             if outside and not apart:
-                raise DataError(
-                    f"`{variable.name}` depends on `{site.name}` and on others jointly, "
-                    f"and `{outside[0]}` ties entries of `{site.name}` together"
-                )
+                raise Tied(variable.name, site.name, outside[0])
         return sites
 
     def _places(self, site: _Site, variable: Variable) -> list[_Site]:

@@ -45,6 +45,7 @@ from emdsl.results.series import (
     time_plate,
     without_last,
 )
+from emdsl.results.sites import Tied
 from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
@@ -88,11 +89,17 @@ class OverTime:
             return inferring.forecast(data, steps, given, draws, rng)
         ahead = lengthened(self.bound, data, time_plate(self.bound), int(steps))
         ahead = Steps(self.bound, self._with_given(ahead, given), ahead.plate, ahead.places)
+
+        def drawn() -> dict[str, Statistics]:
+            return simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
+
         if follows or self._parted():
-            found = simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
-            found |= self._paths(ahead) if follows else {}
+            found = drawn() | (self._paths(ahead) if follows else {})
         else:
-            found = self._outlook(ahead)
+            try:
+                found = self._outlook(ahead)
+            except Tied:
+                found = drawn()
         laws = {name: Posterior(name, item) for name, item in found.items()}
         return self._with_reasons("there is no forecast", laws)
 

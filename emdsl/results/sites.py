@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Call, Expression, Name, Subscript, children, names
+from emdsl.errors import DataError
 from emdsl.model.statements import Model, Role
 from emdsl.results.series import expressions_of
 
@@ -21,6 +22,14 @@ Array = np.ndarray[Any, Any]
 
 #: Stands for an index that a law does not fix: one that a sum runs over, or that a latent chooses.
 ANY = Call("sum", ())
+
+
+class Tied(DataError):
+    """What an entry depends on is no joint law of its own row: `other` ties entries of `latent` together."""
+
+    def __init__(self, name: str, latent: str, other: str) -> None:
+        joint = f"`{name}` depends on `{latent}` and on others jointly"
+        super().__init__(f"{joint}, and `{other}` ties entries of `{latent}` together")
 
 
 @dataclass(frozen=True)

@@ -819,3 +819,28 @@ def test_one_step_laws_of_counts_after_missing_ends() -> None:
         var = mean + 0.36 * var
         assert_allclose(found.mean[step], mean, atol=0.03)
         assert_allclose(found.var[step], var, rtol=0.03)
+
+
+def test_what_a_class_ties_together_is_drawn() -> None:
+    """Zero inflation at each step of chains with a class each, against sums over the classes; it had no forecast."""
+    text = """model M plate s in S, k in 2, c in 2 time t in T[s] param A[c, k] : simplex[2] param w : simplex[2]
+        param p[k] : unit param a[k] : positive latent g[s] ~ Categorical(w) latent z[s, 0] ~ Categorical([0.5, 0.5])
+        latent z[s, t] ~ Categorical(A[g[s], z[s, t-1]]) latent d[s, t] ~ Bernoulli(p[z[s, t]])
+        observed y[s, t] ~ switch(d[s, t], Poisson(a[z[s, t]]), PointMass(0))"""
+    matrices = [[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.6, 0.4]]]
+    w, p, a = (np.array(pair) for pair in ([0.6, 0.4], [0.4, 0.1], [2.0, 8.0]))
+    y, draws = [np.array([0, 3, 0, 8, 9, 0, 7]), np.array([1])], 20000
+    fit = em.parse(text)().fit(y=y, init={"A": matrices, "w": w, "p": p, "a": a}, max_iter=0)
+    ahead = fit.forecast(2, draws=draws)["y"]
+    for s, rows in enumerate(y):
+        density = (1 - p) * stats.poisson.pmf(rows[:, None], a) + p * (rows[:, None] == 0)
+        classes = [forward(np.array([0.5, 0.5]), np.array(matrix), density) for matrix in matrices]
+        odds = w * np.exp([total for *_, total in classes])
+        for step in (1, 2):
+            ends = [after[-1] @ np.linalg.matrix_power(m, step) for (_, after, _), m in zip(classes, matrices)]
+            states = odds / odds.sum() @ np.array(ends)
+            mean, second = states @ ((1 - p) * a), states @ ((1 - p) * (a + a**2))
+            assert_allclose(ahead.mean[s, step - 1], mean, atol=4 * np.sqrt((second - mean**2) / draws))
+            assert_allclose(ahead.var[s, step - 1], second - mean**2, rtol=0.05)
+    with pytest.raises(DataError, match="`g` ties entries of `d` together"):
+        fit.predictive()
