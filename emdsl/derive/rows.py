@@ -8,7 +8,7 @@ from itertools import pairwise
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import HOT, IDENTITY, MASK, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.centre import Centred
@@ -52,6 +52,10 @@ class RowMoments:
         return Named(self.body.names.of(size))
 
     def structural(self, item: Atom) -> Operand:
+        tables = [reference for reference in item.references if isinstance(reference, Gather)]
+        if item.statistic == DELTA and len(tables) == 1:  # [d_n = k]
+            (other,) = (reference for reference in item.references if reference not in tables)
+            return self._one_hot(Atom(tables[0].table, HOT, (*tables[0].references, other)))
         operand = structural_operand(item, self)
         first = operand.references[0]
         if isinstance(first, Index) and first.letter == self.lead and isinstance(operand.array, Named):

@@ -39,6 +39,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         observed y[p] ~ Bernoulli(r[max(d[p, 0], d[p, 1])])""",
         {"y": BITS},
     ),
+    # ended in a fault of the compiler
+    "functions_of_data_alone_as_indices": (
+        f"""model M() {HEAD} given a[n] : index[2] given b[n] : index[2] param r[k] : real
+        observed y[n] ~ Normal(mu[a[n] + b[n]], sd=1) observed x[n] ~ Normal(r[a[n] * b[n]] + z[n], sd=1)""",
+        {"y": Y, "x": X, "a": BITS, "b": BITS[::-1]},
+    ),
     "minima_with_numbers_as_indices": (
         """model M(K = 3) plate n in N, k in K, j in 2 param q : simplex[K] param r[j] : unit param m[k] : real
         latent z[n] ~ Categorical(q) observed y[n] ~ Bernoulli(r[min(1, z[n])])
