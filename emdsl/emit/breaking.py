@@ -31,22 +31,27 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
     if len(bounds) == 2 and not prefix:  # a slice, which stands between brackets
         start, stop = fitted(bounds[0], width), fitted(bounds[1], width - 1)
         return [*start[:-1], f"{start[-1]}:", *stop] if len(start) > 1 else [*start, f":{stop[0]}", *stop[1:]]
-    terms = list(_terms(code))
-    if len(terms) > 1:
-        return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]
     values = [value.strip() for value in _split(code, ",")]
     if prefix.strip() == "return" and len(values) > 1:
         return [f"{prefix}(", *(INDENT + part for value in values for part in _piece(value, width - 4)), ")"]
+    choices = list(_choices(code))
+    if len(choices) > 1:
+        return [f"{prefix}(", *(INDENT + part for choice in choices for part in fitted(choice, width - 4)), ")"]
+    terms = list(_terms(code))
+    if len(terms) > 1:
+        return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]
     brackets = _brackets(code)
     if not brackets:
         return [prefix + code]
     opening, closing = brackets[-1]
     if closing < len(code) - 1 or len(prefix) + opening >= width:
-        opening, closing = max(brackets, key=lambda one: one[1] - one[0])
+        round_ones = [one for one in brackets if code[one[0]] == "("]
+        opening, closing = max(round_ones or brackets, key=lambda one: one[1] - one[0])
     end = code[closing:]
     pieces = [piece.strip() for piece in _split(code[opening + 1 : closing], ",")]
     called = opening > 0 and (code[opening - 1].isalnum() or code[opening - 1] in "_)]")
-    if code[opening] == "(" and not called and len(pieces) == 1:  # a group: a comma would make it a tuple
+    made_tuple = code[opening] == "[" if called else code[opening] == "("  # by a comma in a subscript, or in a group
+    if made_tuple and len(pieces) == 1 and code[closing - 1] != ",":
         return [prefix + code[: opening + 1], *(INDENT + part for part in fitted(pieces[0], width - 4)), end]
     inner = [INDENT + part for piece in pieces for part in _piece(piece, width - 4)]
     return [prefix + code[: opening + 1], *inner, end]
@@ -62,6 +67,16 @@ def _terms(code: str) -> Iterator[str]:
     start = 0
     for place, depth in _depths(code):
         if depth == 0 and place > start and code[place : place + 3] in (" + ", " - "):
+            yield code[start:place]
+            start = place + 1
+    yield code[start:]
+
+
+def _choices(code: str) -> Iterator[str]:
+    """The alternatives of a conditional expression, each with its condition."""
+    start = 0
+    for place, depth in _depths(code):
+        if depth == 0 and place > start and code[place : place + 6] == " else ":
             yield code[start:place]
             start = place + 1
     yield code[start:]

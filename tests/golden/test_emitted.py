@@ -11,6 +11,7 @@ import pickle
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -120,9 +121,26 @@ def test_module_alone_does_what_fit_does(name: str, tmp_path: Path) -> None:
 def test_long_bounds_of_slices_are_broken_apart() -> None:
     """A slice was taken for one sum, from the first term of its start to the last of its stop."""
     bounds = "3" + "".join(f" + {name}_size" for name in "abcdefghijklm")
-    lines = fitted(f"part = values[{bounds}:{bounds} + 1]", 60)
+    line = f"part = values[{bounds}:{bounds} + 1]"
+    lines = fitted(line, 60)
     assert max(map(len, lines)) <= 60
-    assert ast.unparse(ast.parse("\n".join(lines))) == f"part = values[{bounds}:{bounds} + 1,]"
+    assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(line))
+
+
+@pytest.mark.parametrize("width", [40, 72])
+def test_lines_mean_the_same_when_they_are_broken(width: int) -> None:
+    """A subscript of one became one of a tuple, and a conditional that was returned took what stood beside it."""
+    statements = [node for one in NETWORKS for node in ast.walk(ast.parse(derived(source_of(one.name))))]
+    lines = {ast.unparse(node) for node in statements if isinstance(node, ast.Assign | ast.Return)}
+    assert len(lines) > 1000
+    for line in lines:
+        assert ast.dump(ast.parse("\n".join(fitted(line, width)))) == ast.dump(ast.parse(line)), line
+
+
+@cache
+def source_of(network: str) -> str:
+    found = EXAMPLES[network]
+    return parse(found.text)(**found.constants).source("em")
 
 
 @pytest.mark.parametrize("name", ["abo", "beta_chain", "row_chain", "doses_missing"])

@@ -98,9 +98,10 @@ def infer_z_x(data, params, start=None):
     rng = np.random.default_rng(state.get("seed", 0))
     q_x_x = state["q_x_x"] if "q_x_x" in state else np.ones((S, T))
     q_x_x_2 = state["q_x_x_2"] if "q_x_x_2" in state else np.ones((S, T))
-    q_z = state["q_z"] if "q_z" in state else start["z"] if start is not None and "z" in start else random_shares(
-        (S, T, K),
-        rng,
+    q_z = (
+        state["q_z"] if "q_z" in state
+        else start["z"] if start is not None and "z" in start
+        else random_shares((S, T, K), rng)
     )
     inverse_q = 1 / q
     log_start = log_probability(start_)
