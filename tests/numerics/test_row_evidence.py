@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from emdsl.runtime.carried.finite_chains import chain_backward, chain_expectations, chain_forward, given_expectations
 from emdsl.runtime.carried.memory import Memory
@@ -66,6 +67,26 @@ def test_as_an_array(lengths, kind, hard):
         occupied = np.flatnonzero(np.diff(offsets) > 0)
         np.testing.assert_allclose(one.first[occupied], marginals[offsets[occupied]], atol=1e-11)
         assert not one.first[np.diff(offsets) == 0].any()
+
+
+@pytest.mark.parametrize("smallest", [-2.0, -15.0, -60.0])
+@pytest.mark.parametrize("height", [2.0, 20.0, 75.0])
+def test_mass_is_taken_out_before_it_is_lost(height, smallest):
+    """Each row favours one state by e^height, the next row another, over transitions down to e^smallest."""
+    rng = np.random.default_rng(0)
+    rows, states = 300, 4
+    feature = np.eye(states)[np.arange(rows) % states] * rng.uniform(0.8, 1.0, size=(rows, 1))
+    transition = np.where(np.eye(states) > 0, 0.0, smallest)
+    evidence = RowEvidence(states, rows, products=[(height * np.eye(states), feature)])
+    messages, likelihood = chain_forward(evidence, transition, np.array([0, rows]), by_row=False)
+    forward, backward = np.zeros((rows, states)), np.zeros((rows, states))
+    forward[0] = height * feature[0]
+    for t in range(1, rows):
+        forward[t] = logsumexp(forward[t - 1][:, None] + transition, axis=0) + height * feature[t]
+        backward[-1 - t] = logsumexp(transition + backward[-t] + height * feature[-t], axis=1)
+    np.testing.assert_allclose(likelihood, logsumexp(forward[-1]), rtol=1e-13)
+    expected = np.exp(forward + backward - logsumexp(forward[-1]))
+    np.testing.assert_allclose(chain_backward(messages)[0], expected, atol=1e-11)
 
 
 def test_messages_stand_in_one_memory_but_never_in_each_others():

@@ -98,7 +98,7 @@ class ChainPart(ChainSteps):
         """Rows after which a start is forgotten, tried from single states in a few places; 0: leave uncut."""
         lengths = self.stops - self.starts
         longest = int(lengths.max())
-        if 2 * self.block(32) > longest or lengths.sum() * self.batch * self.states > 40000 * longest:
+        if 2 * self.block(32) > longest or lengths.sum() * self.batch * self.states > 6000 * longest:
             return 0, True
         span, tries, kinds = min(512 if self.few else 2048, longest // 4), 8, min(self.states, 8)
         owner = np.resize(np.flatnonzero(lengths >= longest // 2), tries)
@@ -185,6 +185,7 @@ class ChainPart(ChainSteps):
             return taken
 
         self.taken = sum(at_once(load_share, range(shares)), np.zeros(()))
+        self.every = self.spacing(0.0 if self.beside is None else max(self.beside.tops, default=0.0))
         if self.space == "scaled" and not self.by_row:
             self.taken += self.top * (self.lengths - 1.0)
             self.taken[:, self.inner] += self.top
@@ -356,10 +357,12 @@ class ChainPart(ChainSteps):
                 posterior = np.concatenate([posterior, after[..., known:n]], axis=2)
             features = share.features_of(self.columns.during(first, last))
             weights = None if self.shares is None else self.shares[:, :n]
+            rows: np.ndarray | slice = slice(0)
             for step in range(last - 1, first - 1, -1):
                 if step % 64 == 63:
                     posterior /= posterior.sum(axis=1)[:, None]
-                rows = self.rows(step)
+                if share.reads_rows or self.by_row:
+                    rows = self.rows(step)
                 share.put(rows, weights, posterior, features=features[step - first])
                 if step:
                     message, potential = self.at(step - 1)[..., :n], self.potential(step, slice(0, n))

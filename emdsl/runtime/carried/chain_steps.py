@@ -36,9 +36,7 @@ class ChainSteps:
         # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
         self.delicate = space == "scaled" and (zeros or smallest < -69.0)
         self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
-        self.every = (
-            4 if space == "scaled" and not self.delicate else 1
-        )  # steps between which mass need not be taken out
+        self.every = self.spacing(115.0)
         # What underflows must stay negligible beside what the next transition brings into each state.
         self.limit = self.scale * np.exp(0.0 if zeros else min(max(-716.0 - smallest, -300.0), 0.0))
         self.floor = np.exp(min(-690.0 - smallest, 0.0))
@@ -53,6 +51,16 @@ class ChainSteps:
         if space == "scaled" and evidence.table is not None:
             self.entries, self.entry_tops = self.divided(evidence.table[0][None].copy())
         self.beside = evidence.beside_one() if space == "scaled" and not self.delicate else None
+
+    def spacing(self, top: float) -> int:
+        """Steps between which mass need not be taken out of messages, where no evidence is beyond 2^top.
+
+        A step multiplies it by no more than 2^top times the states, and by no less than the smallest transition.
+        """
+        if self.space != "scaled" or self.delicate:
+            return 1
+        grown, shrunk = 500.0 / max(top + np.log2(self.states), 1.0), 276.0 / max(-self.smallest, 1.0)
+        return int(np.clip(min(grown, shrunk), 4, 16))
 
     def divided(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log potentials (batch, state, row) in place, exponentiated if scaled; the logarithm of what divided them."""

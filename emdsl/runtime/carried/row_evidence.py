@@ -166,7 +166,8 @@ class RowEvidence:
 class BesideOne:
     """Evidence divided by that of one state, one that is seldom far from the likeliest: no look for the largest.
 
-    naturals: those of log₂ evidence less the state's; its own row holds those of its log evidence.
+    naturals: those of log₂ evidence less the state's; its own row holds those of its log evidence. tops: the largest
+    log₂ of a ratio in each block of rows.
     """
 
     def __init__(self, evidence: RowEvidence) -> None:
@@ -176,6 +177,7 @@ class BesideOne:
         self.state = int(np.argmax(np.min(sample - sample.max(axis=0), axis=1)))
         self.naturals = (evidence.naturals - evidence.naturals[self.state]) / np.log(2.0)
         self.naturals[self.state] = evidence.naturals[self.state]
+        self.tops: list[float] = []
 
     def ratios(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray | None:
         """The ratios into `values` (…, state, row), and the logarithm of what divided them; columns (…, column, row).
@@ -186,8 +188,10 @@ class BesideOne:
         own = values[..., self.state, :]
         divisor = own.copy()
         own[...] = 0.0
-        if not np.maximum.reduce(values, axis=None) < 115.0:
+        top = float(np.maximum.reduce(values, axis=None))
+        if not top < 115.0:
             return None
+        self.tops.append(top)
         for others in (values[..., : self.state, :], values[..., self.state + 1 :, :]):
             np.exp2(others, out=others)
         own[...] = 1.0
@@ -208,6 +212,8 @@ def paired(factors: list[np.ndarray], axes: int) -> np.ndarray:
 
 class Marginals:
     """Posterior probabilities of all rows, (batch, row, state)."""
+
+    reads_rows = True
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.values = np.empty(shape)
@@ -249,6 +255,7 @@ class Expectations:
         self.evidence, self.first = evidence, first
         self.sums = np.zeros(evidence.naturals.shape)
         self.tables: list[np.ndarray] = [np.zeros(table.shape) for table, _ in evidence.tables]
+        self.reads_rows = bool(self.tables)
 
     def share(self) -> Expectations:
         """What one thread adds to."""
