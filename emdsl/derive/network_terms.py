@@ -196,8 +196,11 @@ class NetworkCollector:
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
         for name in sorted(coupled):
             if _is_lagged(name, [term for _, term in own]):
+                several = len(self.scope.symbols[name].plates) > 1
                 raise not_compiled(
-                    f"`{name}`, which meets itself both at an earlier row and in a sum", self.spans.get(name)
+                    f"`{name}`, which meets itself both at an earlier row and in a sum",
+                    self.spans.get(name),
+                    "give each chain of the sum a name of its own, such as `a[t]` and `b[t]`" if several else None,
                 )
         symbols = self.scope.symbols
         if coupled:
