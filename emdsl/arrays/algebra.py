@@ -29,23 +29,28 @@ def bare(value: Array | str) -> Array | str:
     return _bare(value) if isinstance(value, Contraction) else value
 
 
+def sole_operand(value: Array) -> Operand | None:
+    """The array that a value is, or only repeats along more axes or gives in another order; None for other values."""
+    if not isinstance(value, Contraction):
+        return read(value)
+    alone = value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted
+    return value.operands[0] if alone else None
+
+
 def _bare(product: Contraction) -> Array:
     """A contraction that only repeats an array is that array."""
-    if product.coefficient == 1.0 and len(product.operands) == 1 and not product.counted:
-        (operand,) = product.operands
-        if operand.references == product.axes == operand.array.axes:
-            return operand.array
-    return product
+    own = sole_operand(product)
+    return own.array if own is not None and own.references == product.axes == own.array.axes else product
 
 
 def turned_only(value: Array) -> Named | None:
     """What only gives the axes of an array another order, as the array itself with the axes in its own order."""
-    if not isinstance(value, Contraction) or value.coefficient != 1.0 or value.counted or len(value.operands) != 1:
+    own = sole_operand(value) if isinstance(value, Contraction) else None
+    if own is None or not isinstance(own.array, Named):
         return None
-    (operand,) = value.operands
-    axes = tuple(reference for reference in operand.references if isinstance(reference, Index))
-    whole = len(axes) == len(operand.references) == len(value.axes) and {*axes} == {*value.axes}
-    return replace(operand.array, axes=axes) if whole and isinstance(operand.array, Named) else None
+    axes = tuple(reference for reference in own.references if isinstance(reference, Index))
+    whole = len(axes) == len(own.references) == len(value.axes) and {*axes} == {*value.axes}
+    return replace(own.array, axes=axes) if whole else None
 
 
 def summands(value: Array) -> list[Array]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.indices import Index
-from emdsl.arrays.algebra import carried_axes
+from emdsl.arrays.algebra import carried_axes, sole_operand
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
@@ -218,10 +218,8 @@ def _canonical(value: Array) -> str:
 
 def _is_plain(value: Array) -> bool:
     """A bare name, read as it is or with new axes."""
-    if isinstance(value, Contraction) and value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted:
-        (operand,) = value.operands
-        return isinstance(operand.array, Named) and set(operand.references) <= set(value.axes)
-    return isinstance(value, Named)
+    own = sole_operand(value)
+    return own is not None and isinstance(own.array, Named) and set(own.references) <= set(value.axes)
 
 
 def _own_axes(value: Array) -> tuple[Index, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
-from emdsl.arrays.algebra import summands
+from emdsl.arrays.algebra import sole_operand, summands
 from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, read, total
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
@@ -156,10 +156,9 @@ def row_evidence(
     body, name = moments.body, monomial.variables[0]
 
     def named(label: str, value: Array, axes: tuple[Index, ...]) -> str:
-        if isinstance(value, Contraction) and len(value.operands) == 1 and value.coefficient == 1.0:
-            (operand,) = value.operands
-            if isinstance(operand.array, Named) and operand.references == axes and not value.counted:
-                return operand.array.name
+        own = sole_operand(value)
+        if own is not None and isinstance(own.array, Named) and own.references == axes:
+            return own.array.name
         return body.define(body.unused(f"{label} {name}"), value, axes).name
 
     n_states, n_rows = moments.length(state.size), " * ".join(moments.length(row.size) for row in rows)

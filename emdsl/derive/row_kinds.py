@@ -33,17 +33,22 @@ def row_kinds(value: Array, monomial: Monomial, moments: FieldMoments) -> RowKin
     if len(carried) != 1 or not all(_is_mask(one, moments) for one in telling):
         return None
     (row,) = carried
-    columns = ", ".join(dict.fromkeys(one.array.name for one in telling if isinstance(one.array, Named)))
-    body = moments.body
-    kinds = body.define(f"kinds of {row.letter}", f"kinds_of_rows({columns})", (row,), "rows that differ in masks")
-    firsts = body.define(f"rows of kinds of {row.letter}", f"first_rows({kinds.name})", ())
+    columns = list(dict.fromkeys(one.array.name for one in telling if isinstance(one.array, Named)))
+    body, (name, _) = moments.body, monomial.variables
+    code, comment = f"kinds_of_rows({', '.join(columns)})", f"rows of `{name}` that differ in masks"
+    kinds = body.define(f"kinds of rows of {name}", code, (row,), comment)
+    firsts = body.define(f"rows of kinds of {name}", f"first_rows({kinds.name})", ())
     kind = moments.source.fresh("kinds", "kind")
+    masks = {
+        column: body.define(f"mask {place} of kinds of {name}", f"{column}[{firsts.name}]", (kind,))
+        for place, column in enumerate(columns)
+    }
 
     def of_kind(one: Operand) -> Operand:
         if one not in telling:
             return one
         assert isinstance(one.array, Named)
-        return Operand(Named(f"{one.array.name}[{firsts.name}]", (kind,)), (kind,))
+        return Operand(masks[one.array.name], (kind,))
 
     axes = (kind, *monomial.axes)
     formed = tuple(replace(part, operands=tuple(map(of_kind, part.operands)), axes=axes) for part in listed)

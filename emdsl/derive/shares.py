@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
-from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, read, total
+from emdsl.arrays.algebra import carried_axes, sole_operand
+from emdsl.arrays.expressions import Apply, Array, Gathered, Named, Operand, total
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.reads import subscript
@@ -26,20 +26,12 @@ def gathered_shares(
 
     axes: (row…, state). labels: the code of the states that are given, if any can be.
     """
-    parts = [part for one in summands if (part := _repeated(one)) is not None]
+    parts = [part for one in summands if (part := sole_operand(one)) is not None]
     tables = [table for part in parts if (table := _table(part, axes, moments)) is not None]
     gathers = any(isinstance(part.array, Gathered) for part in parts)
     if not gathers or len(tables) < len(summands) or {r for part in parts for r in part.references} != {*axes}:
         return None
     return f"gathered_shares([{', '.join(tables)}]{f', {labels}' if labels else ''})"
-
-
-def _repeated(value: Array) -> Operand | None:
-    """The array that a part of a sum is, or only repeats along other axes."""
-    if not isinstance(value, Contraction):
-        return read(value)
-    alone = value.coefficient == 1.0 and len(value.operands) == 1 and not value.counted
-    return value.operands[0] if alone else None
 
 
 def _table(part: Operand, axes: tuple[Index, ...], moments: FieldMoments) -> str | None:

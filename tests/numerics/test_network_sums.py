@@ -193,3 +193,24 @@ def test_rows_that_differ_in_masks_only_are_formed_by_kind() -> None:
     params = {"A": turn, "v": np.array(v)}
     _, likelihood = names["e_step"](names["prepare"]({"y": y}, params), params)
     np.testing.assert_allclose(likelihood, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("first", ["x", "u"])
+def test_latents_whose_rows_are_of_other_kinds_do_not_share_them(first: str) -> None:
+    """The rows of `u` differ at the start only, those of the chain `x` at the end, too; the first kinds served both."""
+    laws = {
+        "x": "latent x[0] ~ MvNormal(0, cov=eye(K)) latent x[t] ~ MvNormal(A @ x[t-1], cov=eye(K))",
+        "u": "latent u[0] : real[K] ~ MvNormal(0, cov=3*eye(K)) latent u[t] : real[K] ~ MvNormal(0, cov=eye(K))",
+    }
+    listed = " ".join(laws[name] for name in sorted(laws, key=lambda name: name != first))
+    source = parse(f"""model Two(K = 2) time t in T param A : real[K, K] param v : positive {listed}
+        observed y[t] ~ Normal(x[t] @ [1.0, 2.0] + u[t] @ [0.3, -1.0], var=v)""")().source("em")
+    turn, v, y = np.array([[0.8, 0.3], [-0.2, 0.9]]), 0.3, np.random.default_rng(0).normal(size=6)
+    inverse = np.linalg.inv(np.eye(12) - np.kron(np.eye(6, k=-1), turn))  # x = A x before + noise
+    reads = np.kron(np.eye(6), [1.0, 2.0])
+    covariance = reads @ inverse @ inverse.T @ reads.T + 1.09 * np.diag([3.0, 1, 1, 1, 1, 1]) + v * np.eye(6)
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(source, "<emitted>", "exec"), names)
+    params = {"A": turn, "v": np.array(v)}
+    _, likelihood = names["e_step"](names["prepare"]({"y": y}, params), params)
+    np.testing.assert_allclose(likelihood, multivariate_normal(cov=covariance).logpdf(y), rtol=1e-12)

@@ -47,18 +47,22 @@ def fixed_x_y_centred(data, params):
     S = data["y"].shape[0]
     T = data["y"].shape[1]
     at_least_t_1 = at_least(np.arange(T), 1)
-    # rows that differ in masks
-    kinds_of_t = kinds_of_rows(unit_vector(T, 0), at_least_t_1, lagged(at_least_t_1, -1, 0))
-    rows_of_kinds_of_t = first_rows(kinds_of_t)
-    rows_of_kinds_of_t_ = unit_vector(T, 0)[rows_of_kinds_of_t][:, None, None] * np.eye(2)
+    # rows of `x` that differ in masks
+    kinds_of_rows_of_x = kinds_of_rows(unit_vector(T, 0), at_least_t_1, lagged(at_least_t_1, -1, 0))
+    rows_of_kinds_of_x = first_rows(kinds_of_rows_of_x)
+    mask_0_of_kinds_of_x = unit_vector(T, 0)[rows_of_kinds_of_x]
+    mask_1_of_kinds_of_x = at_least_t_1[rows_of_kinds_of_x]
+    mask_2_of_kinds_of_x = lagged(at_least_t_1, -1, 0)[rows_of_kinds_of_x]
+    mask_0_of_kinds_of_x_ = mask_0_of_kinds_of_x[:, None, None] * np.eye(2)
     # rows that are not the first of their series
     later_rows_of_s_t = later_rows(np.arange(0, S * T + 1, T))
     weights_of_s = plate_weights(data, "s", S)
     return {
         "at_least_t_1": at_least_t_1,
-        "kinds_of_t": kinds_of_t,
-        "rows_of_kinds_of_t": rows_of_kinds_of_t,
-        "rows_of_kinds_of_t_": rows_of_kinds_of_t_,
+        "kinds_of_rows_of_x": kinds_of_rows_of_x,
+        "mask_1_of_kinds_of_x": mask_1_of_kinds_of_x,
+        "mask_2_of_kinds_of_x": mask_2_of_kinds_of_x,
+        "mask_0_of_kinds_of_x_": mask_0_of_kinds_of_x_,
         "later_rows_of_s_t": later_rows_of_s_t,
         "y_centred": y,
         "weights_of_s": weights_of_s,
@@ -69,9 +73,10 @@ def infer_x_y_centred(data, params, start=None):
     """Expected statistics, posterior and log likelihood of `x` and `y~`."""
     fixed = data["fixed.x_y~"] if "fixed.x_y~" in data else fixed_x_y_centred(data, params)
     at_least_t_1 = fixed["at_least_t_1"]
-    kinds_of_t = fixed["kinds_of_t"]
-    rows_of_kinds_of_t = fixed["rows_of_kinds_of_t"]
-    rows_of_kinds_of_t_ = fixed["rows_of_kinds_of_t_"]
+    kinds_of_rows_of_x = fixed["kinds_of_rows_of_x"]
+    mask_1_of_kinds_of_x = fixed["mask_1_of_kinds_of_x"]
+    mask_2_of_kinds_of_x = fixed["mask_2_of_kinds_of_x"]
+    mask_0_of_kinds_of_x_ = fixed["mask_0_of_kinds_of_x_"]
     later_rows_of_s_t = fixed["later_rows_of_s_t"]
     y_centred = fixed["y_centred"]
     weights_of_s = fixed["weights_of_s"]
@@ -85,10 +90,10 @@ def infer_x_y_centred(data, params, start=None):
     inverse_r = 1 / r
     # coefficient of x_sti x_stj
     natural_x = (
-        -0.5 * rows_of_kinds_of_t_
-        - 0.5 * at_least_t_1[rows_of_kinds_of_t][:, None, None] * inverse_Q
+        -0.5 * mask_0_of_kinds_of_x_
+        - 0.5 * mask_1_of_kinds_of_x[:, None, None] * inverse_Q
         - 0.5 * ((H * inverse_r[:, None]).T @ H)
-        - 0.5 * lagged(at_least_t_1, -1, 0)[rows_of_kinds_of_t][:, None, None] * (F.T @ inverse_Q @ F)
+        - 0.5 * mask_2_of_kinds_of_x[:, None, None] * (F.T @ inverse_Q @ F)
     )
     # coefficient of x_sti x_{s,t−1,j}
     natural_x_2 = inverse_Q @ F
@@ -105,7 +110,7 @@ def infer_x_y_centred(data, params, start=None):
     ) = gaussian_system(
         [np.zeros((S * T, 2)), np.zeros((S * T, 3))],
         [
-            precision_of(np.reshape(natural_x, (-1, 2, 2)))[np.broadcast_to(kinds_of_t, (S, T)).ravel()],
+            precision_of(np.reshape(natural_x, (-1, 2, 2)))[np.broadcast_to(kinds_of_rows_of_x, (S, T)).ravel()],
             precision_of(np.reshape(natural_y_centred, (-1, 3, 3))),
         ],
         [
