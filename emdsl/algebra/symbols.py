@@ -16,6 +16,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One entry of a variable: the position along an axis of its arrays as the user has them."""
+
+    variable: str
+    axis: int
+    position: int
+
+
+@dataclass(frozen=True)
 class Symbol:
     """A variable as the algebra sees it.
 
@@ -23,7 +32,7 @@ class Symbol:
     `plates`, `event`: sizes and letters of its axes. `categories`: for a discrete variable the size that it runs over.
     `value`: the expression that a let stands for, with `letters` naming its plates. `letters`: those that the user
     indexes it by, in that order, where ragged plates have swallowed their parents; arrays outside have the plates in
-    the order of these, while chains have their time last among `plates`.
+    the order of these, while chains have their time last among `plates`. `entry`: what it is an entry of, if it is one.
     """
 
     name: str
@@ -34,10 +43,16 @@ class Symbol:
     categories: str | int | None = None
     value: Expression | None = None
     letters: tuple[str, ...] = ()
+    entry: Entry | None = None
 
     @property
     def axes(self) -> tuple[tuple[str | int, str], ...]:
         return self.plates + self.event
+
+    @property
+    def whole(self) -> str:
+        """The variable as declared: itself, or what it is an entry of."""
+        return self.name if self.entry is None else self.entry.variable
 
     @property
     def declared_plates(self) -> tuple[tuple[str | int, str], ...]:

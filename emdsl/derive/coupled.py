@@ -87,12 +87,16 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class CoupledStatistic:
-    """Σ E[latents] · data as a statistic: `term` is what is summed, `axes` what is left."""
+    """Σ E[latents] · data as a statistic: `term` is what is summed, `axes` what is left.
+
+    `parts`: the same where entries of its variables are inferred by themselves, with what stands for each axis there.
+    """
 
     name: str
     network: str
     term: Term
     axes: tuple[Index, ...]
+    parts: tuple[tuple[Term, tuple[Reference, ...]], ...] = ()
 
 
 class Monomials:

@@ -5,9 +5,44 @@ b[t, j]:    data and starts (t, j, …) → (j, t, …)        posteriors (j, t,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Scope, Symbol
+
+
+def given_array(holder: str, symbol: Symbol, read: str = '["{}"]') -> str:
+    """The text of a variable's array in a holder of arrays of the user, with the plates of the symbol.
+
+    `read`: how it is read; where it may be None, that stays None. Of an entry it is a part of the whole array.
+    """
+    if symbol.entry is None:
+        return inwards(holder + read.format(symbol.name), symbol)
+    whole, axis, position = symbol.entry.variable, symbol.entry.axis, symbol.entry.position
+    return inwards(f"entry_of({holder}{read.format(whole)}, {axis}, {position})", symbol)
+
+
+class EntryArrays:
+    """Arrays of entries that are inferred by themselves, to be put together as those of the whole variables."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.symbols = scope.symbols
+        self.found: dict[str, dict[int, str]] = {}
+
+    def add(self, name: str, code: str) -> None:
+        """The text of the array of one entry, with the plates of its symbol."""
+        entry = self.symbols[name].entry
+        assert entry is not None
+        self.found.setdefault(entry.variable, {})[entry.position] = code
+
+    def stacked(self) -> dict[str, str]:
+        """By the name of each whole variable the text of its array, with the plates of its symbol."""
+        return {name: self._stacked(name, arrays) for name, arrays in self.found.items()}
+
+    def _stacked(self, name: str, arrays: Mapping[int, str]) -> str:
+        one = next(symbol for symbol in self.symbols.values() if symbol.entry and symbol.entry.variable == name)
+        place = next(place for place, plate in enumerate(self.symbols[name].plates) if plate not in one.plates)
+        listed = ", ".join(arrays[position] for position in sorted(arrays))
+        return f"np.stack([{listed}]{f', axis={place}' if place else ''})"
 
 
 def inwards(code: str, symbol: Symbol) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module, literal
@@ -18,6 +18,7 @@ from emdsl.derive.collapse import Collapser
 from emdsl.derive.copies import Copies, copies
 from emdsl.derive.coupled import choice_symbols, with_choices
 from emdsl.derive.e_step import SweepCode, e_step_codes
+from emdsl.derive.entries import Entries, entries_of, entry_symbols
 from emdsl.derive.estimates import estimates_function, from_estimates_function
 from emdsl.derive.functions import (
     e_step_function,
@@ -61,21 +62,34 @@ class _Latents:
     copies: Copies
 
 
-def _latents(bound: BoundModel, centred: CentredJoint, method: str) -> _Latents:
-    """Latents, vectors with missing entries and choices among sums, grouped by the terms in which they meet."""
-    joint, model = centred.joint, bound.checked.model
-    spans = spans_of(bound, joint)
+def _unknown_rows(bound: BoundModel, centred: CentredJoint) -> list[str]:
+    """Latents, vectors with missing entries, auxiliary variables and choices among sums."""
     partly = [item.name for item in centred.centred if item.base is not None]
-    names = [*(variable.name for variable in latents(bound)), *partly, *joint.auxiliaries, *joint.splits]
+    declared = (variable.name for variable in latents(bound))
+    return [*declared, *partly, *centred.joint.auxiliaries, *centred.joint.splits]
+
+
+def _entries(bound: BoundModel, centred: CentredJoint) -> dict[str, Entries]:
+    """The latents that are inferred entry by entry."""
+    terms = [term for _, terms in centred.factors for term in terms]
+    declared = frozenset(variable.name for variable in latents(bound))
+    return entries_of(terms, frozenset(_unknown_rows(bound, centred)), declared, centred.joint.scope)
+
+
+def _latents(bound: BoundModel, centred: CentredJoint, entries: Mapping[str, Entries]) -> _Latents:
+    """The unknowns of rows, grouped by the terms in which they meet."""
+    joint, model = centred.joint, bound.checked.model
+    spans, names = spans_of(bound, joint), _unknown_rows(bound, centred)
     ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
-    weighted = frozenset(plate.letter for plate in model.plates) - ordered
+    written_out = {joint.scope.symbols[one.variable].plates[one.place][1] for one in entries.values()}
+    weighted = frozenset(plate.letter for plate in model.plates) - ordered - written_out
     expanded = [
         (factor, tuple(one for term in terms for one in with_choices(term, joint.splits, joint.source)))
         for factor, terms in centred.factors
     ]
     read = frozenset(names) - frozenset(joint.splits)
     rows_within = copies(expanded, read, weighted, joint.scope, joint.source)
-    collector = NetworkCollector(joint, frozenset(names), rows_within, spans)
+    collector = NetworkCollector(joint, frozenset(names), rows_within, spans, entries)
     prepared: list[tuple[Factor, Term]] = []
     for factor, terms in centred.factors:
         for term in terms:
@@ -121,9 +135,14 @@ def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> Netw
 
 
 def spans_of(bound: BoundModel, joint: LogJoint) -> dict[str, Span | None]:
-    """Where each variable is defined; an auxiliary one where the variable is whose law is written with it."""
+    """Where each variable is defined; an auxiliary one where the variable is whose law is written with it.
+
+    An entry that is inferred by itself is defined where the whole is.
+    """
     spans = {variable.name: variable.span for variable in bound.checked.model.variables}
-    return {**spans, **{name: spans[own] for name, own in joint.auxiliaries.items()}}
+    spans |= {name: spans[own] for name, own in joint.auxiliaries.items()}
+    entries = {name: symbol.entry for name, symbol in joint.scope.symbols.items()}
+    return {**spans, **{name: spans[entry.variable] for name, entry in entries.items() if entry is not None}}
 
 
 @dataclass(frozen=True)
@@ -171,8 +190,10 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     over_time = {plate.letter for plate in model.plates if plate.ordered}
     holes = frozenset(v.name for v in model.variables if v.name in holed & unseen and over_time & {*v.plates})
     centred = centre(joint, partly, reals, unseen, holes)
-    centred = replace(centred, joint=_with_choices(centred.joint))
-    local = _latents(bound, centred, method)
+    centred = replace(centred, joint=_with_symbols(centred.joint, choice_symbols(centred.joint.splits)))
+    entries = _entries(bound, centred)
+    centred = replace(centred, joint=_with_symbols(centred.joint, entry_symbols(entries.values(), centred.joint.scope)))
+    local = _latents(bound, centred, entries)
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
     if method != "vb":
@@ -227,7 +248,9 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         copies=local.copies,
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         holed=holed,
-        given_latents=frozenset(v.name for v in latents(bound)),
+        given_latents=frozenset(
+            (*(v.name for v in latents(bound)), *(n for one in entries.values() for n in one.names))
+        ),
         auxiliaries=frozenset(joint.auxiliaries),
         starts=joint.starts,
         spans=spans,
@@ -295,20 +318,21 @@ def _module(
         ("OBJECTIVE", literal(target)),
         ("WEIGHTED", literal(tuple(letter for letter in weighted if (letter,) not in unweighted))),
         *((("REFUSED_WEIGHTS", literal(refused)),) if refused else ()),
-        *_network_constants(setting.networks),
+        *_network_constants(setting.networks, setting.scope.symbols),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
 
 
-def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str], ...]:
+def _network_constants(networks: Sequence[NetworkTerms], symbols: Mapping[str, Symbol]) -> tuple[tuple[str, str], ...]:
     """SHARED: the discrete latents that `e_step` takes shares of, as a start.
 
     RESUMED: the entry of the data by which coordinate ascent goes on from its last state; only where there is any.
     """
     found: list[tuple[str, str]] = []
     blocks = [one for network in networks for one in network.blocks if one.block.kind == "finite"]
-    shared = tuple(name for one in blocks for name in one.block.variables if not name.startswith("split "))
+    inferred = (symbols[name] for one in blocks for name in one.block.variables if not name.startswith("split "))
+    shared = tuple(dict.fromkeys(symbol.whole for symbol in inferred))
     if shared:
         found.append(("SHARED", literal(shared)))
     if any(network.network.iterated for network in networks):
@@ -322,10 +346,9 @@ def _prepared(networks: Sequence[NetworkTerms]) -> str:
     return f'{{"{RESUMED}": {{}}, **prepare(data, params)}}' if resumed else "prepare(data, params)"
 
 
-def _with_choices(joint: LogJoint) -> LogJoint:
-    """The choices among the products of a sum as variables."""
-    scope = Scope({**joint.scope.symbols, **choice_symbols(joint.splits)}, joint.scope.numbers, joint.scope.ragged)
-    return replace(joint, scope=scope)
+def _with_symbols(joint: LogJoint, symbols: Mapping[str, Symbol]) -> LogJoint:
+    """The log joint with more names in its scope."""
+    return replace(joint, scope=replace(joint.scope, symbols={**joint.scope.symbols, **symbols}))
 
 
 def _check_factorisation(

@@ -17,7 +17,7 @@ from emdsl.derive.chain_states import ChainStates
 from emdsl.derive.children import ChildInference
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.declared_order import inwards
+from emdsl.derive.declared_order import given_array
 from emdsl.derive.discrete_tables import (
     Joint,
     Stored,
@@ -356,7 +356,7 @@ class FiniteInference(ChainStates):
         if formed is not None and self.expects:
             call = f"chain_expectations({joint.messages}{text})"
             self.expectations, pairs_name = self.body.several((f"expectations of {name}", f"pairs of {name}"), call)
-            start = inwards(f'start["{name}"]', self.scope.symbols[name])
+            start = given_array("start", self.scope.symbols[name])
             given = f"{formed.array.name}, {start}, {self._offsets(rows)}{text}"
             self.body.when("start is not None", self.expectations, Named(f"given_expectations({given})"))
             self._first_rows(formed.monomial, series)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emdsl.algebra.indices import Index, IndexSource, Reference, Shift, substitute
 from emdsl.algebra.symbols import Scope, position_table
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand
-from emdsl.derive.declared_order import inwards
+from emdsl.derive.declared_order import given_array
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.labels import given_states
 from emdsl.derive.loop_body import LoopBody
@@ -86,7 +86,7 @@ class StartedSweep:
         """The responsibilities that a start gives to a variable."""
         symbol = self.scope.symbols[name]
         axes = (*(self.source.fresh(size, letter) for size, letter in symbol.plates), self.source.copy_of(state))
-        given = inwards(f'start["{name}"]', symbol)
+        given = given_array("start", symbol)
         return self.moments.plain(Operand(Named(given, axes), (*references, state)))
 
     def _neighbour_share(self, place: Place, state: Index) -> Operand:

@@ -24,7 +24,7 @@ from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.constant import Constants
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.declared_order import in_declared_order, inwards
+from emdsl.derive.declared_order import given_array, in_declared_order
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, places_of
@@ -315,7 +315,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
         if any(one.block.coupled for one in self.terms.blocks):
             return None
         listed = [one for one in self.terms.blocks if not one.block.gates]
-        return max(listed, key=lambda one: (one.block.kind == "finite", listed.index(one)))
+        last = max(listed, key=lambda one: (one.block.kind == "finite", listed.index(one)))
+        of_entries = any(self.setting.scope.symbols[name].entry is not None for name in last.block.variables)
+        return None if of_entries else last  # statistics are those of all entries together
 
     def _absorbed(self) -> frozenset[str]:
         """The latents whose terms the log partition of the last block stands for."""
@@ -386,7 +388,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         """What is expected of a block before its first update: from the last E-step, from a start, or at random."""
         names = self.setting.names
         for monomial, occurrences in one.monomials.listed():
-            used = any(occurrence.rest.variables() & set(self.terms.network.variables) for occurrence in occurrences)
+            used = any(occurrence.rest.variables() & self.terms.network.inferred for occurrence in occurrences)
             if not used and not one.block.coupled:
                 continue
             text = " ".join(monomial.variables)
@@ -396,9 +398,9 @@ class _Writer(StatisticWriter, PosteriorWriter):
             if all(item.statistic == HOT for item in monomial.atoms):
                 value = f"random_shares({shape}, rng)"
                 if len(monomial.atoms) == 1:
-                    name = monomial.variables[0]
-                    own = inwards(f'start["{name}"]', self.setting.scope.symbols[name])
-                    value = f'{own} if start is not None and "{name}" in start else {value}'
+                    symbol = self.setting.scope.symbols[monomial.variables[0]]
+                    known = f'"{symbol.whole}" in start'
+                    value = f"{given_array('start', symbol)} if start is not None and {known} else {value}"
                     value = f"np.array({value})" if one.block.coupled else value
             elif len(monomial.atoms) == 1:
                 value = f"rng.standard_normal({shape})"

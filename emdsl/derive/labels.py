@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence, Set
 
 from emdsl.arrays.expressions import Contraction, Named, Operand
 from emdsl.derive.coupled import Monomial
-from emdsl.derive.declared_order import inwards
+from emdsl.derive.declared_order import given_array
 from emdsl.derive.field import FieldMoments
 from emdsl.errors import CompilerBug
 
 
 def given_states(name: str, moments: FieldMoments) -> str:
     """The code of the states that are given of a discrete latent."""
-    return inwards(f'data.get("{name}")', moments.scope.symbols[name])
+    return given_array("data", moments.scope.symbols[name], '.get("{}")')
 
 
 def telling(monomials: Sequence[Monomial], given: Set[str]) -> Mapping[int, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.coupled import Monomial, Occurrence
+from emdsl.derive.declared_order import EntryArrays
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_children import GaussianChildren
@@ -65,25 +66,26 @@ class PosteriorWriter:
 
     def write_posteriors(self) -> None:
         """What the data say of each latent."""
+        entries = EntryArrays(self.setting.scope)
         for one in self.terms.blocks:
             for name in one.block.all:
+                if self.setting.scope.symbols[name].entry is not None:
+                    entries.add(name, self._probabilities(name, one))
+                    continue
                 if name.startswith("split ") or name in self.setting.auxiliaries:
                     continue
                 if one.block.kind == "conjugate":
                     self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
                 else:
                     self.entries += self._posterior_of(one, name)
+        self.entries += [f'"{name}": {{"probabilities": {array}}}' for name, array in entries.stacked().items()]
 
     def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:
         symbol = self.setting.scope.symbols[name]
         axes = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.axes)
         plates = axes[: len(symbol.plates)]
         if symbol.categories is not None:
-            item = Atom(name, HOT, (*plates, self.moments.source.fresh(symbol.categories, "k")))
-            found = self._found([item], one)
-            if found is None:
-                found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
-            return [f'"{name}": {{"probabilities": {found}}}']
+            return [f'"{name}": {{"probabilities": {self._probabilities(name, one)}}}']
         length, event = self.moments.length, axes[len(plates) :]
         child = next((found for found in self.children if name in found.children), None)
         if isinstance(child, ConjugateChildren):
@@ -110,6 +112,15 @@ class PosteriorWriter:
         if len(symbol.event) > 1:
             return [f'"{name}": {{"mean": {mean}}}']
         return [f'"{name}": {{"mean": {mean}, "{"cov" if symbol.event else "var"}": {spread}}}']
+
+    def _probabilities(self, name: str, one: BlockTerms) -> str:
+        """The identifier of the probabilities of the states of a discrete latent, (row…, state)."""
+        symbol = self.setting.scope.symbols[name]
+        rows = tuple(self.moments.source.fresh(size, letter) for size, letter in symbol.plates)
+        found = self._found([Atom(name, HOT, (*rows, self.moments.source.fresh(symbol.categories or 0, "k")))], one)
+        if found is None:
+            found = next(array.name for finite in self.finite if (array := finite.marginal(name)) is not None)
+        return found
 
     def _with_origin(self, name: str, mean: str) -> str:
         """The mean of a datum with missing entries, no longer about the reference points."""

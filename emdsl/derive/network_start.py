@@ -13,7 +13,7 @@ from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.coupled import Monomial, Occurrence
-from emdsl.derive.declared_order import outwards
+from emdsl.derive.declared_order import EntryArrays, outwards
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
@@ -24,19 +24,23 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
     """`shares_z(data, params, rng)`: for each discrete latent of a network, rows mostly in the state of a near seed."""
     body = LoopBody(setting.names)
     moments = setting.field_moments(body, [one.monomials for one in terms.blocks if one.block.kind != "conjugate"], {})
-    entries = []
+    listed, whole, symbols = dict[str, str](), EntryArrays(setting.scope), setting.scope.symbols
     for one in terms.blocks:
         for name in one.block.variables if one.block.kind == "finite" else ():
-            symbol = setting.scope.symbols[name]
+            symbol = symbols[name]
             sizes = [moments.length(size) for size, _ in symbol.plates]
             states = moments.length(symbol.categories or 1)
             features = [] if name.startswith("split ") else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
-            listed = f"[{', '.join(features)}]"
-            shares = _within(name, f"seeded_shares({listed}, {shape}, rng)", moments)
-            entries.append(f'"{name}": {outwards(shares, symbol)}')
-    if not entries:
+            shares = _within(name, f"seeded_shares([{', '.join(features)}], {shape}, rng)", moments)
+            if symbol.entry is None:
+                listed[name] = shares
+            else:
+                whole.add(name, shares)
+    listed |= whole.stacked()
+    if not listed:
         return None
+    entries = [f'"{name}": {outwards(code, symbols[name])}' for name, code in listed.items()]
     statements: list[ProgrammeStatement] = list(body.before)
     return Function(
         setting.names.of(f"shares {terms.network.name}"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Shift, indices_in, substitute
+from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.plain import product_text
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
-from emdsl.arrays.expressions import Array
+from emdsl.arrays.expressions import Apply, Array, Named
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
@@ -36,11 +37,10 @@ class StatisticWriter:
         """Σ E[latents] · data, each under its name."""
         listed = []
         for statistic in self._needed():
-            term = self._of_sums(statistic.term)
             axes = self._named_axes(statistic.axes)
             value = self._expectation(statistic, axes)
             if value is None:
-                value = self.moments.placed([(term, statistic.axes)], axes, statistic.name)
+                value = self._of_entries(statistic, axes)
             identifier = self.setting.names.of(f"statistic {statistic.name}")
             if value is None:
                 raise CompilerBug(f"the statistic {statistic.name} has no terms")
@@ -50,6 +50,28 @@ class StatisticWriter:
             )
             listed.append(f'"{statistic.name}": {identifier}')
         return listed
+
+    def _of_entries(self, statistic: CoupledStatistic, axes: tuple[Index, ...]) -> Array | None:
+        """A statistic put together of what the entries give that are inferred by themselves, where there are any."""
+        groups: dict[tuple[Reference, ...], list[tuple[Term, tuple[Reference, ...]]]] = {}
+        entry = [
+            any(isinstance(references[place], Fixed) for _, references in statistic.parts) for place in range(len(axes))
+        ]
+        for term, references in statistic.parts:
+            chosen = tuple(reference for reference, own in zip(references, entry, strict=True) if own)
+            rest = tuple(reference for reference, own in zip(references, entry, strict=True) if not own)
+            groups.setdefault(chosen, []).append((self._of_sums(term), rest))
+        outer = tuple(axis for axis, own in zip(axes, entry, strict=True) if own)
+        inner = tuple(axis for axis, own in zip(axes, entry, strict=True) if not own)
+        found = {chosen: self.moments.placed(parts, inner, statistic.name) for chosen, parts in groups.items()}
+        if not outer:
+            return found[()]
+        arrays: list[Array] = []
+        for chosen in product(*(dict.fromkeys(column) for column in zip(*groups, strict=True))):
+            value = found.get(chosen)
+            arrays.append(Named("0.0") if value is None else self.moments.covered(with_axes(value, inner), inner))
+        shape = f"({', '.join(self.moments.length(axis.size) for axis in outer)},)"
+        return Apply("of_entries", (shape, *arrays), (*outer, *inner))
 
     def _needed(self) -> list[CoupledStatistic]:
         """The statistics that parameters are updated from or the bound is computed from."""
@@ -124,6 +146,8 @@ class StatisticWriter:
 
     def _is_expected(self, one: BlockTerms, evidence: RowEvidence) -> bool:
         """Whether every statistic of a chain is a derivative by a part of its evidence, or about first rows."""
+        if self.setting.scope.symbols[evidence.monomial.variables[0]].entry is not None:
+            return False  # statistics are those of all entries together
         for statistic in self._needed():
             occurrence = one.monomials.occurrence(statistic.term)
             if occurrence is None or occurrence.monomial is not evidence.monomial:

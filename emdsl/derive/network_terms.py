@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
@@ -21,6 +21,7 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
+from emdsl.derive.entries import Entries, with_entries
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -92,10 +93,15 @@ class NetworkCollector:
     """Prepares the terms of networks, once for the whole model."""
 
     def __init__(
-        self, joint: LogJoint, latents: frozenset[str], copies: Copies, spans: Mapping[str, Span | None]
+        self,
+        joint: LogJoint,
+        latents: frozenset[str],
+        copies: Copies,
+        spans: Mapping[str, Span | None],
+        entries: Mapping[str, Entries],
     ) -> None:
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
-        self.latents, self.copies, self.spans = latents, copies, spans
+        self.latents, self.copies, self.spans, self.entries = latents, copies, spans, entries
         self.places = Places(latents, joint.scope, joint.source, spans)
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
@@ -193,7 +199,7 @@ class NetworkCollector:
     def network(self, variables: Sequence[str], terms: Terms, apart: Callable[[str, str], bool]) -> NetworkTerms:
         """Blocks, statistics and collapsed terms of the network over `variables`."""
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
-        coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols)
+        coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols) - self.entries.keys()
         for name in sorted(coupled):
             if _is_lagged(name, [term for _, term in own]):
                 several = len(self.scope.symbols[name].plates) > 1
@@ -205,12 +211,12 @@ class NetworkCollector:
         symbols = self.scope.symbols
         if coupled:
             own = [(factor, one) for factor, term in own for one in apart_or_same(term, coupled, symbols, self.spans)]
-        whole = [term for _, term in own]
         divided = [(factor, one) for factor, term in own for one in self.divided(term)]
-        bare = [term for _, term in divided]
+        inner = [name for own_name in variables for name in self._inner(own_name)]
+        whole, bare = self._by_entry(term for _, term in own), self._by_entry(term for _, term in divided)
         starts = Starts(self.joint.starts, self.scope, self.source, self.joint.derived)  # type: ignore[arg-type]
         seen = [(factor, self._opened(one)) for factor, term in divided for one in starts.expanded(term)]
-        expected = [term for _, term in seen] if self.joint.starts else []
+        expected = self._by_entry(term for _, term in seen) if self.joint.starts else []
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
             alone = any(name.startswith("split ") for name in group) or coupled & set(group)
@@ -222,7 +228,7 @@ class NetworkCollector:
 
         blocks = tuple(
             replace(block, coupled=bool(coupled & set(block.variables)), gates=self._gates(block.variables[0]))
-            for block in blocks_of(variables, bare, symbols, apart, eliminable, self.source)
+            for block in blocks_of(inner, bare, symbols, apart, eliminable, self.source)
         )
         network = Network(tuple(variables), blocks, broken_pairs(blocks, bare))
         listed = tuple(self._block(block, whole, expected) for block in blocks)
@@ -237,7 +243,22 @@ class NetworkCollector:
                 statistics.append(statistic)
             collapsed.append(named)
             sources.append(factor.variable)
-        return NetworkTerms(network, listed, tuple(statistics), tuple(collapsed), tuple(sources), tuple(bare))
+        by_entry = tuple(self._of_entries(one) for one in statistics)
+        return NetworkTerms(network, listed, by_entry, tuple(collapsed), tuple(sources), tuple(bare))
+
+    def _inner(self, name: str) -> tuple[str, ...]:
+        """The variables that are inferred for one: those of its entries, or itself."""
+        return self.entries[name].names if name in self.entries else (name,)
+
+    def _by_entry(self, terms: Iterable[Term]) -> list[Term]:
+        """The terms with each entry that is inferred by itself as a variable of its own."""
+        return [one for term in terms for one, _ in with_entries(term, self.entries)]
+
+    def _of_entries(self, statistic: CoupledStatistic) -> CoupledStatistic:
+        """A statistic as the sum of what the entries give, each at its place."""
+        parts = with_entries(statistic.term, self.entries)
+        placed = tuple((term, tuple(chosen.get(axis, axis) for axis in statistic.axes)) for term, chosen in parts)
+        return replace(statistic, parts=placed)
 
     def _known(self, item: Atom) -> bool:
         if item.variable == STRUCTURE:

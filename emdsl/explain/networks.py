@@ -24,7 +24,7 @@ from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters
 from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
 from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_placed, label_of
-from emdsl.explain.symbols import Letters, in_words, with_indices
+from emdsl.explain.symbols import Letters, in_prose, in_words, with_indices
 from emdsl.structure.elimination import lag_of
 from emdsl.structure.networks import NetworkBlock
 
@@ -174,7 +174,7 @@ def block_notation(one: BlockTerms, derivation: Derivation, notation: Notation) 
 
 def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notation) -> list[Block]:
     """The inference of one network, block after block."""
-    blocks: list[Block] = []
+    blocks: list[Block] = _entries(terms, derivation)
     if not terms.network.exact:
         blocks.append(Prose(_factorisation(terms, derivation, notation)))
     for one in terms.ordered:
@@ -185,9 +185,26 @@ def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notatio
     return blocks
 
 
+def _entries(terms: NetworkTerms, derivation: Derivation) -> list[Block]:
+    """Which variables are inferred entry by entry."""
+    symbols = derivation.setting.scope.symbols
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, symbol in symbols.items():
+        if symbol.entry is not None and symbol.whole in terms.network.variables:
+            _, letter = symbols[symbol.whole].declared_plates[symbol.entry.axis]
+            found.setdefault((symbol.whole, letter), []).append(name)
+    return [
+        Prose(
+            f"Entries of {in_prose(whole)} along ${letter}$ meet each other, and each meets itself at an earlier row: "
+            f"they are inferred as the variables {listed(names, derivation)}."
+        )
+        for (whole, letter), names in found.items()
+    ]
+
+
 def _under_others(one: BlockTerms, terms: NetworkTerms, derivation: Derivation, notation: Notation) -> Notation:
     """The notation in which statistics of all but the block are their means under q."""
-    others = set(terms.network.variables) - (set() if one.block.coupled else set(one.block.all))
+    others = terms.network.inferred - (set() if one.block.coupled else set(one.block.all))
     return _independent(notation.expecting(others | set(derivation.setting.forms)), derivation)
 
 

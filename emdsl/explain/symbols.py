@@ -8,6 +8,7 @@ Every index of a formula has a letter of its own: its preferred one, or that one
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,6 +31,9 @@ CONSTANTS = (
 )
 LARGEST_DENOMINATOR = 64
 
+#: What the name of an entry that is inferred by itself ends in.
+SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
+
 #: From here on a coefficient stands for the logarithm of a structural zero.
 UNBOUNDED = 1e100
 
@@ -40,6 +44,9 @@ def name_text(name: str) -> str:
         return rf"\{name}"
     if len(name) == 1:
         return name
+    stem = name.rstrip(SUBSCRIPTS)
+    if stem and stem != name:
+        return f"{{{name_text(stem)}_{{{unicodedata.normalize('NFKC', name.removeprefix(stem))}}}}}"
     escaped = name.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
 

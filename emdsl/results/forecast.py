@@ -12,7 +12,7 @@ parameters are those of the fit: their own uncertainty is not part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,20 +32,12 @@ from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.normal_nodes import bent_coordinates
 from emdsl.results.points import points
+from emdsl.results.read_sites import ReadSite, entries_in_sum
 from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
 from emdsl.results.sites import Tied
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class _Site:
-    """A latent at references to its plates, as a law reads it; `summed`: one of those that the law adds up."""
-
-    name: str
-    indices: tuple[Expression, ...]
-    summed: bool = False
 
 
 def without_moments(variable: Variable) -> str | None:
@@ -182,17 +174,16 @@ class _Outlook:
             or all(len(self._sites(variable, one.law)) <= 1 for one in variable.definitions)
         )
 
-    def _sites(self, variable: Variable, law: Law) -> list[_Site]:
+    def _sites(self, variable: Variable, law: Law) -> list[ReadSite]:
         """The latents that a law of a variable reads, those of the fewest plates first."""
-        found: dict[_Site, None] = {}
-        for site in (one for read in self._read(law) for one in self._places(read, variable)):
+        found, apart = dict[ReadSite, None](), self.estimated.apart
+        for site in (one for read in self._read(law) for one in entries_in_sum(read, variable, self.reader, apart)):
             if any(names(index) - set(variable.plates) - self._known for index in site.indices):
                 raise DataError(f"`{variable.name}` depends on several entries of `{site.name}` at once")
             found[site] = None
-            if self._is_skewed(site.name) and not self.estimated.apart:
+            if self._is_skewed(site.name) and not apart:
                 found |= dict.fromkeys(self._states_of(site))
         discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
-        apart = self.estimated.apart
         sites = sorted(found, key=lambda site: (site.name not in discrete and not apart, len(site.indices)))
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
@@ -203,23 +194,7 @@ class _Outlook:
                 raise Tied(variable.name, site.name, outside[0])
         return sites
 
-    def _places(self, site: _Site, variable: Variable) -> list[_Site]:
-        """The entries that a site stands for in a sum over a plate, where they are jointly normal."""
-        plates = {plate.letter: plate for plate in self.model.plates if not plate.ordered and not plate.parents}
-        inner = [one.name for one in site.indices if isinstance(one, Name) and one.name not in variable.plates]
-        latents = [v.name for v in self.model.variables if v.role is Role.LATENT]
-        normal = all(self.bound.checked.types[name].kind == "real" for name in latents)
-        if not inner or self.estimated.apart or not normal or not set(inner) <= set(plates):
-            return [site]
-        found = [site.indices]
-        for letter in dict.fromkeys(inner):
-            places = [Number(place) for place in range(self.reader.length(letter))]
-            found = [
-                tuple(place if one == Name(letter) else one for one in indices) for indices in found for place in places
-            ]
-        return [_Site(site.name, indices, summed=True) for indices in found]
-
-    def _read(self, law: Law) -> list[_Site]:
+    def _read(self, law: Law) -> list[ReadSite]:
         """The latents that a law reads."""
         nodes = (node for value in expressions_of(without_lets(law, self.model)) for node in walk(value))
         return [site for node in nodes if (site := self._site(node)) is not None]
@@ -228,7 +203,7 @@ class _Outlook:
         """Whether a latent has another law than a finite or a normal one."""
         return self.bound.checked.types[name].kind in ("positive", "unit")
 
-    def _states_of(self, site: _Site) -> list[_Site]:
+    def _states_of(self, site: ReadSite) -> list[ReadSite]:
         """The discrete latents given which a continuous one has a law of its family, where it stands at its letters."""
         variable = self._variable(site.name)
         if site.indices != tuple(Name(letter) for letter in variable.plates):
@@ -237,7 +212,7 @@ class _Outlook:
         read = [other for one in running for other in self._read(one.law)]
         return [other for other in read if self.bound.checked.types[other.name].kind == "index"]
 
-    def _family(self, site: _Site, before: Set[str]) -> str | None:
+    def _family(self, site: ReadSite, before: Set[str]) -> str | None:
         """The family of a skewed latent given the latents `before` it; "" where it is a mixture, None of others."""
         if not self._is_skewed(site.name):
             return None
@@ -251,12 +226,12 @@ class _Outlook:
         """Names that stand for numbers at every row: data, latents, constants and sizes."""
         return {v.name for v in self.model.variables} | set(self.reader.sizes) | set(self.bound.constants)
 
-    def _site(self, node: Expression) -> _Site | None:
+    def _site(self, node: Expression) -> ReadSite | None:
         match node:
             case Subscript(Name(name), indices) if self._is_latent(name):
-                return _Site(name, indices[: len(self._variable(name).plates)])
+                return ReadSite(name, indices[: len(self._variable(name).plates)])
             case Name(name) if self._is_latent(name) and not self._variable(name).plates:
-                return _Site(name, ())
+                return ReadSite(name, ())
         return None
 
     def _is_latent(self, name: str) -> bool:
@@ -273,7 +248,7 @@ class _Outlook:
                 result.setdefault(key, np.zeros((count, *value.shape[1:])))[chosen] = value
         return result
 
-    def _mixed_law(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows) -> Statistics:
+    def _mixed_law(self, variable: Variable, law: Law, sites: Sequence[ReadSite], rows: Rows) -> Statistics:
         count = len(next(iter(rows.values())))
         module = self.estimated.module
         if isinstance(module, Ahead) and (reach := self._reach(sites, rows)) >= module.spacing:
@@ -293,7 +268,9 @@ class _Outlook:
                 )
         return total
 
-    def _averaged(self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows, *, finer: bool) -> Statistics:
+    def _averaged(
+        self, variable: Variable, law: Law, sites: Sequence[ReadSite], rows: Rows, *, finer: bool
+    ) -> Statistics:
         """Moments mixed over points of the sites."""
         count = len(next(iter(rows.values())))
         total: Statistics = {}
@@ -321,7 +298,7 @@ class _Outlook:
         return total
 
     def _mixed_in_turn(
-        self, variable: Variable, law: Law, sites: Sequence[_Site], rows: Rows, spacing: int
+        self, variable: Variable, law: Law, sites: Sequence[ReadSite], rows: Rows, spacing: int
     ) -> Statistics:
         """As `_mixed_law` for every `spacing` steps at once, so that no two of them read the same entry."""
         estimated, posterior = self.estimated, self.posterior
@@ -339,7 +316,7 @@ class _Outlook:
         self.estimated, self.posterior = estimated, posterior
         return result
 
-    def _reach(self, sites: Sequence[_Site], rows: Rows) -> int:
+    def _reach(self, sites: Sequence[ReadSite], rows: Rows) -> int:
         """How many steps back the sites lie."""
         found = [0]
         for site in sites:
@@ -349,7 +326,7 @@ class _Outlook:
                     found.append(int(np.max(rows[plate.letter] - self.reader.evaluator.rows(index, rows))))
         return max(found)
 
-    def _one_by_one(self, sites: Sequence[_Site]) -> bool:
+    def _one_by_one(self, sites: Sequence[ReadSite]) -> bool:
         """Whether an entry of a latent may be one site of some row and another site of the next."""
         letters = {plate.letter for plate in self.model.plates}
         led = any(names(index) - letters for site in sites for index in site.indices)
@@ -365,7 +342,7 @@ class _Outlook:
 
     def _points(
         self,
-        sites: Sequence[_Site],
+        sites: Sequence[ReadSite],
         rows: Rows,
         weight: Array,
         posterior: Mapping[str, Statistics],
@@ -400,7 +377,7 @@ class _Outlook:
             inferred = self._infer(below) if rest and not self.estimated.apart else posterior
             yield from self._points(rest, rows, weight * share, inferred, below, finer, bent)
 
-    def _entries(self, site: _Site, rows: Rows, count: int) -> tuple[Array, ...]:
+    def _entries(self, site: ReadSite, rows: Rows, count: int) -> tuple[Array, ...]:
         """The entries of a latent that a site is at each row."""
         found = (self.reader.evaluator.rows(index, rows).astype(np.int64) for index in site.indices)
         return tuple(np.broadcast_to(entry, (count,)) for entry in found)

@@ -45,7 +45,10 @@ class NetworkBlock:
 
 @dataclass(frozen=True)
 class Network:
-    """Latents that depend on each other. `broken`: pairs of variables that meet although their blocks are apart."""
+    """Latents that depend on each other. `broken`: pairs of variables that meet although their blocks are apart.
+
+    The blocks have the entries of a variable in its place where these are inferred by themselves.
+    """
 
     variables: tuple[str, ...]
     blocks: tuple[NetworkBlock, ...]
@@ -54,6 +57,11 @@ class Network:
     @property
     def name(self) -> str:
         return "_".join(name.replace(" ", "_") for name in self.variables)
+
+    @property
+    def inferred(self) -> frozenset[str]:
+        """The variables of all blocks."""
+        return frozenset(name for block in self.blocks for name in block.all)
 
     @property
     def independent(self) -> tuple[NetworkBlock, ...]:

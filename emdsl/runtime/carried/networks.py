@@ -187,6 +187,17 @@ def repeated_offsets(offsets: np.ndarray, copies: int) -> np.ndarray:
     return np.append(repeated_rows(offsets[:-1], copies, int(offsets[-1])), copies * offsets[-1])
 
 
+def entry_of(values: np.ndarray | None, axis: int, position: int) -> np.ndarray | None:
+    """One entry of the values along an axis, or None."""
+    return None if values is None else np.take(values, position, axis)
+
+
+def of_entries(shape: tuple[int, ...], *parts: np.ndarray | float) -> np.ndarray:
+    """An array with these leading axes, from what stands at each of their entries in turn."""
+    stacked = np.stack(np.broadcast_arrays(*parts))
+    return stacked.reshape(shape + stacked.shape[1:])
+
+
 def with_plate_moved(values: np.ndarray | None, place: int, target: int) -> np.ndarray | None:
     """The values with one of their axes at another place, or None."""
     return None if values is None else np.moveaxis(np.asarray(values), place, target)
