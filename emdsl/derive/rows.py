@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from emdsl.algebra.derived import Derived
@@ -216,13 +217,11 @@ class RowMoments:
                 is_location = symbol is not None and not symbol.known and part.statistic == IDENTITY
                 (references if is_location else atoms).append(part)
             operands = [self._reference_point(part) for part in references]
-            plain = lower_term(Term(term.coefficient, tuple(atoms), term.bound), axes, self)
-            assert isinstance(plain, Contraction)
             carried = {index for operand in operands for index in operand.references}
-            counted = tuple(
-                size for size in plain.counted if not any(getattr(i, "size", None) == size for i in carried)
-            )
-            parts.append(Contraction(plain.coefficient, plain.operands + tuple(operands), axes, counted))
+            bound = tuple(index for index in term.bound if index not in carried)
+            plain = lower_term(Term(term.coefficient, tuple(atoms), bound), axes, self)
+            assert isinstance(plain, Contraction)
+            parts.append(replace(plain, operands=plain.operands + tuple(operands)))
         return total(tuple(parts), axes)
 
     def _reference_point(self, item: Atom) -> Operand:

@@ -30,6 +30,19 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"y": RNG.poisson(3.0, size=(8, 2)), "doc": DOC},
         ("em",),
     ),
+    # a sum of parameters over a plate of known size was taken as often as the plate has entries
+    "sums_of_parameters": (
+        """model M() plate n in N, c in 2 param h[c] : real observed x[n, c] ~ Normal(h[c], sd=1)
+        observed y[n] ~ Normal(sum(h[c], c), sd=1)""",
+        {"x": X.reshape(4, 2), "y": X[:4]},
+        ("em",),
+    ),
+    "sums_of_latents_about_their_means": (
+        """model M() plate n in N, c in 2 param h[c] : real latent x[n, c] ~ Normal(h[c], sd=1)
+        observed y[n] ~ Normal(sum(x[n, c], c), sd=1) observed w ~ Normal(h[0], sd=1)""",
+        {"y": X[:4], "w": 0.3},
+        ("em",),
+    ),
     # rows of probabilities that a state chooses among crashed
     "rows_of_probabilities": (
         """model M()  plate n in N  param p : unit  param q : unit  latent z[n] ~ Bernoulli(p)
