@@ -17,11 +17,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a variable: the position along an axis of its arrays as the user has them."""
+    """One entry of a variable: its position along some axes of the arrays that the user has of it."""
 
     variable: str
-    axis: int
-    position: int
+    positions: Mapping[int, int]
 
 
 @dataclass(frozen=True)

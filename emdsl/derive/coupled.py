@@ -200,8 +200,8 @@ class Monomials:
     def _by_row(
         self, references: tuple[Reference, ...], row: list[Reference], places: list[Index]
     ) -> tuple[Reference, ...]:
-        """The place of a parent, by the row of its child."""
-        found = by_row(references, row, places)
+        """The place of a parent, by the row of its child, which may be one row alone."""
+        found = tuple(places) if list(references) == row else by_row(references, row, places)
         if found is None:
             raise CompilerBug("a parent at a place that its child's row does not fix")
         return found

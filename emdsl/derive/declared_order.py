@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.symbols import Scope, Symbol
+from emdsl.algebra.symbols import Symbol
 
 
 def given_array(holder: str, symbol: Symbol, read: str = '["{}"]') -> str:
@@ -17,32 +17,36 @@ def given_array(holder: str, symbol: Symbol, read: str = '["{}"]') -> str:
     """
     if symbol.entry is None:
         return inwards(holder + read.format(symbol.name), symbol)
-    whole, axis, position = symbol.entry.variable, symbol.entry.axis, symbol.entry.position
-    return inwards(f"entry_of({holder}{read.format(whole)}, {axis}, {position})", symbol)
+    positions = symbol.entry.positions
+    index = ", ".join(str(positions.get(axis, "slice(None)")) for axis in range(max(positions) + 1))
+    return inwards(f"entry_of({holder}{read.format(symbol.entry.variable)}, {index})", symbol)
 
 
-class EntryArrays:
-    """Arrays of entries that are inferred by themselves, to be put together as those of the whole variables."""
+def whole_arrays(codes: Mapping[str, str], symbols: Mapping[str, Symbol]) -> dict[str, str]:
+    """The texts of the arrays of variables, by name, where some are given of each entry by itself.
 
-    def __init__(self, scope: Scope) -> None:
-        self.symbols = scope.symbols
-        self.found: dict[str, dict[int, str]] = {}
+    All have the plates of their symbols first.
+    """
+    found: dict[str, tuple[tuple[int, ...], dict[tuple[int, ...], str]]] = {}
+    for name, code in codes.items():
+        symbol = symbols[name]
+        whole, positions = symbols[symbol.whole], symbol.entry.positions if symbol.entry is not None else {}
+        inner = {whole.plates.index(whole.declared_plates[axis]): position for axis, position in positions.items()}
+        places = tuple(sorted(inner))
+        found.setdefault(whole.name, (places, {}))[1][tuple(inner[place] for place in places)] = code
+    return {name: _stacked(places, arrays) for name, (places, arrays) in found.items()}
 
-    def add(self, name: str, code: str) -> None:
-        """The text of the array of one entry, with the plates of its symbol."""
-        entry = self.symbols[name].entry
-        assert entry is not None
-        self.found.setdefault(entry.variable, {})[entry.position] = code
 
-    def stacked(self) -> dict[str, str]:
-        """By the name of each whole variable the text of its array, with the plates of its symbol."""
-        return {name: self._stacked(name, arrays) for name, arrays in self.found.items()}
-
-    def _stacked(self, name: str, arrays: Mapping[int, str]) -> str:
-        one = next(symbol for symbol in self.symbols.values() if symbol.entry and symbol.entry.variable == name)
-        place = next(place for place, plate in enumerate(self.symbols[name].plates) if plate not in one.plates)
-        listed = ", ".join(arrays[position] for position in sorted(arrays))
-        return f"np.stack([{listed}]{f', axis={place}' if place else ''})"
+def _stacked(places: tuple[int, ...], arrays: Mapping[tuple[int, ...], str]) -> str:
+    """Arrays by their positions along these axes as one array."""
+    if not places:
+        return arrays[()]
+    (first, *others), rows = places, dict[int, dict[tuple[int, ...], str]]()
+    for (position, *rest), code in arrays.items():
+        rows.setdefault(position, {})[tuple(rest)] = code
+    inner = tuple(place - 1 for place in others)
+    listed = ", ".join(_stacked(inner, row) for _, row in sorted(rows.items()))
+    return f"np.stack([{listed}]{f', axis={first}' if first else ''})"
 
 
 def inwards(code: str, symbol: Symbol) -> str:

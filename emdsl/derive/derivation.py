@@ -71,9 +71,9 @@ def _unknown_rows(bound: BoundModel, centred: CentredJoint) -> list[str]:
 
 def _entries(bound: BoundModel, centred: CentredJoint) -> dict[str, Entries]:
     """The latents that are inferred entry by entry."""
-    terms = [term for _, terms in centred.factors for term in terms]
-    declared = frozenset(variable.name for variable in latents(bound))
-    return entries_of(terms, frozenset(_unknown_rows(bound, centred)), declared, centred.joint.scope)
+    terms, scope = [term for _, terms in centred.factors for term in terms], centred.joint.scope
+    names = (variable.name for variable in latents(bound))
+    return entries_of(terms, frozenset(name for name in names if scope.symbols[name].is_gate), scope)
 
 
 def _latents(bound: BoundModel, centred: CentredJoint, entries: Mapping[str, Entries]) -> _Latents:
@@ -81,7 +81,9 @@ def _latents(bound: BoundModel, centred: CentredJoint, entries: Mapping[str, Ent
     joint, model = centred.joint, bound.checked.model
     spans, names = spans_of(bound, joint), _unknown_rows(bound, centred)
     ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
-    written_out = {joint.scope.symbols[one.variable].plates[one.place][1] for one in entries.values()}
+    written_out = {
+        joint.scope.symbols[one.variable].plates[place][1] for one in entries.values() for place in one.places
+    }
     weighted = frozenset(plate.letter for plate in model.plates) - ordered - written_out
     expanded = [
         (factor, tuple(one for term in terms for one in with_choices(term, joint.splits, joint.source)))
@@ -89,7 +91,7 @@ def _latents(bound: BoundModel, centred: CentredJoint, entries: Mapping[str, Ent
     ]
     read = frozenset(names) - frozenset(joint.splits)
     rows_within = copies(expanded, read, weighted, joint.scope, joint.source)
-    collector = NetworkCollector(joint, frozenset(names), rows_within, spans, entries)
+    collector = NetworkCollector(joint, frozenset(names), rows_within, spans, entries, ordered)
     prepared: list[tuple[Factor, Term]] = []
     for factor, terms in centred.factors:
         for term in terms:
@@ -112,17 +114,20 @@ def _latents(bound: BoundModel, centred: CentredJoint, entries: Mapping[str, Ent
         (factor, tuple(term for term in terms if not term.variables() & coupled)) for factor, terms in centred.factors
     )
     blocks = local_blocks(plates, discrete, (term.variables() for _, terms in rows for term in terms))
-    apart = _apart(model.factorisations)
+    apart = _apart(model.factorisations, joint.scope.symbols)
     inferred = tuple(_with_forms(collector.network(group, prepared, apart), bound, joint) for group in networks)
     return _Latents(blocks, rows, inferred, rows_within)
 
 
-def _apart(requests: Sequence[Factorise]) -> Callable[[str, str], bool]:
-    """Whether a request puts two variables into different factors of q."""
+def _apart(requests: Sequence[Factorise], symbols: Mapping[str, Symbol]) -> Callable[[str, str], bool]:
+    """Whether a request puts two variables, or entries of these, into different factors of q."""
     groups = [frozenset(group) for request in requests for group in request.groups]
-    return lambda one, other: any(
-        one in group and other not in group and any(other in apart for apart in groups) for group in groups
-    )
+
+    def apart(one: str, other: str) -> bool:
+        mine, theirs = symbols[one].whole, symbols[other].whole
+        return any(mine in group and theirs not in group and any(theirs in own for own in groups) for group in groups)
+
+    return apart
 
 
 def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> NetworkTerms:
@@ -217,7 +222,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         groups = [group for request in model.factorisations for group in request.groups]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
-    _check_factorisation(bound, blocks, networks, forms, frozenset(joint.auxiliaries))
+    _check_factorisation(bound, blocks, networks, forms, centred.joint)
     _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
@@ -249,7 +254,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         observed=frozenset(v.name for v in model.variables if v.role is Role.OBSERVED),
         holed=holed,
         given_latents=frozenset(
-            (*(v.name for v in latents(bound)), *(n for one in entries.values() for n in one.names))
+            (*(v.name for v in latents(bound)), *(n for one in entries.values() for n in one.names.values()))
         ),
         auxiliaries=frozenset(joint.auxiliaries),
         starts=joint.starts,
@@ -356,14 +361,15 @@ def _check_factorisation(
     blocks: tuple[LocalBlock, ...],
     networks: tuple[NetworkTerms, ...],
     forms: dict[str, PosteriorForm],
-    auxiliaries: frozenset[str],
+    joint: LogJoint,
 ) -> None:
     """A factorisation is asked for and obeyed, or refused: never replaced by another one in silence.
 
     What the compiler added goes with the variables that the request names.
     """
     together = [set(block.variables) for block in blocks]
-    together += [set(one.block.all) - auxiliaries for network in networks for one in network.blocks]
+    inferred = [one.block.all for network in networks for one in network.blocks]
+    together += [{joint.scope.symbols[name].whole for name in names} - joint.auxiliaries.keys() for names in inferred]
     together += [{form.variable, form.scale} for form in forms.values() if form.scale is not None]
     for request in bound.checked.model.factorisations:
         for group in request.groups:

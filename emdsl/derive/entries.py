@@ -13,132 +13,137 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Index, Reference, Shift
+from emdsl.algebra.indices import Fixed, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import Entry, Scope, Symbol
-from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
+from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
 class Entries:
-    """The variables that the entries of one variable are: `names` by their position along the plate at `place`."""
+    """The variables that the entries of one variable are: `names` by their positions along the plates at `places`."""
 
     variable: str
-    place: int
-    names: tuple[str, ...]
+    places: tuple[int, ...]
+    names: Mapping[tuple[int, ...], str]
 
-    def variable_at(self, item: Atom) -> Atom:
-        """The atom of an entry, of which the reference to the plate is a number."""
-        reference = item.references[self.place]
-        assert isinstance(reference, Fixed)
-        rest = (*item.references[: self.place], *item.references[self.place + 1 :])
-        return replace(item, variable=self.names[reference.position], references=rest)
+    def at(self, item: Atom) -> Atom:
+        """The atom of an entry, of which the references to these plates are numbers."""
+        fixed = [item.references[place] for place in self.places]
+        position = tuple(reference.position for reference in fixed if isinstance(reference, Fixed))
+        rest = tuple(reference for place, reference in enumerate(item.references) if place not in self.places)
+        return replace(item, variable=self.names[position], references=rest)
 
 
-def entries_of(
-    terms: Iterable[Term], latents: frozenset[str], declared: frozenset[str], scope: Scope
-) -> dict[str, Entries]:
-    """The discrete variables that meet themselves at an earlier row and at another entry of a plate of known size.
+def entries_of(terms: Iterable[Term], discrete: frozenset[str], scope: Scope) -> dict[str, Entries]:
+    """The discrete variables that meet themselves at an earlier row and at another entry of plates of known sizes.
 
-    Others that stand at that plate beside them are written out with them: `latents` that are `declared` and discrete.
-    None are written out where one of these is not, or is read at an entry that an index array tells.
+    Others that stand at such a plate beside them are written out with them.
     """
-    listed, symbols = list(terms), scope.symbols
-    found: dict[str, Entries] = {}
-    for name in sorted(declared):
-        letters = {symbols[name].plates[place][1] for place in _apart(name, listed, symbols)}
-        for letter in letters:
-            beside = _beside(name, letter, listed, latents, symbols)
-            written = [_entries(one, letter, listed, scope) if one in declared else None for one in beside]
-            if None in written or len(letters) > 1:
-                return {}
-            found |= {one.variable: one for one in written if one is not None}
-    return found
+    listed = list(terms)
+    apart = {name: letters_apart(name, listed, scope.symbols) for name in sorted(discrete)}
+    letters = {name: own for name, own in apart.items() if own}
+    waiting = list(letters)
+    for name in waiting:
+        for other in dict.fromkeys(item.variable for term in listed if name in term.variables() for item in term.atoms):
+            if other in discrete:
+                shared = letters[name] & {letter for _, letter in scope.symbols[other].plates}
+                if not shared <= letters.get(other, frozenset()):
+                    letters[other] = letters.get(other, frozenset()) | shared
+                    waiting.append(other)
+    found = {name: _entries(name, own, scope) for name, own in letters.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def entry_symbols(entries: Iterable[Entries], scope: Scope) -> dict[str, Symbol]:
-    """The entries as variables without that plate."""
+    """The entries as variables without these plates."""
     found = {}
     for one in entries:
         whole = scope.symbols[one.variable]
-        letter = whole.plates[one.place][1]
-        plates = tuple(plate for plate in whole.plates if plate[1] != letter)
-        letters = tuple(other for other in whole.letters if other != letter)
-        axis = whole.declared_plates.index(whole.plates[one.place])
-        for position, name in enumerate(one.names):
-            entry = Entry(one.variable, axis, position)
+        gone = [whole.plates[place] for place in one.places]
+        plates = tuple(plate for plate in whole.plates if plate not in gone)
+        letters = tuple(letter for letter in whole.letters if letter not in {letter for _, letter in gone})
+        axes = [whole.declared_plates.index(plate) for plate in gone]
+        for positions, name in one.names.items():
+            entry = Entry(one.variable, dict(zip(axes, positions, strict=True)))
             found[name] = replace(whole, name=name, plates=plates, letters=letters, entry=entry)
     return found
 
 
 def with_entries(term: Term, entries: Mapping[str, Entries]) -> Iterator[tuple[Term, dict[Index, Fixed]]]:
     """The term for each choice of the entries that it holds, and that choice."""
-    own = [item for item in term.atoms if item.variable in entries]
-    chosen = {item.references[entries[item.variable].place]: len(entries[item.variable].names) for item in own}
-    indices = [reference for reference in chosen if isinstance(reference, Index)]
-    for positions in product(*(range(chosen[index]) for index in indices)):
-        choice = {index: Fixed(position) for index, position in zip(indices, positions, strict=True)}
+    if not term.variables() & entries.keys():
+        yield term, {}
+        return
+    rows = {
+        index
+        for item in term.atoms
+        if item.statistic == HOT
+        for one in item.references[:-1]
+        for index in indices_in(one)
+    }
+    sizes: dict[Reference, int] = {}
+    for item in term.atoms:
+        for number, place in enumerate(entries[item.variable].places if item.variable in entries else ()):
+            positions = [one[number] for one in entries[item.variable].names]
+            sizes[item.references[place]] = max(positions) + 1
+    read = [reference for reference in sizes if not isinstance(reference, Fixed)]
+    for chosen in product(*(range(sizes[reference]) for reference in read)):
+        places: dict[Reference, Fixed] = {one: Fixed(position) for one, position in zip(read, chosen, strict=True)}
+        choice = {reference: place for reference, place in places.items() if isinstance(reference, Index)}
+        told = [Atom(STRUCTURE, DELTA, (one, at)) for one, at in places.items() if not isinstance(one, Index)]
+        moved = tuple(_at_places(item, entries, places) for item in term.atoms)
         bound = tuple(index for index in term.bound if index not in choice)
-        moved = replace(term, bound=bound).substitute(dict[Index, Reference](choice))
-        atoms = tuple(
-            entries[item.variable].variable_at(item) if item.variable in entries else item for item in moved.atoms
-        )
-        for one in resolve_deltas(Polynomial((_once(replace(moved, atoms=atoms), entries),))).terms:
+        whole = Term(term.coefficient, (*_once(moved, entries), *told), bound).substitute(dict(choice))
+        for one in resolve_deltas(Polynomial((whole,)), rows=rows).terms:
             yield one, choice
 
 
-def _once(term: Term, entries: Mapping[str, Entries]) -> Term:
+def _at_places(item: Atom, entries: Mapping[str, Entries], places: Mapping[Reference, Fixed]) -> Atom:
+    """An atom at these places: that of an entry, where it has some."""
+    if item.variable not in entries:
+        return item
+    own = entries[item.variable]
+    references = [places.get(one, one) if n in own.places else one for n, one in enumerate(item.references)]
+    return own.at(replace(item, references=tuple(references)))
+
+
+def _once(atoms: Iterable[Atom], entries: Mapping[str, Entries]) -> list[Atom]:
     """[z = k] [z = l] = [k = l] [z = k], where two entries are one."""
-    names = {name for one in entries.values() for name in one.names}
+    names = {name for one in entries.values() for name in one.names.values()}
     known: dict[tuple[str, tuple[Reference, ...]], Atom] = {}
-    atoms: list[Atom] = []
-    for item in term.atoms:
+    found: list[Atom] = []
+    for item in atoms:
         first = known.setdefault((item.variable, item.references[:-1]), item) if item.variable in names else item
-        if first is item:
-            atoms.append(item)
-        else:
-            atoms.append(Atom(STRUCTURE, DELTA, (first.references[-1], item.references[-1])))
-    return replace(term, atoms=tuple(atoms))
-
-
-def _apart(name: str, terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> set[int]:
-    """The plates at which a variable that meets itself at an earlier row meets itself at another entry."""
-    count = len(symbols[name].plates)
-    rows = [{item.references[:count] for item in term.atoms if item.variable == name} for term in terms]
-    times = {place for own in rows for row in own for place, one in enumerate(row) if isinstance(one, Shift)}
-    apart = {place for own in rows for place, read in enumerate(zip(*own, strict=True)) if len(set(read)) > 1}
-    return apart - times if times else set()
-
-
-def _beside(
-    name: str, letter: str, terms: Sequence[Term], latents: frozenset[str], symbols: Mapping[str, Symbol]
-) -> list[str]:
-    """A variable and those that stand beside it at the plate of a letter, or beside these."""
-    found = [name]
-    for one in found:
-        for term in terms:
-            if one in term.variables():
-                others = (item.variable for item in term.atoms if item.variable in latents)
-                found += [
-                    other
-                    for other in dict.fromkeys(others)
-                    if other not in found and letter in (own for _, own in symbols[other].plates)
-                ]
+        same = Atom(STRUCTURE, DELTA, (first.references[-1], item.references[-1])) if first is not item else item
+        found.append(same)
     return found
 
 
-def _entries(name: str, letter: str, terms: Sequence[Term], scope: Scope) -> Entries | None:
-    """The entries of a variable at a plate; None where it is not discrete, or their number or places are not known."""
-    symbol = scope.symbols[name]
-    place = next(place for place, (_, own) in enumerate(symbol.plates) if own == letter)
-    size = symbol.plates[place][0]
-    number = scope.numbers.get(size) if isinstance(size, str) else size
-    read = {item.references[place] for term in terms for item in term.atoms if item.variable == name}
-    plain = all(isinstance(reference, Index | Fixed) for reference in read)
-    if symbol.categories is None or letter in scope.ragged or not isinstance(number, int) or not plain:
+def letters_apart(name: str, terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> frozenset[str]:
+    """The plates at which a variable that meets itself at an earlier row meets itself at another entry."""
+    plates = symbols[name].plates
+    rows = [{item.references[: len(plates)] for item in term.atoms if item.variable == name} for term in terms]
+    times = {place for own in rows for row in own for place, one in enumerate(row) if isinstance(one, Shift)}
+    apart = {place for own in rows for place, read in enumerate(zip(*own, strict=True)) if len(set(read)) > 1}
+    return frozenset(plates[place][1] for place in apart - times) if times else frozenset()
+
+
+def _entries(name: str, letters: frozenset[str], scope: Scope) -> Entries | None:
+    """The entries of a variable along some plates; None where a size is not known."""
+    plates = scope.symbols[name].plates
+    places = tuple(place for place, (_, letter) in enumerate(plates) if letter in letters)
+    told = [plates[place][0] for place in places]
+    sizes = [scope.numbers.get(size) if isinstance(size, str) else size for size in told]
+    if letters & scope.ragged.keys() or not all(isinstance(size, int) for size in sizes):
         return None
-    names = [f"{name}{str(position).translate(SUBSCRIPTS)}" for position in range(number)]
-    while any(one in scope.symbols for one in names):
-        names = [f"{one}′" for one in names]
-    return Entries(name, place, tuple(names))
+    mark = ""
+    while True:
+        names = {
+            positions: name + mark + "".join(str(position).translate(SUBSCRIPTS) for position in positions)
+            for positions in product(*(range(int(size)) for size in sizes if size is not None))
+        }
+        if len({*names.values()} - scope.symbols.keys()) == len(names):
+            return Entries(name, places, names)
+        mark += "′"

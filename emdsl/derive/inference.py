@@ -312,12 +312,10 @@ class _Writer(StatisticWriter, PosteriorWriter):
     @property
     def _last(self) -> BlockTerms | None:
         """The block that is updated last: its log partition is what its terms and its entropy come to."""
-        if any(one.block.coupled for one in self.terms.blocks):
+        if self.terms.network.by_entry or any(one.block.coupled for one in self.terms.blocks):
             return None
         listed = [one for one in self.terms.blocks if not one.block.gates]
-        last = max(listed, key=lambda one: (one.block.kind == "finite", listed.index(one)))
-        of_entries = any(self.setting.scope.symbols[name].entry is not None for name in last.block.variables)
-        return None if of_entries else last  # statistics are those of all entries together
+        return max(listed, key=lambda one: (one.block.kind == "finite", listed.index(one)))
 
     def _absorbed(self) -> frozenset[str]:
         """The latents whose terms the log partition of the last block stands for."""

@@ -12,7 +12,7 @@ from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
 from emdsl.derive.conjugate_children import ConjugateChildren
 from emdsl.derive.coupled import Monomial, Occurrence
-from emdsl.derive.declared_order import EntryArrays
+from emdsl.derive.declared_order import whole_arrays
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.gaussian_children import GaussianChildren
@@ -66,11 +66,11 @@ class PosteriorWriter:
 
     def write_posteriors(self) -> None:
         """What the data say of each latent."""
-        entries = EntryArrays(self.setting.scope)
+        symbols, of_entries = self.setting.scope.symbols, dict[str, str]()
         for one in self.terms.blocks:
             for name in one.block.all:
-                if self.setting.scope.symbols[name].entry is not None:
-                    entries.add(name, self._probabilities(name, one))
+                if symbols[name].entry is not None:
+                    of_entries[name] = self._probabilities(name, one)
                     continue
                 if name.startswith("split ") or name in self.setting.auxiliaries:
                     continue
@@ -78,7 +78,8 @@ class PosteriorWriter:
                     self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()
                 else:
                     self.entries += self._posterior_of(one, name)
-        self.entries += [f'"{name}": {{"probabilities": {array}}}' for name, array in entries.stacked().items()]
+        for name, array in whole_arrays(of_entries, symbols).items():
+            self.entries.append(f'"{name}": {{"probabilities": {array}}}')
 
     def _posterior_of(self, one: BlockTerms, name: str) -> list[str]:
         symbol = self.setting.scope.symbols[name]

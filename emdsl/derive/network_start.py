@@ -13,7 +13,7 @@ from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction
 from emdsl.arrays.programme import Function, ProgrammeStatement
 from emdsl.derive.coupled import Monomial, Occurrence
-from emdsl.derive.declared_order import EntryArrays, outwards
+from emdsl.derive.declared_order import outwards, whole_arrays
 from emdsl.derive.field import FieldMoments, with_axes
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
@@ -24,7 +24,7 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
     """`shares_z(data, params, rng)`: for each discrete latent of a network, rows mostly in the state of a near seed."""
     body = LoopBody(setting.names)
     moments = setting.field_moments(body, [one.monomials for one in terms.blocks if one.block.kind != "conjugate"], {})
-    listed, whole, symbols = dict[str, str](), EntryArrays(setting.scope), setting.scope.symbols
+    listed, symbols = dict[str, str](), setting.scope.symbols
     for one in terms.blocks:
         for name in one.block.variables if one.block.kind == "finite" else ():
             symbol = symbols[name]
@@ -32,15 +32,10 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             states = moments.length(symbol.categories or 1)
             features = [] if name.startswith("split ") else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
-            shares = _within(name, f"seeded_shares([{', '.join(features)}], {shape}, rng)", moments)
-            if symbol.entry is None:
-                listed[name] = shares
-            else:
-                whole.add(name, shares)
-    listed |= whole.stacked()
+            listed[name] = _within(name, f"seeded_shares([{', '.join(features)}], {shape}, rng)", moments)
     if not listed:
         return None
-    entries = [f'"{name}": {outwards(code, symbols[name])}' for name, code in listed.items()]
+    entries = [f'"{name}": {outwards(code, symbols[name])}' for name, code in whole_arrays(listed, symbols).items()]
     statements: list[ProgrammeStatement] = list(body.before)
     return Function(
         setting.names.of(f"shares {terms.network.name}"),

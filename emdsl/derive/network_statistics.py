@@ -67,8 +67,10 @@ class StatisticWriter:
         if not outer:
             return found[()]
         arrays: list[Array] = []
-        for chosen in product(*(dict.fromkeys(column) for column in zip(*groups, strict=True))):
-            value = found.get(chosen)
+        numbers = self.setting.scope.numbers
+        sizes = [int(numbers[axis.size]) if isinstance(axis.size, str) else axis.size for axis in outer]
+        for positions in product(*(range(size) for size in sizes)):
+            value = found.get(tuple(Fixed(position) for position in positions))
             arrays.append(Named("0.0") if value is None else self.moments.covered(with_axes(value, inner), inner))
         shape = f"({', '.join(self.moments.length(axis.size) for axis in outer)},)"
         return Apply("of_entries", (shape, *arrays), (*outer, *inner))
@@ -146,8 +148,8 @@ class StatisticWriter:
 
     def _is_expected(self, one: BlockTerms, evidence: RowEvidence) -> bool:
         """Whether every statistic of a chain is a derivative by a part of its evidence, or about first rows."""
-        if self.setting.scope.symbols[evidence.monomial.variables[0]].entry is not None:
-            return False  # statistics are those of all entries together
+        if self.terms.network.by_entry:
+            return False
         for statistic in self._needed():
             occurrence = one.monomials.occurrence(statistic.term)
             if occurrence is None or occurrence.monomial is not evidence.monomial:

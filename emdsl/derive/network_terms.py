@@ -21,7 +21,7 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
-from emdsl.derive.entries import Entries, with_entries
+from emdsl.derive.entries import Entries, letters_apart, with_entries
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -99,10 +99,11 @@ class NetworkCollector:
         copies: Copies,
         spans: Mapping[str, Span | None],
         entries: Mapping[str, Entries],
+        times: frozenset[str],
     ) -> None:
         self.joint, self.scope, self.source = joint, joint.scope, joint.source
-        self.latents, self.copies, self.spans, self.entries = latents, copies, spans, entries
-        self.places = Places(latents, joint.scope, joint.source, spans)
+        self.latents, self.copies, self.spans, self.entries, self.times = latents, copies, spans, entries, times
+        self.places = Places(latents - entries.keys(), joint.scope, joint.source, spans)
         self.cofactors: dict[str, list[tuple[Term, tuple[Reference, ...]]]] = {}
         self.keys: dict[tuple[object, ...], CoupledStatistic] = {}
 
@@ -147,7 +148,10 @@ class NetworkCollector:
         return known or item.variable in self.latents or item.statistic in (MASK, NUMBER)
 
     def _start_in_time(self, term: Term) -> Term:
-        """z at the first time beside another latent: the rows of time, with an indicator of the first."""
+        """z at the first time beside another latent: the rows of time, with an indicator of the first.
+
+        So do the first entries of discrete latents along any plate.
+        """
         own = [item for item in term.atoms if item.variable in self.latents]
         if len(own) < 2:
             return term
@@ -157,7 +161,7 @@ class NetworkCollector:
                 reference = item.references[place]
                 if isinstance(reference, Gather) and reference.table == first_table(letter):
                     return self._at_first_row(term, item.variable, reference, size, letter)
-                if reference == Fixed(0) and place < len(symbol.plates):
+                if reference == Fixed(0) and (symbol.is_gate or letter in self.times):
                     time = self.source.fresh(size, letter)
                     atoms = tuple(self._at_time(one, letter, time) for one in term.atoms)
                     first = Atom(STRUCTURE, DELTA, (time, Fixed(0)))
@@ -202,11 +206,12 @@ class NetworkCollector:
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols) - self.entries.keys()
         for name in sorted(coupled):
             if _is_lagged(name, [term for _, term in own]):
-                several = len(self.scope.symbols[name].plates) > 1
+                met = letters_apart(name, [term for _, term in own], self.scope.symbols)
+                sizes = self.scope.untold(s for s, letter in self.scope.symbols[name].plates if letter in met)
                 raise not_compiled(
                     f"`{name}`, which meets itself both at an earlier row and in a sum",
                     self.spans.get(name),
-                    "give each chain of the sum a name of its own, such as `a[t]` and `b[t]`" if several else None,
+                    bind_size(sizes[0]) if sizes else None,
                 )
         symbols = self.scope.symbols
         if coupled:
@@ -248,7 +253,7 @@ class NetworkCollector:
 
     def _inner(self, name: str) -> tuple[str, ...]:
         """The variables that are inferred for one: those of its entries, or itself."""
-        return self.entries[name].names if name in self.entries else (name,)
+        return tuple(self.entries[name].names.values()) if name in self.entries else (name,)
 
     def _by_entry(self, terms: Iterable[Term]) -> list[Term]:
         """The terms with each entry that is inferred by itself as a variable of its own."""

@@ -264,7 +264,9 @@ class Reads(VariationalMoments):
         return Operand(Gathered(read, as_indices(axes), table=array, place=place, index=codes[place]), axes)
 
     def index_code(self, reference: Reference, entries: tuple[Index, ...]) -> str:
-        """An integer array over `entries` with the values of a reference."""
+        """An integer array over `entries` with the values of a reference, or the one number that it is."""
+        if isinstance(reference, Fixed):
+            return str(reference.position)
         if isinstance(reference, Index):
             own: tuple[Index, ...] = (reference,)
             code = f"np.arange({self.length(reference.size)})"
@@ -277,11 +279,9 @@ class Reads(VariationalMoments):
             inner = self.plain(Operand(Named(name, axes), reference.references))
             assert isinstance(inner.array, Named)
             code, own = inner.array.name, as_indices(inner.references)
-        elif isinstance(reference, Shift):
+        else:
             own = (reference.index,)
             code = f"np.maximum(np.arange({self.length(reference.index.size)}) - {reference.lag}, 0)"
-        else:
-            raise CompilerBug("a number among the indices of a gather")
         if own == entries or len(entries) == 1:
             return code
         order = tuple(index for index in entries if index in own)

@@ -158,14 +158,15 @@ def _broken(one: BlockTerms, terms: NetworkTerms, derivation: Derivation, model:
     for pair in terms.network.broken:
         if not set(pair) & set(one.block.all):
             continue
-        found.setdefault(_reason(pair, terms, model), []).append(f"{listed(pair, derivation)} meet")
+        found.setdefault(_reason(pair, terms, derivation, model), []).append(f"{listed(pair, derivation)} meet")
     return [f"{in_words(pairs)} {reason}: independent under q" for reason, pairs in found.items()]
 
 
-def _reason(pair: tuple[str, str], terms: NetworkTerms, model: Model) -> str:
+def _reason(pair: tuple[str, str], terms: NetworkTerms, derivation: Derivation, model: Model) -> str:
     kinds = {terms.network.block_of(name).kind for name in pair}
+    one, other = (derivation.setting.scope.symbols[name].whole for name in pair)
     apart = [frozenset(group) for request in model.factorisations for group in request.groups]
-    if any(pair[0] in group for group in apart) and any(pair[1] in group for group in apart):
+    if one != other and all(any(name in group for group in apart) for name in (one, other)):
         return "and `factorise` separates them"
     if "conjugate" in kinds:
         return "and no kernel has them jointly"

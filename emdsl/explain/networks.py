@@ -188,17 +188,18 @@ def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notatio
 def _entries(terms: NetworkTerms, derivation: Derivation) -> list[Block]:
     """Which variables are inferred entry by entry."""
     symbols = derivation.setting.scope.symbols
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for name, symbol in symbols.items():
         if symbol.entry is not None and symbol.whole in terms.network.variables:
-            _, letter = symbols[symbol.whole].declared_plates[symbol.entry.axis]
-            found.setdefault((symbol.whole, letter), []).append(name)
+            plates = symbols[symbol.whole].declared_plates
+            letters = (plates[axis][1] for axis in sorted(symbol.entry.positions))
+            found.setdefault((symbol.whole, *letters), []).append(name)
     return [
         Prose(
-            f"Entries of {in_prose(whole)} along ${letter}$ meet each other, and each meets itself at an earlier row: "
-            f"they are inferred as the variables {listed(names, derivation)}."
+            f"Entries of {in_prose(whole)} along {in_words([f'${letter}$' for letter in letters])} meet each other, "
+            f"and each meets itself at an earlier row: they are inferred as the variables {listed(names, derivation)}."
         )
-        for (whole, letter), names in found.items()
+        for (whole, *letters), names in found.items()
     ]
 
 

@@ -126,7 +126,7 @@ def _base(reference: Reference) -> Reference:
 def _joint(
     variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
 ) -> Children | None:
-    """A joint law for each row of the parents; None where rows meet that belong to different ones."""
+    """A joint law for each row of the parents; None where rows meet that belong to different ones, or single rows."""
     parents = dict.fromkeys(i.variable for i in _beside(variables, own) if symbols[i.variable].categories is not None)
     plates = {symbols[name].plates for name in parents}
     rows = {name: tuple(source.fresh(*axis) for axis in symbols[name].plates) for name in variables}
@@ -135,6 +135,8 @@ def _joint(
         for atoms in own
         if any(item.variable in variables for item in atoms)
     ]
+    if any(isinstance(one, Fixed) for places in terms for name, row in places for one in row if name in variables):
+        return None
     members: dict[str, Member] = {}
 
     def laws(places: Sequence[Place]) -> list[tuple[Reference, ...]]:

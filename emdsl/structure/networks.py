@@ -64,6 +64,11 @@ class Network:
         return frozenset(name for block in self.blocks for name in block.all)
 
     @property
+    def by_entry(self) -> bool:
+        """Whether entries of a variable are inferred by themselves: a statistic is that of all of them together."""
+        return not set(self.variables) <= self.inferred
+
+    @property
     def independent(self) -> tuple[NetworkBlock, ...]:
         """The blocks that are independent under q; a choice that is made under gates has its law given these."""
         return tuple(block for block in self.blocks if not block.gates)

@@ -101,12 +101,6 @@ REFUSED: dict[str, tuple[str, str]] = {
         observed y ~ Normal(b*sum(x[t]*d[t], t), sd=1)""",
         "`d`, which meets itself both at an earlier row and in a sum",
     ),
-    "chains_in_a_sum": (
-        """model M() time t in T plate c in 2, k in 2 param q[c, k] : unit param h[c] : real
-        latent d[c, 0] ~ Bernoulli(0.5) latent d[c, t] ~ Bernoulli(q[c, d[c, t-1]])
-        observed y[t] ~ Normal(sum(h[c]*d[c, t], c), sd=1)""",
-        "give each chain of the sum a name of its own, such as `a[t]` and `b[t]`",
-    ),
     "beside_a_real_latent": (
         f"{HEAD} latent x[p] ~ Normal(0, sd=1) observed y[p] ~ Normal(x[p] + b*d[p, 0] - d[p, 1], sd=1)",
         "`d` at several places beside the real latent `x`",

@@ -187,9 +187,9 @@ def repeated_offsets(offsets: np.ndarray, copies: int) -> np.ndarray:
     return np.append(repeated_rows(offsets[:-1], copies, int(offsets[-1])), copies * offsets[-1])
 
 
-def entry_of(values: np.ndarray | None, axis: int, position: int) -> np.ndarray | None:
-    """One entry of the values along an axis, or None."""
-    return None if values is None else np.take(values, position, axis)
+def entry_of(values: np.ndarray | None, *places: int | slice) -> np.ndarray | None:
+    """The values at some places of their first axes, or None."""
+    return None if values is None else np.asarray(values)[places]
 
 
 def of_entries(shape: tuple[int, ...], *parts: np.ndarray | float) -> np.ndarray:
