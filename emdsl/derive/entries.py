@@ -1,9 +1,10 @@
-"""Chains of a plate that meet each other: each entry of the plate is a variable of its own when they are inferred.
+"""Discrete latents that meet at entries of a plate of known size: each is a variable of its own when they are inferred.
 
-    z[c, t] meets z[c, t-1], and z[d, t] in a sum        →  z₀[t] meets z₀[t-1] and z₁[t]
+    y[t] reads sum(h[c] * z[c, t], c), or z[0, t] and z[1, t]        z₀[t] and z₁[t] meet
 
-The blocks of a network see the terms of the entries. Its statistics are those of the whole variable, put together of
-the entries', so that the M-step knows nothing of them.
+So are chains that meet each other, and entries that have few joint states. The blocks of a network see the terms of the
+entries; its statistics are those of the whole variable, put together of the entries', so that the M-step knows nothing
+of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import Entry, Scope, Symbol
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
+from emdsl.structure.elimination import CHAIN_BUDGET
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -37,13 +39,16 @@ class Entries:
 
 
 def entries_of(terms: Iterable[Term], discrete: frozenset[str], scope: Scope) -> dict[str, Entries]:
-    """The discrete variables that meet themselves at an earlier row and at another entry of plates of known sizes.
+    """The discrete variables that meet themselves at another entry of plates of known sizes.
 
-    Others that stand at such a plate beside them are written out with them.
+    These are chains, or have few joint states. Others that stand at such a plate beside them go with them.
     """
     listed = list(terms)
-    apart = {name: letters_apart(name, listed, scope.symbols) for name in sorted(discrete)}
-    letters = {name: own for name, own in apart.items() if own}
+    letters: dict[str, frozenset[str]] = {}
+    for name in sorted(discrete):
+        found = _entries(name, letters_apart(name, listed, scope.symbols), scope)
+        if found is not None and (is_lagged(name, listed) or _are_few(found, scope)):
+            letters[name] = frozenset(scope.symbols[name].plates[place][1] for place in found.places)
     waiting = list(letters)
     for name in waiting:
         for other in dict.fromkeys(item.variable for term in listed if name in term.variables() for item in term.atoms):
@@ -52,8 +57,8 @@ def entries_of(terms: Iterable[Term], discrete: frozenset[str], scope: Scope) ->
                 if not shared <= letters.get(other, frozenset()):
                     letters[other] = letters.get(other, frozenset()) | shared
                     waiting.append(other)
-    found = {name: _entries(name, own, scope) for name, own in letters.items()}
-    return {name: one for name, one in found.items() if one is not None}
+    entries = {name: _entries(name, own, scope) for name, own in letters.items()}
+    return {name: one for name, one in entries.items() if one is not None}
 
 
 def entry_symbols(entries: Iterable[Entries], scope: Scope) -> dict[str, Symbol]:
@@ -122,21 +127,39 @@ def _once(atoms: Iterable[Atom], entries: Mapping[str, Entries]) -> list[Atom]:
 
 
 def letters_apart(name: str, terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> frozenset[str]:
-    """The plates at which a variable that meets itself at an earlier row meets itself at another entry."""
+    """The plates at which a variable meets itself at another entry that is no earlier row."""
     plates = symbols[name].plates
     rows = [{item.references[: len(plates)] for item in term.atoms if item.variable == name} for term in terms]
     times = {place for own in rows for row in own for place, one in enumerate(row) if isinstance(one, Shift)}
     apart = {place for own in rows for place, read in enumerate(zip(*own, strict=True)) if len(set(read)) > 1}
-    return frozenset(plates[place][1] for place in apart - times) if times else frozenset()
+    return frozenset(plates[place][1] for place in apart - times)
+
+
+def is_lagged(name: str, terms: Iterable[Term]) -> bool:
+    """Whether a variable meets itself at an earlier row."""
+    return any(
+        isinstance(reference, Shift)
+        for term in terms
+        for item in term.atoms
+        if item.variable == name
+        for reference in item.references
+    )
+
+
+def _are_few(entries: Entries, scope: Scope) -> bool:
+    """Whether the entries of a row have few joint states."""
+    size = scope.symbols[entries.variable].categories
+    states = scope.numbers.get(size) if isinstance(size, str) else size
+    return states is not None and float(states) ** len(entries.names) <= CHAIN_BUDGET
 
 
 def _entries(name: str, letters: frozenset[str], scope: Scope) -> Entries | None:
-    """The entries of a variable along some plates; None where a size is not known."""
+    """The entries of a variable along some plates; None where there are none, or a size is not known."""
     plates = scope.symbols[name].plates
     places = tuple(place for place, (_, letter) in enumerate(plates) if letter in letters)
     told = [plates[place][0] for place in places]
     sizes = [scope.numbers.get(size) if isinstance(size, str) else size for size in told]
-    if letters & scope.ragged.keys() or not all(isinstance(size, int) for size in sizes):
+    if not letters or letters & scope.ragged.keys() or not all(isinstance(size, int) for size in sizes):
         return None
     mark = ""
     while True:

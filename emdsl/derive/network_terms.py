@@ -21,7 +21,7 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, SPLIT, STRUCTURE, Atom
 from emdsl.derive.collapse import _letters, _spelling
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, apart_or_same, coupled_terms, with_choices
-from emdsl.derive.entries import Entries, letters_apart, with_entries
+from emdsl.derive.entries import Entries, is_lagged, letters_apart, with_entries
 from emdsl.derive.known_starts import Starts
 from emdsl.derive.log_joint import Factor, LogJoint, not_compiled
 from emdsl.derive.observed_hots import with_observed_hots
@@ -156,9 +156,11 @@ class NetworkCollector:
         if len(own) < 2:
             return term
         for item in own:
-            symbol = self.scope.symbols[item.variable]
+            symbol, written_out = self.scope.symbols[item.variable], self.entries.get(item.variable)
             for place, (size, letter) in enumerate(symbol.plates):
                 reference = item.references[place]
+                if written_out is not None and place in written_out.places:
+                    continue
                 if isinstance(reference, Gather) and reference.table == first_table(letter):
                     return self._at_first_row(term, item.variable, reference, size, letter)
                 if reference == Fixed(0) and (symbol.is_gate or letter in self.times):
@@ -205,7 +207,7 @@ class NetworkCollector:
         own = [(factor, term) for factor, term in terms if term.variables() & set(variables)]
         coupled = self_coupled(variables, [term for _, term in own], self.scope.symbols) - self.entries.keys()
         for name in sorted(coupled):
-            if _is_lagged(name, [term for _, term in own]):
+            if is_lagged(name, [term for _, term in own]):
                 met = letters_apart(name, [term for _, term in own], self.scope.symbols)
                 sizes = self.scope.untold(s for s, letter in self.scope.symbols[name].plates if letter in met)
                 raise not_compiled(
@@ -243,6 +245,8 @@ class NetworkCollector:
             bare_sum = all(item.variable == STRUCTURE for item in moved.atoms[1:])
             if network.exact and bare_sum and network.independent[0].kind != "conjugate":
                 continue  # no parameter enters: the log partition has it all
+            if not any(True for _ in with_entries(statistic.term, self.entries)):
+                continue  # no entries meet so
             statistic, named = self._shared(statistic, moved)
             if statistic not in statistics:
                 statistics.append(statistic)
@@ -398,17 +402,6 @@ class NetworkCollector:
             )
             tables.append(Table(id(monomial), monomial.rows, places))
         return eliminate(block.variables, block.children, tables, self.scope, self.source)
-
-
-def _is_lagged(name: str, terms: Sequence[Term]) -> bool:
-    """Whether a variable meets itself at an earlier row."""
-    return any(
-        isinstance(reference, Shift)
-        for term in terms
-        for item in term.atoms
-        if item.variable == name
-        for reference in item.references
-    )
 
 
 def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, ordered: frozenset[str]) -> bool:

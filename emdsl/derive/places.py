@@ -3,7 +3,8 @@
     [d_p0 = k] [d_p2 = l] r_kl      →      Σ_i [i = 2] [d_(p, i - 2) = k] [d_pi = l] r_kl
 
 Read from the last of the places, the others are values at earlier rows, which the state of a chain holds. Sums over the
-places of such a plate are written out first, so that all that meet in a term are fixed.
+places of such a plate are written out first, so that all that meet in a term are fixed. What has few joint states is
+not among these: its entries are variables of their own (`emdsl.derive.entries`).
 """
 
 from __future__ import annotations

@@ -196,8 +196,8 @@ def _entries(terms: NetworkTerms, derivation: Derivation) -> list[Block]:
             found.setdefault((symbol.whole, *letters), []).append(name)
     return [
         Prose(
-            f"Entries of {in_prose(whole)} along {in_words([f'${letter}$' for letter in letters])} meet each other, "
-            f"and each meets itself at an earlier row: they are inferred as the variables {listed(names, derivation)}."
+            f"Entries of {in_prose(whole)} along {in_words([f'${letter}$' for letter in letters])} meet each other: "
+            f"they are inferred as the variables {listed(names, derivation)}."
         )
         for (whole, *letters), names in found.items()
     ]

@@ -116,6 +116,25 @@ EXACT: dict[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"y": Y[:3], "i": np.array([0, 1, 1, 0]), "j": np.array([0, 2, 1, 1]), "w": Y},
         ("em",),
     ),
+    # which ended in refusals: the plate first, and a real latent beside them
+    "of_a_row": (
+        """model M() plate p in P, c in 2, k in 2 param b[c] : real latent d[c, p] ~ Bernoulli(0.3)
+        observed y[p] ~ Normal(sum(b[c]*d[c, p], c), sd=1)""",
+        {"y": Y},
+        ("em", "hard"),
+    ),
+    "of_a_row_in_a_product": (
+        """model M() plate p in P, c in 2, k in 2 param b : positive latent d[c, p] ~ Bernoulli(0.3)
+        observed y[p] ~ Poisson(b*exp(sum(d[c, p], c)))""",
+        {"y": COUNTS},
+        ("em",),
+    ),
+    "of_a_row_beside_a_real_one": (
+        """model M() plate p in P, i in 3 param q : unit param b : real latent d[p, i] ~ Bernoulli(q)
+        latent x[p] ~ Normal(0, sd=1) observed y[p] ~ Normal(x[p] + b*d[p, 0] - d[p, 1], sd=1)""",
+        {"y": Y[:3]},
+        ("em",),
+    ),
     # real latents at several entries ended in a fault of the compiler
     "real_ones_at_fixed_entries": (
         """model M() time t in T plate c in 2 param h[c] : real latent x[c, 0] ~ Normal(0, sd=1)
@@ -233,8 +252,8 @@ def test_given_states() -> None:
 
 def test_the_derivation_names_the_entries() -> None:
     text = str(parse(SUM)().derivation)
-    assert "Entries of `d` along $c$ meet each other, and each meets itself at an earlier row" in text
-    assert "`d₀` and `d₁`" in text and "{d_{0}}" in text
+    assert "Entries of `d` along $c$ meet each other: they are inferred as the variables `d₀` and `d₁`." in text
+    assert "{d_{0}}" in text
 
 
 def test_weights_of_the_plate_are_refused() -> None:

@@ -102,7 +102,9 @@ REFUSED: dict[str, tuple[str, str]] = {
         "`d`, which meets itself both at an earlier row and in a sum",
     ),
     "beside_a_real_latent": (
-        f"{HEAD} latent x[p] ~ Normal(0, sd=1) observed y[p] ~ Normal(x[p] + b*d[p, 0] - d[p, 1], sd=1)",
+        f"{HEAD} latent x[p] ~ Normal(0, sd=1) observed y[p] ~ Normal(x[p] + b*d[p, 0] - d[p, 1], sd=1)".replace(
+            "i in 3", "i in 12"
+        ),
         "`d` at several places beside the real latent `x`",
     ),
 }
