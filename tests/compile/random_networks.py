@@ -258,6 +258,22 @@ def _real_chain(draft: Draft, before: str, classes: list[str]) -> None:
     draft.shift = f"h[{before}t]"
 
 
+def _chains_in_a_sum(draft: Draft) -> None:
+    """Two chains of each series, whose effects add up; the plate of the chains before or after time."""
+    several, last = draft.chance(), draft.chance()
+    draft.say("plate m in 2", *(("plate s in S", "time t in T") if several else ("time t in T",)))
+    before = "s, " if several else ""
+    draft.bits = (np.arange(2) + np.arange(3)[:, None]) % 2 if several else np.arange(5) // 2 % 2
+    draft.index = f"{before}t"
+    draft.param("A", "simplex[K]", "m, k", "Dirichlet(2)")
+    draft.param("e", "real", "m", "Normal(0, sd=5)")
+    first, now, earlier = (f"{before}{t}, m" if last else f"m, {before}{t}" for t in ("0", "t", "t-1"))
+    draft.say(f"latent z[{first}] ~ Categorical([0.6, 0.4])", f"latent z[{now}] ~ Categorical(A[m, z[{earlier}]])")
+    draft.shift = f"sum(e[m] * z[{now}], m)"
+    if several and draft.chance(0.3):
+        draft.data["weights.s"] = draft.rng.choice([0.5, 1.0, 2.0], 3)
+
+
 def _crossed(draft: Draft) -> None:
     """Latents of users and of items, whose pairs are observed: a closed form where they are real."""
     draft.say("plate u in U, j in J, i in I", "given user[i] : index[U]", "given item[i] : index[J]")
@@ -275,7 +291,9 @@ def _crossed(draft: Draft) -> None:
         draft.states, draft.exact = ["a[user[i]]", "b[item[i]]"], False
 
 
-STRUCTURES: tuple[Callable[[Draft], None], ...] = (_rows, _rows, _groups, _groups, _groups, _chains, _chains, _crossed)
+STRUCTURES: tuple[Callable[[Draft], None], ...] = (
+    _rows, _rows, _groups, _groups, _groups, _chains, _chains, _chains_in_a_sum, _crossed,
+)  # fmt: skip
 
 
 def random_network(seed: int) -> tuple[str, Data, bool]:
