@@ -29,8 +29,6 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
-from emdsl.kernels.ascent import TransitionAscent
-from emdsl.kernels.gaussian import GaussianKernel
 from emdsl.kernels.registry import match
 
 
@@ -85,10 +83,6 @@ def updates(
             found, refusal = match(symbol, signature)
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
-            if isinstance(found, TransitionAscent) and group[0] in held:
-                why = f"entries of `{group[0]}` that are held beside its stationary law"
-                cure = "give the start probabilities of its own: `param start : simplex[K]`"
-                raise not_compiled(why, spans[group[0]], cure)
             kernel_name, kernel_reason = found.name, found.open_reason(symbol, signature)
             closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
@@ -217,10 +211,6 @@ def write_update(
     found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
     assert found is not None
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
-    if isinstance(found, TransitionAscent):
-        counts = naturals.parts.get((("log", 1.0),))
-        if counts is not None and min(coefficients(counts)) < 0:
-            raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)
     if found.steps:
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
@@ -230,7 +220,7 @@ def write_update(
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
     kept = define_held(name, held[name], body) if name in held else ""
     reference = body.assume(f"reference {name}", naturals.axes).name if is_offset else ""
-    if kept and isinstance(found, GaussianKernel) and isinstance(mode, Apply) and mode.function != "quotient":
+    if kept and found.beside_held and isinstance(mode, Apply) and mode.function != "quotient":
         mode = replace(mode, arguments=(*mode.arguments, f"{kept} - {reference}" if reference else kept))
     if reference:
         mode = Apply("+", (Named(reference, naturals.axes), mode), naturals.axes)

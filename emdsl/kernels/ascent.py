@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emdsl.algebra.symbols import Symbol
+from emdsl.arrays.algebra import apply, coefficients
 from emdsl.arrays.expressions import Apply, Array
 from emdsl.errors import CompilerBug
 from emdsl.kernels.dirichlet import LOG
@@ -34,9 +35,15 @@ class TransitionAscent(Kernel):
     def steps(self) -> bool:
         return True
 
+    @property
+    def beside_held(self) -> bool:
+        return True
+
     def mode(self, naturals: Naturals) -> Array:
         assert naturals.current is not None
         counts = naturals.parts.get(LOG, 0.0)
+        if not isinstance(counts, float) and min(coefficients(counts)) < 0:  # a prior that favours the boundary
+            counts = apply("interior_counts", counts, f'"{naturals.symbol.name}"')
         return Apply("ascended_transitions", (naturals.current, counts, naturals.parts[LOG_LAW]), naturals.axes)
 
     def posterior(self, naturals: Naturals) -> Posterior:

@@ -59,6 +59,11 @@ class Kernel(Protocol):
         """Whether the mode is found from the current value."""
         return False
 
+    @property
+    def beside_held(self) -> bool:
+        """Whether the mode of free entries depends on the entries that are held, its last argument then."""
+        return False
+
     def mode(self, naturals: Naturals) -> Array:
         """The maximiser of the conditional, or a step towards it from the current value."""
         ...

@@ -1,11 +1,19 @@
-"""Stationary laws, and rows of transition matrices that they enter: against powers, quadrature-free maxima, ties."""
+"""Stationary laws, and rows of transition matrices that they enter: against powers, sums over trees, maxima."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.testing import assert_allclose
+from fractions import Fraction
+from itertools import product
+from typing import Any
 
-from emdsl.runtime.carried.transitions import ascended_transitions, stationary
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+
+from emdsl.runtime.carried.degeneracy import DegenerateError
+from emdsl.runtime.carried.probabilities import held_share
+from emdsl.runtime.carried.transitions import ascended_transitions, states_taken_out, stationary
 
 
 def value(matrix: np.ndarray, counts: np.ndarray, starts: np.ndarray) -> float:
@@ -44,3 +52,75 @@ def test_a_step_never_falls() -> None:
             counts[1] = 0.0
         found = ascended_transitions(matrix, counts, starts)
         assert value(np.maximum(found, 1e-300), counts, starts) >= value(matrix, counts, starts) - 1e-9
+
+
+def trees(matrix: np.ndarray, dtype: type = float) -> list[Any]:
+    """Σ over trees into each state of the product of their entries, every tree listed."""
+    states = len(matrix)
+    totals = [dtype(0)] * states
+    for root in range(states):
+        others = [state for state in range(states) if state != root]
+        for heads in product(range(states), repeat=states - 1):
+            heading, weight = dict(zip(others, heads, strict=True)), dtype(1)
+            for tail, head in heading.items():
+                weight *= dtype(matrix[tail, head])
+            if all(_arrives(state, root, heading) for state in others):
+                totals[root] += weight
+    return totals
+
+
+def _arrives(state: int, root: int, heading: dict[int, int]) -> bool:
+    for _ in range(len(heading)):
+        state = heading.get(state, root)
+    return state == root
+
+
+def test_rare_states_keep_all_their_digits() -> None:
+    """Where states hardly ever follow each other: against sums over trees in exact arithmetic."""
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        matrix = 10.0 ** rng.uniform(-20, 0, (4, 4))
+        np.fill_diagonal(matrix, 0)
+        matrix /= 2 * matrix.sum(axis=1, keepdims=True).max()
+        np.fill_diagonal(matrix, 1 - matrix.sum(axis=1))
+        exact = trees(matrix, Fraction)
+        law, log_total = states_taken_out(matrix)
+        assert_allclose(law, [float(one / sum(exact)) for one in exact], rtol=1e-13)
+        assert_allclose(log_total, np.log(float(sum(exact))), rtol=1e-13)
+        assert_allclose(stationary(matrix), law, rtol=1e-15)
+
+
+def test_states_that_are_left_for_ever() -> None:
+    """Zero, exactly, whichever they are; the others have the law of their own block."""
+    inner = np.array([[0.2, 0.8], [0.5, 0.5]])
+    both = np.zeros((2, 4, 4))
+    both[0, 2:, 2:], both[0, :2] = inner, 0.25
+    both[1, :2, :2], both[1, 2:] = inner, 0.25
+    inside = np.array([5, 8]) / 13
+    assert_allclose(stationary(both), [[0, 0, *inside], [*inside, 0, 0]], rtol=1e-14, atol=0)
+
+
+def test_states_that_do_not_reach_each_other() -> None:
+    with pytest.raises(DegenerateError, match="more than one stationary law"):
+        stationary(np.array([[1.0, 0, 0], [0.2, 0.5, 0.3], [0, 0, 1]]))
+
+
+def test_a_step_beside_held_entries_reaches_the_maximum() -> None:
+    rng = np.random.default_rng(4)
+    held = np.full((3, 3), np.nan)
+    held[0, 2], held[1, 0], held[2] = 0, 0.3, (0.1, 0.4, 0.5)
+    counts, starts = rng.gamma(2, 5, (3, 3)), rng.gamma(2, 5, 3)
+    start = held_share(np.full((3, 3), 1 / 3), held)
+    found = ascended_transitions(start, counts, starts, held)
+    assert_allclose(found[~np.isnan(held)], held[~np.isnan(held)], atol=1e-15)
+    assert_allclose(found.sum(axis=-1), 1)
+
+    def objective(free: np.ndarray) -> float:
+        rows = np.array([[1 - free[0], free[0], 0], [0.3, free[1], 0.7 - free[1]], [0.1, 0.4, 0.5]])
+        law = np.linalg.matrix_power(rows, 4000)[0]
+        logs = np.where(rows > 0, np.log(np.maximum(rows, 1e-300)), 0)
+        return -float((counts * logs).sum() + (starts * np.log(law)).sum())
+
+    bounds, options = [(0.01, 0.99), (0.01, 0.69)], {"xatol": 1e-9, "fatol": 1e-13}
+    best = minimize(objective, [0.5, 0.4], method="Nelder-Mead", bounds=bounds, options=options)
+    assert_allclose([found[0, 1], found[1, 1]], best.x, atol=1e-6)
