@@ -29,18 +29,22 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match, match_law
 
 
 @dataclass(frozen=True)
 class Update:
-    """How one block of parameters is updated, and why it may be done so."""
+    """How one block of parameters is updated, and why it may be done so.
+
+    `exact`: it ends at the very maximum over the block, or at the very law, if it is repeated.
+    """
 
     variables: tuple[str, ...]
     kernel: str
     closed_form: bool
     reason: str
     terms: tuple[Term, ...]
+    exact: bool = True
 
 
 def updates(
@@ -69,7 +73,7 @@ def updates(
             name = group[0]
             raise not_compiled(f"nothing depends on the parameter `{name}`", spans[name], "use it, or leave it out")
         if group[0] in forms:
-            result.append(_posterior_update(forms[group[0]], own, scope))
+            result.append(_posterior_update(forms[group[0]], own, scope, source))
             continue
         # beside held entries the free ones depend on the spread, which therefore does not cancel
         keeps = any(name in held for name in group)
@@ -116,12 +120,16 @@ def with_single_powers(term: Term, scope: Scope) -> Term:
     return replace(term, atoms=tuple(item for item in atoms if item.statistic != Statistic("power", 0.0)))
 
 
-def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope) -> Update:
-    terms, reason = own, ""
+def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope, source: IndexSource) -> Update:
     if form.scale is not None:
         terms, _ = cancel(own, frozenset({form.variable}), scope)
         reason = f"given `{form.scale}`, which scales all its terms: one joint block"
-    return Update((form.variable,), form.kernel, True, reason, terms)
+        return Update((form.variable,), form.kernel, True, reason, terms)
+    symbol = scope.symbols[form.variable]
+    kernel, _ = match_law(symbol, conditional(symbol, own, source).signature)
+    assert kernel is not None
+    reason = kernel.open_law_reason(symbol)
+    return Update((form.variable,), kernel.name, not reason, reason, own, exact=not reason)
 
 
 def _reason(cancelled: tuple[str, ...], given: set[str]) -> str:

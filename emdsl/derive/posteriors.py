@@ -20,7 +20,6 @@ from emdsl.derive.conditional import conditional
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.statistics import normal_form
 from emdsl.errors import Span
-from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.gaussian import PAIR
 from emdsl.kernels.registry import match_law
 
@@ -73,8 +72,12 @@ def posterior_forms(
     symmetric: frozenset[str],
     spans: Mapping[str, Span | None],
     groups: Sequence[tuple[str, ...]] = (),
+    latent: bool = False,
 ) -> dict[str, PosteriorForm]:
-    """The form of the posterior of each of `names`; `groups` asks for factors: names in two of them stay apart."""
+    """The form of the posterior of each of `names`; `groups` asks for factors: names in two of them stay apart.
+
+    `latent`: they are inferred in the E-step, which asks for closed forms.
+    """
     forms: dict[str, PosteriorForm] = {}
     taken: set[str] = set()
     for name in sorted(names, key=lambda name: scope.symbols[name].kind != "real"):
@@ -89,15 +92,19 @@ def posterior_forms(
         kernel, refusal = match_law(symbol, collected.signature)
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
-        if kernel.steps:
-            moves = isinstance(kernel, TransitionAscent)
+        if kernel.steps and latent and kernel.law in KEYS:
             raise not_compiled(
-                f"no conjugate posterior for `{name}`"
-                + (f", with all of which `stationary({name})` moves" if moves else f": {MIXED}"),
+                f"no conjugate posterior for `{name}`: {kernel.open_law_reason(symbol)}",
+                spans[name],
+                f"declare `{name}` as a parameter with this prior, which method vb has a posterior of",
+            )
+        if kernel.law not in KEYS and kernel.steps:
+            raise not_compiled(
+                f"no conjugate posterior for `{name}`: {MIXED}",
                 spans[name],
                 f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
             )
-        if kernel.name not in KEYS:
+        if kernel.law not in KEYS:
             raise not_compiled(f"no conjugate posterior for `{name}`: its law is {kernel.name}", spans[name])
         power, inverted = 1.0, False
         joint: tuple[int, ...] = ()
@@ -105,10 +112,10 @@ def posterior_forms(
             if monomial.kinds in PAIR:
                 first, second = monomial.axes
                 joint = tuple(p for p, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
-            if len(monomial.kinds) == 1 and kernel.name == "Gamma" and monomial.kinds[0][0] == "power":
+            if len(monomial.kinds) == 1 and kernel.law == "Gamma" and monomial.kinds[0][0] == "power":
                 power = monomial.kinds[0][1]
             inverted = inverted or monomial.kinds == (("inverse", 1.0),)
-        form = PosteriorForm(name, kernel.name, KEYS[kernel.name], power, inverted, joint)
+        form = PosteriorForm(name, kernel.law, KEYS[kernel.law], power, inverted, joint)
         if joint_with is not None:
             taken.add(joint_with)
             form = _scaled(form, own, joint_with, scope)

@@ -243,10 +243,3 @@ def test_a_start_at_a_parameter_with_a_prior() -> None:
     checks.check_fit(module, case.model, case.constants, case.data, params)
     with pytest.raises(ModelError, match="a start of `x` at `m`, of which there is a posterior"):
         compile_model(case.bound, "vb")
-
-
-def test_no_posterior_of_what_a_stationary_law_moves_with() -> None:
-    text = """model M(K = 2) plate k in K time t in T param A[k] : simplex[K] ~ Dirichlet(2)
-    latent z[0] ~ Categorical(stationary(A)) latent z[t] ~ Categorical(A[z[t-1]]) observed y[t] ~ Poisson(1 + z[t])"""
-    with pytest.raises(ModelError, match="leave out the prior of `A` for a point estimate"):
-        em.parse(text)().source(method="vb")

@@ -10,9 +10,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
+from scipy.special import digamma
 
 from emdsl.runtime.carried.degeneracy import DegenerateError
+from emdsl.runtime.carried.posteriors import dirichlet_entropy, expected_log
 from emdsl.runtime.carried.probabilities import held_share
+from emdsl.runtime.carried.stationary_posteriors import (
+    ascended_concentration,
+    expected_log_stationary,
+    log_trees,
+    tree_edges,
+)
 from emdsl.runtime.carried.transitions import ascended_transitions, states_taken_out, stationary
 
 
@@ -124,3 +132,47 @@ def test_a_step_beside_held_entries_reaches_the_maximum() -> None:
     bounds, options = [(0.01, 0.99), (0.01, 0.69)], {"xatol": 1e-9, "fatol": 1e-13}
     best = minimize(objective, [0.5, 0.4], method="Nelder-Mead", bounds=bounds, options=options)
     assert_allclose([found[0, 1], found[1, 1]], best.x, atol=1e-6)
+
+
+def test_the_expectation_of_a_log_stationary_law_is_bounded_by_trees() -> None:
+    """Against trees listed one by one, and below draws; small concentrations have hardly any weight on some entries."""
+    rng = np.random.default_rng(5)
+    for concentration in (rng.gamma(2, 2, (3, 3)), rng.gamma(0.05, 1, (3, 3)) + 1e-3, np.full((1, 1), 2.0)):
+        totals = concentration.sum(axis=1, keepdims=True)
+        logs = digamma(concentration) - digamma(totals)
+        unit = logs.max(axis=1)  # trees into k have no entry of row k
+        own = np.log(np.array(trees(np.exp(logs - unit[:, None])))) + unit.sum() - unit
+        expected = own - np.log(sum(trees(concentration / totals)))
+        bound = expected_log_stationary(concentration)
+        assert_allclose(bound, expected, rtol=1e-10, atol=1e-12)
+        draws = np.stack([rng.dirichlet(row, 4000) for row in concentration], axis=1)
+        assert np.all(bound <= np.log(np.maximum(stationary(np.maximum(draws, 1e-300)), 1e-300)).mean(axis=0) + 0.05)
+
+
+def test_edges_of_trees_are_the_slopes_of_their_sums() -> None:
+    rng = np.random.default_rng(6)
+    logs, weights = rng.normal(size=(2, 4, 4)), rng.gamma(1, 1, (2, 4))
+    slopes = np.zeros_like(logs)
+    for place in np.ndindex(*logs.shape):
+        step = np.zeros_like(logs)
+        step[place] = 1e-6
+        rise = weights * (log_trees(logs + step) - log_trees(logs - step))
+        slopes[place] = rise.sum() / 2e-6
+    assert_allclose(tree_edges(logs, weights), slopes, atol=1e-7)
+
+
+def test_a_step_of_concentrations_never_falls() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(10):
+        old = rng.gamma(1, 2, (2, 3, 3)) + 1e-3
+        counts, starts = rng.poisson(2.0, (2, 3, 3)) - 0.9, rng.poisson(2.0, (2, 3)) * 1.0
+        values = []
+        for concentration in (old, ascended_concentration(old, counts, starts)):
+            value = (counts * expected_log(concentration)).sum() + dirichlet_entropy(concentration)
+            values.append(value + (starts * expected_log_stationary(concentration)).sum())
+        assert values[1] >= values[0] - 1e-10 * abs(values[0])
+
+
+def test_concentrations_without_starts_are_counts_and_one() -> None:
+    counts = np.array([[3.0, 1.0, 0.5], [2.0, 6.0, -0.5], [0.1, 0.2, 0.3]])
+    assert_allclose(ascended_concentration(np.ones((3, 3)), counts, np.zeros(3)), counts + 1, rtol=1e-5)
