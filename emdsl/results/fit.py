@@ -179,9 +179,10 @@ class Fit:
         bound = self._bind(data, arrays, weights)
         return float(self.source.for_data(bound).module.e_step(bound, self._outcome.params)[1])
 
-    def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
+    def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Any:
         """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
 
+        An array (entry,); nested lists of such arrays where the plate is ragged, as the data are.
         Rows that index arrays lead to an entry belong to it (`b[grp[i]]`: the rows i of group g).
         Where latents are inferred by coordinate ascent, a bound for each, inferred anew.
         """
