@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import IndexSource
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import Term
 from emdsl.derive.cancellation import cancel
 from emdsl.derive.conditional import conditional
@@ -90,6 +90,10 @@ def posterior_forms(
         used = reduced if joint_with else own
         collected = conditional(symbol, used, source)
         kernel, refusal = match_law(symbol, collected.signature)
+        if latent and (kernel is None or kernel.law not in KEYS) and _meets_itself(name, own):
+            raise not_compiled(
+                f"no conjugate posterior for `{name}`, entries of which meet", spans[name], _between(symbol, scope)
+            )
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
         if kernel.steps and latent and kernel.law in KEYS:
@@ -99,11 +103,12 @@ def posterior_forms(
                 f"declare `{name}` as a parameter with this prior, which method vb has a posterior of",
             )
         if kernel.law not in KEYS and kernel.steps:
-            raise not_compiled(
-                f"no conjugate posterior for `{name}`: {MIXED}",
-                spans[name],
-                f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
+            other = (
+                f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior"
             )
+            parameter = f"declare `{name}` as a parameter with this prior, of which method em has the mode"
+            cure = parameter if latent else other
+            raise not_compiled(f"no conjugate posterior for `{name}`: {MIXED}", spans[name], cure)
         if kernel.law not in KEYS:
             raise not_compiled(f"no conjugate posterior for `{name}`: its law is {kernel.name}", spans[name])
         power, inverted = 1.0, False
@@ -121,6 +126,24 @@ def posterior_forms(
             form = _scaled(form, own, joint_with, scope)
         forms[name] = form
     return {name: forms[name] for name in names}
+
+
+def _meets_itself(name: str, terms: Sequence[Term]) -> bool:
+    """Whether entries of a variable enter products with other ones, as those of a chain do."""
+    return any(len({item.references for item in term.atoms if item.variable == name}) > 1 for term in terms)
+
+
+def _between(symbol: Symbol, scope: Scope) -> str | None:
+    """Another chain of positive numbers: with a latent between its steps each has a conjugate law given the other."""
+    if symbol.kind != "positive" or not symbol.plates:
+        return None
+    time = symbol.plates[-1][1]
+    letters = scope.letters_of(symbol)
+    now, before = (", ".join(step if one == time else one for one in letters) for step in (time, f"{time}-1"))
+    return (
+        f"put a latent between the steps: `latent h[{now}] ~ Gamma(b, rate=b * {symbol.name}[{before}])` and "
+        f"`latent {symbol.name}[{now}] ~ Gamma(a, rate=a * h[{now}])`"
+    )
 
 
 def _in_any(name: str, groups: Sequence[tuple[str, ...]]) -> bool:
