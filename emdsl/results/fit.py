@@ -205,8 +205,9 @@ class Fit:
         """Of each latent and observed variable over time, what is known of each step from the data before it.
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain. Where a latent
-        follows another that q holds independent of it, each step is drawn `draws` times by the laws of the model from
-        the data before it: an inference for each step, so that the work grows with the square of the length.
+        follows another that q holds independent of it, or another ties entries together that a law reads jointly, each
+        step is drawn `draws` times by the laws of the model from the data before it: an inference for each step, so
+        that the work grows with the square of the length.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, arrays)
         return self._over_time(bound).predictive(bound, draws, rng)

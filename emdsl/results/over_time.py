@@ -133,7 +133,8 @@ class OverTime:
     def predictive(self, data: Mapping[str, Any], draws: int, rng: np.random.Generator) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step.
 
-        Where a latent depends on one that q holds independent of it, that of `draws` draws of each step.
+        Where a latent depends on one that q holds independent of it, or a law reads several that others tie together,
+        that of `draws` draws of each step.
         """
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
@@ -141,9 +142,11 @@ class OverTime:
             if within:
                 raise DataError(f"`{within}` is observed and another variable depends on it within a step")
 
+        def drawn() -> dict[str, Posterior]:
+            return self._given_past(data, None, lambda steps: self._drawn(steps, draws, rng))
+
         if self._parted():
-            found = self._given_past(data, None, lambda steps: self._drawn(steps, draws, rng))
-            return self._with_reasons("there is no such result", found)
+            return self._with_reasons("there is no such result", drawn())
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -160,7 +163,10 @@ class OverTime:
         def at(steps: Steps) -> dict[str, Statistics]:
             return self._outlook(self._unseen(steps))
 
-        found = self._given_past(data, by_one_pass, at)
+        try:
+            found = self._given_past(data, by_one_pass, at)
+        except Tied:
+            return self._with_reasons("there is no such result", drawn())
         found = self._with_ends(found, data, draws, rng) if self._ended(data) else found
         return self._with_reasons("there is no such result", found)
 
