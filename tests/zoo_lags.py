@@ -51,6 +51,17 @@ LAGS: tuple[tuple[str, Drawn, str], ...] = (
         param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))
         latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
     """),
+    ("stationary_start_held", ragged(series(4, 4), SHORT, "y"), """
+        model StationaryStartHeld(K = 3)  plate s in S, k in K  time t in T[s]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))  fix A[0, 2] = 0  fix A[1, 0] = 0.3
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
+    # the first state is left for ever, so that no series starts there
+    ("stationary_start_left", ragged(series(4, 4), SHORT, "y"), """
+        model StationaryStartLeft(K = 3)  plate s in S, k in K  time t in T[s]  param A[k] : simplex[K]
+        param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))  fix A[1, 0] = 0  fix A[2, 0] = 0
+        latent z[s, t] ~ Categorical(A[z[s, t-1]])  observed y[s, t] ~ Poisson(rate[z[s, t]])
+    """),
     ("stationary_start_known", with_given(series(3, 4), A=[[0.8, 0.2], [0.3, 0.7]]), """
         model StationaryStartKnown(K = 2)  plate s in S, k in K  time t in T  given A[k] : simplex[K]
         param rate[k] : positive  latent z[s, 0] ~ Categorical(stationary(A))

@@ -163,10 +163,10 @@ def _full(fill: float) -> Callable[..., Values]:
 
 
 def _stationary(transition: Values) -> Values:
-    """π with π A = π and Σ π = 1: the solution of (I - A + 1 1ᵀ)ᵀ π = 1."""
+    """π with π A = π and Σ π = 1: the solution of (I - A + 1 1ᵀ)ᵀ π = 1, without rounding below 0."""
     order = transition.shape[-1]
     system = np.swapaxes(np.eye(order) - transition + 1, -1, -2)
-    return np.asarray(np.linalg.solve(system, np.ones((*transition.shape[:-1], 1)))[..., 0])
+    return np.asarray(np.maximum(np.linalg.solve(system, np.ones((*transition.shape[:-1], 1)))[..., 0], 0.0))
 
 
 def _logdet(matrix: Values) -> Values:

@@ -291,7 +291,7 @@ class Expansion(Cases):
             if function in ("max", "min"):
                 return self.extreme(function, values, node)
             return self.derive(function, values, node)
-        raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+        raise self.unknown_function(function, values, node)
 
     def _inverted_let(self, function: str, value: Expression, node: Expression) -> Polynomial | None:
         """What stands inside the function that a plated `let` is, at an entry of it; None where it is no such `let`."""

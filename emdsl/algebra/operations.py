@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from emdsl.algebra.choices_of_values import choice_instead
 from emdsl.algebra.derived import STARTED, Derived, named, position_of, steps_back
 from emdsl.algebra.expressions import Expression
 from emdsl.algebra.indices import Fixed, Index, IndexSource
@@ -101,7 +102,12 @@ class Operations:
             for side in (value, value.scaled(-1.0)):
                 if self._is_nonnegative(side):
                     return side
-        raise NotPolynomial(f"`{function}` of something unknown has no closed form here", node.span)
+        raise self.unknown_function(function, (value,), node)
+
+    def unknown_function(self, function: str, values: Sequence[Polynomial], node: Expression) -> NotPolynomial:
+        """The refusal of a function of unknown numbers."""
+        reason = f"`{function}` of something unknown has no closed form here"
+        return NotPolynomial(reason, node.span, choice_instead(values, self.scope))
 
     def _is_nonnegative(self, value: Polynomial) -> bool:
         """Whether a polynomial is a sum of positive products of probabilities, their complements and other numbers."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from emdsl.algebra.expressions import Expression
-from emdsl.algebra.indices import Gather, Reference
+from emdsl.algebra.indices import Fixed, Gather, Reference
 
 T = TypeVar("T")
 
@@ -139,6 +139,13 @@ class Scope:
     def symbol(self, name: str) -> Symbol:
         """What is known of a name; a size that only the data tell is a known count."""
         return self.symbols.get(name) or Symbol(name, True, "count", ())
+
+    def letters_of(self, symbol: Symbol) -> tuple[str, ...]:
+        """The letters that the user indexes a variable by, a ragged plate after those that it lies in."""
+        found: dict[str, None] = {}
+        for letter in symbol.letters:
+            found |= dict.fromkeys((*reversed(self.outer(letter, Fixed(0))), letter))
+        return tuple(found)
 
     def untold(self, sizes: Iterable[str | int | None]) -> list[str]:
         """Those of some sizes that a user may bind and has not, so that only the data tell them."""

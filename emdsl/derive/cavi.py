@@ -44,6 +44,8 @@ def write_posterior(
         naturals = _integrated(naturals, form, other)
     kernel, _ = match_law(symbol, conditional(symbol, terms, source).signature)
     assert kernel is not None
+    if kernel.steps:
+        naturals = replace(naturals, current=Named(moments.parameter(form, form.keys[0]).name, naturals.axes))
     is_offset = any(kinds[0][0] == "offset" for kinds in naturals.parts)
     for name, value in kernel.posterior(naturals).items():
         if name == "mean" and is_offset:

@@ -40,6 +40,8 @@ def expected_statistic(form: PosteriorForm, parameters: Parameters, statistic: S
 
 def _of_dirichlet(form: PosteriorForm, parameters: Parameters, statistic: Statistic) -> tuple[str, Array]:
     concentration = parameters["concentration"]
+    if statistic.kind == "log_stationary":
+        return statistic.kind, Apply("expected_log_stationary", (concentration,), concentration.axes[:-1])
     if statistic.kind != "log":
         raise CompilerBug(f"no moment for the statistic {statistic.kind} of `{form.variable}`")
     return "log", Apply("expected_log", (concentration,), concentration.axes)

@@ -135,7 +135,8 @@ def _with_forms(terms: NetworkTerms, bound: BoundModel, joint: LogJoint) -> Netw
     names = [name for one in terms.blocks for name in one.conjugate]
     if not names:
         return terms
-    forms = posterior_forms(terms.local_terms, names, joint.scope, joint.source, frozenset(), spans_of(bound, joint))
+    spans = spans_of(bound, joint)
+    forms = posterior_forms(terms.local_terms, names, joint.scope, joint.source, frozenset(), spans, latent=True)
     return replace(terms, forms=forms)
 
 

@@ -399,9 +399,9 @@ def _formula(law: Law, subject: Expression, variable: Variable, bound: BoundMode
     except NotPolynomial as refusal:
         if refusal.span is not None:
             raise
-        named = isinstance(refusal, NoValue | TooManyStates)
-        reason = refusal.reason if named else where_unknown(law, density, tuple(given), expansion)
-        raise NotPolynomial(reason, law.span, refusal.cure) from None
+        if isinstance(refusal, NoValue | TooManyStates):
+            raise NotPolynomial(refusal.reason, law.span, refusal.cure) from None
+        raise where_unknown(law, density, tuple(given), expansion, refusal.cure) from None
     if form.outcomes_apart is not None and any(abs(term.coefficient) >= IMPOSSIBLE for term in value.terms):
         return expansion.expand(form.outcomes_apart(Name("@value"), **canonical))
     return value

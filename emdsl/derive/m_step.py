@@ -29,20 +29,22 @@ from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
-from emdsl.kernels.ascent import TransitionAscent
-from emdsl.kernels.gaussian import GaussianKernel
-from emdsl.kernels.registry import match
+from emdsl.kernels.registry import match, match_law
 
 
 @dataclass(frozen=True)
 class Update:
-    """How one block of parameters is updated, and why it may be done so."""
+    """How one block of parameters is updated, and why it may be done so.
+
+    `exact`: it ends at the very maximum over the block, or at the very law, if it is repeated.
+    """
 
     variables: tuple[str, ...]
     kernel: str
     closed_form: bool
     reason: str
     terms: tuple[Term, ...]
+    exact: bool = True
 
 
 def updates(
@@ -71,7 +73,7 @@ def updates(
             name = group[0]
             raise not_compiled(f"nothing depends on the parameter `{name}`", spans[name], "use it, or leave it out")
         if group[0] in forms:
-            result.append(_posterior_update(forms[group[0]], own, scope))
+            result.append(_posterior_update(forms[group[0]], own, scope, source))
             continue
         # beside held entries the free ones depend on the spread, which therefore does not cancel
         keeps = any(name in held for name in group)
@@ -85,10 +87,6 @@ def updates(
             found, refusal = match(symbol, signature)
             if found is None:
                 raise not_compiled(f"no closed-form update for `{group[0]}`: {refusal}", spans[group[0]])
-            if isinstance(found, TransitionAscent) and group[0] in held:
-                why = f"entries of `{group[0]}` that are held beside its stationary law"
-                cure = "give the start probabilities of its own: `param start : simplex[K]`"
-                raise not_compiled(why, spans[group[0]], cure)
             kernel_name, kernel_reason = found.name, found.open_reason(symbol, signature)
             closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
@@ -122,12 +120,16 @@ def with_single_powers(term: Term, scope: Scope) -> Term:
     return replace(term, atoms=tuple(item for item in atoms if item.statistic != Statistic("power", 0.0)))
 
 
-def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope) -> Update:
-    terms, reason = own, ""
+def _posterior_update(form: PosteriorForm, own: tuple[Term, ...], scope: Scope, source: IndexSource) -> Update:
     if form.scale is not None:
         terms, _ = cancel(own, frozenset({form.variable}), scope)
         reason = f"given `{form.scale}`, which scales all its terms: one joint block"
-    return Update((form.variable,), form.kernel, True, reason, terms)
+        return Update((form.variable,), form.kernel, True, reason, terms)
+    symbol = scope.symbols[form.variable]
+    kernel, _ = match_law(symbol, conditional(symbol, own, source).signature)
+    assert kernel is not None
+    reason = kernel.open_law_reason(symbol)
+    return Update((form.variable,), kernel.name, not reason, reason, own, exact=not reason)
 
 
 def _reason(cancelled: tuple[str, ...], given: set[str]) -> str:
@@ -217,10 +219,6 @@ def write_update(
     found, _ = match(symbol, conditional(symbol, update.terms, source).signature)
     assert found is not None
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
-    if isinstance(found, TransitionAscent):
-        counts = naturals.parts.get((("log", 1.0),))
-        if counts is not None and min(coefficients(counts)) < 0:
-            raise not_compiled(f"a prior of `{name}` that favours the boundary, beside its stationary law", None)
     if found.steps:
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
     mode: Array = found.mode(naturals)
@@ -230,7 +228,7 @@ def write_update(
     is_offset = any(key[0][0] == "offset" for key in naturals.parts)
     kept = define_held(name, held[name], body) if name in held else ""
     reference = body.assume(f"reference {name}", naturals.axes).name if is_offset else ""
-    if kept and isinstance(found, GaussianKernel) and isinstance(mode, Apply) and mode.function != "quotient":
+    if kept and found.beside_held and isinstance(mode, Apply) and mode.function != "quotient":
         mode = replace(mode, arguments=(*mode.arguments, f"{kept} - {reference}" if reference else kept))
     if reference:
         mode = Apply("+", (Named(reference, naturals.axes), mode), naturals.axes)

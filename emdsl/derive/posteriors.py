@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import IndexSource
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import Term
 from emdsl.derive.cancellation import cancel
 from emdsl.derive.conditional import conditional
 from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.statistics import normal_form
 from emdsl.errors import Span
-from emdsl.kernels.ascent import TransitionAscent
 from emdsl.kernels.gaussian import PAIR
 from emdsl.kernels.registry import match_law
 
@@ -73,8 +72,12 @@ def posterior_forms(
     symmetric: frozenset[str],
     spans: Mapping[str, Span | None],
     groups: Sequence[tuple[str, ...]] = (),
+    latent: bool = False,
 ) -> dict[str, PosteriorForm]:
-    """The form of the posterior of each of `names`; `groups` asks for factors: names in two of them stay apart."""
+    """The form of the posterior of each of `names`; `groups` asks for factors: names in two of them stay apart.
+
+    `latent`: they are inferred in the E-step, which asks for closed forms.
+    """
     forms: dict[str, PosteriorForm] = {}
     taken: set[str] = set()
     for name in sorted(names, key=lambda name: scope.symbols[name].kind != "real"):
@@ -87,17 +90,26 @@ def posterior_forms(
         used = reduced if joint_with else own
         collected = conditional(symbol, used, source)
         kernel, refusal = match_law(symbol, collected.signature)
+        if latent and (kernel is None or kernel.law not in KEYS) and _meets_itself(name, own):
+            raise not_compiled(
+                f"no conjugate posterior for `{name}`, entries of which meet", spans[name], _between(symbol, scope)
+            )
         if kernel is None:
             raise not_compiled(f"no conjugate posterior for `{name}`: {refusal}", spans[name])
-        if kernel.steps:
-            moves = isinstance(kernel, TransitionAscent)
+        if kernel.steps and latent and kernel.law in KEYS:
             raise not_compiled(
-                f"no conjugate posterior for `{name}`"
-                + (f", with all of which `stationary({name})` moves" if moves else f": {MIXED}"),
+                f"no conjugate posterior for `{name}`: {kernel.open_law_reason(symbol)}",
                 spans[name],
-                f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior",
+                f"declare `{name}` as a parameter with this prior, which method vb has a posterior of",
             )
-        if kernel.name not in KEYS:
+        if kernel.law not in KEYS and kernel.steps:
+            other = (
+                f"leave out the prior of `{name}` for a point estimate, or take method em for the mode under its prior"
+            )
+            parameter = f"declare `{name}` as a parameter with this prior, of which method em has the mode"
+            cure = parameter if latent else other
+            raise not_compiled(f"no conjugate posterior for `{name}`: {MIXED}", spans[name], cure)
+        if kernel.law not in KEYS:
             raise not_compiled(f"no conjugate posterior for `{name}`: its law is {kernel.name}", spans[name])
         power, inverted = 1.0, False
         joint: tuple[int, ...] = ()
@@ -105,15 +117,33 @@ def posterior_forms(
             if monomial.kinds in PAIR:
                 first, second = monomial.axes
                 joint = tuple(p for p, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
-            if len(monomial.kinds) == 1 and kernel.name == "Gamma" and monomial.kinds[0][0] == "power":
+            if len(monomial.kinds) == 1 and kernel.law == "Gamma" and monomial.kinds[0][0] == "power":
                 power = monomial.kinds[0][1]
             inverted = inverted or monomial.kinds == (("inverse", 1.0),)
-        form = PosteriorForm(name, kernel.name, KEYS[kernel.name], power, inverted, joint)
+        form = PosteriorForm(name, kernel.law, KEYS[kernel.law], power, inverted, joint)
         if joint_with is not None:
             taken.add(joint_with)
             form = _scaled(form, own, joint_with, scope)
         forms[name] = form
     return {name: forms[name] for name in names}
+
+
+def _meets_itself(name: str, terms: Sequence[Term]) -> bool:
+    """Whether entries of a variable enter products with other ones, as those of a chain do."""
+    return any(len({item.references for item in term.atoms if item.variable == name}) > 1 for term in terms)
+
+
+def _between(symbol: Symbol, scope: Scope) -> str | None:
+    """Another chain of positive numbers: with a latent between its steps each has a conjugate law given the other."""
+    if symbol.kind != "positive" or not symbol.plates:
+        return None
+    time = symbol.plates[-1][1]
+    letters = scope.letters_of(symbol)
+    now, before = (", ".join(step if one == time else one for one in letters) for step in (time, f"{time}-1"))
+    return (
+        f"put a latent between the steps: `latent h[{now}] ~ Gamma(b, rate=b * {symbol.name}[{before}])` and "
+        f"`latent {symbol.name}[{now}] ~ Gamma(a, rate=a * h[{now}])`"
+    )
 
 
 def _in_any(name: str, groups: Sequence[tuple[str, ...]]) -> bool:

@@ -211,7 +211,9 @@ def _parameter(update: Update, derivation: Derivation) -> PlanRow:
     inference: Inference = "mean field" if update.variables[0] in derivation.setting.forms else "point"
     block = " and ".join(update.variables)
     why = reason(update, derivation)
-    return PlanRow(block, update.variables, "parameter", update.kernel, inference, True, update.closed_form, why)
+    return PlanRow(
+        block, update.variables, "parameter", update.kernel, inference, update.exact, update.closed_form, why
+    )
 
 
 def reason(update: Update, derivation: Derivation) -> str:

@@ -122,7 +122,10 @@ def update_lines(parameter: Parameter) -> tuple[str, ...]:
 
 def _simplex(parameter: Parameter) -> tuple[str, ...]:
     found = parameter.part(("log", 1.0))
-    if parameter.part(*LOG_LAW) is not None:
+    law = parameter.part(*LOG_LAW)
+    if law is not None and parameter.form is not None:
+        return _stationary_law(parameter, law[0])
+    if law is not None:
         head = parameter.notation.head(parameter.symbol.name)
         return (rf"{head} &\leftarrow \text{{L-BFGS on the rows' logits, from }} {head} \text{{ upwards in }} Q",)
     assert found is not None
@@ -136,6 +139,24 @@ def _simplex(parameter: Parameter) -> tuple[str, ...]:
     terms = [replace(t, bound=(other, *t.bound)) for t in counts.substitute({axes[-1]: other}).terms]
     ratio, lines = _fraction(parameter, counts, Polynomial(tuple(terms), counts.axes), letters)
     return (rf"{left} &\leftarrow {ratio}", *lines)
+
+
+def _stationary_law(parameter: Parameter, monomial: Monomial) -> tuple[str, ...]:
+    """Dirichlet rows, and the bound that stands for the expectation of the logarithm of the stationary law."""
+    (axes,) = monomial.axes
+    letters = parameter.notation.letters.knowing(axes)
+    rows, state = [letters.of(axis) for axis in axes], letters.of(axes[-1])
+    a, whole, weight = auxiliary("a"), _entry(parameter, axes[:-1], letters), with_indices("w", [state])
+    expected = replace(parameter.notation, expected=frozenset((parameter.symbol.name,)))
+    _, left = expected.term(Term(1.0, (Atom(parameter.symbol.name, monomial.statistics[0], axes),)), letters)
+    own = rf"\log {weight}\left(\exp \left\langle \log {whole} \right\rangle\right)"
+    total = rf"\log \sum_{{{state}}} {weight}\left(\left\langle {whole} \right\rangle\right)"
+    return (
+        rf"q({_entry(parameter, axes, letters)}) &= \mathrm{{Dirichlet}}\left({with_indices(a, rows)}\right)",
+        rf"{left} &\ge {own} - {total} && \text{{which is taken for it}}",
+        rf"{weight} &: \text{{the sum over trees into }} {state} \text{{ of the products of their entries}}",
+        rf"{a} &\leftarrow \text{{L-BFGS on }} \log {a} \text{{, from }} {a} \text{{ upwards in the bound}}",
+    )
 
 
 def _unit(parameter: Parameter) -> tuple[str, ...]:

@@ -34,6 +34,10 @@ class GaussianKernel(Kernel):
             return "it enters only linearly, so that the likelihood has no maximum in it"
         return None
 
+    @property
+    def beside_held(self) -> bool:
+        return True
+
     def mode(self, naturals: Naturals) -> Array:
         """P⁻¹ h; for an offset, the step from the reference point."""
         return self.posterior(naturals)["mean"]

@@ -29,7 +29,7 @@ class Naturals:
     size_text: Callable[[str | int], str]
     pair_axes: tuple[tuple[Index, ...], tuple[Index, ...]] | None = None
     current: Array | None = None
-    """The variable itself, where a step starts from it."""
+    """The variable itself, or the parameter of its law, where a step starts from it."""
 
     def exponent(self) -> float:
         """The exponent of the only power statistic."""
@@ -55,8 +55,22 @@ class Kernel(Protocol):
         return ""
 
     @property
+    def law(self) -> str:
+        """What the normalised conditional is called, or the law that stands in for it."""
+        return self.name
+
+    def open_law_reason(self, symbol: Symbol) -> str:
+        """Why the law has no closed form; empty where it has one."""
+        return ""
+
+    @property
     def steps(self) -> bool:
-        """Whether the mode is found from the current value."""
+        """Whether the mode, or the law, is found from the current value."""
+        return False
+
+    @property
+    def beside_held(self) -> bool:
+        """Whether the mode of free entries depends on the entries that are held, its last argument then."""
         return False
 
     def mode(self, naturals: Naturals) -> Array:

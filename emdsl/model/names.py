@@ -138,6 +138,10 @@ def _check_plate(plate: Plate, names: Names) -> None:
             raise mistakes.names.unknown_letter(parent, closest(parent, names.plates), plate.span)
     if plate.letter in plate.parents:
         raise mistakes.statements.cycle((plate.letter, plate.letter), plate.span)
+    for parent in plate.parents:
+        outer = tuple(letter for letter in names.plates[parent].parents if letter not in plate.parents)
+        if outer:
+            raise mistakes.names.group_of_a_group(plate.size, plate.parents, parent, outer, plate.span)
     declared = names.sizes[plate.size]
     if _runs(declared, names) != _runs(plate.parents, names):
         raise mistakes.names.size_two_ways(plate.size, declared, plate.parents, plate.span)

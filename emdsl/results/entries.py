@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Name, Subscript, names
-from emdsl.data.ragged import merged_letters, outer_tables, tables
+from emdsl.data.ragged import merged_letters, outer_tables, split, tables
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
-from emdsl.model.statements import Model, Role
+from emdsl.model.statements import Model, Plate, Role
 from emdsl.results.axes import plate_of
 from emdsl.results.lets import without_lets
 from emdsl.results.series import expressions_of, plates_of, reads_along
@@ -24,16 +24,16 @@ Array = np.ndarray[Any, Any]
 
 def log_likelihoods(
     bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], letter: str
-) -> Array:
-    """The log likelihood of each entry of a plate by itself; weights of the plate do not count.
+) -> Any:
+    """The log likelihood of each entry of a plate by itself, a list for each group of a ragged one.
 
-    Rows that index arrays lead to an entry belong to it. Raises DataError where entries of the plate share a latent, so
-    that they do not stand alone.
+    Weights of the plate, and of those that it lies in, do not count. Rows that index arrays lead to an entry belong to
+    it. Raises DataError where entries of the plate share a latent, so that they do not stand alone.
     """
     model = bound.checked.model
     plate = model.plate(letter)
-    if plate is None or plate.parents or plate.ordered:
-        known = [p.letter for p in model.plates if not p.parents and not p.ordered]
+    if plate is None or plate.ordered:
+        known = [p.letter for p in model.plates if not p.ordered]
         raise DataError(f"`{letter}` is no plate whose entries stand alone; there is {', '.join(known) or 'none'}")
     parts = _parts_of_entries(model, letter)
     for variable in model.variables:
@@ -45,13 +45,10 @@ def log_likelihoods(
             raise DataError(f"`{read.name}` depends on other entries of `{read.other}` along `{letter}` than its own")
     count = _plate_length(bound, data, letter)
     if any(letter not in plates for plates in parts.values()):
-        return _by_weights(module, raw, data, letter, count)
-    return np.array(
-        [
-            module.e_step(_entry(bound, data, letter, place), _own_parameters(model, raw, letter, place))[1]
-            for place in range(count)
-        ]
-    )
+        found = _by_weights(module, raw, data, letter, count)
+    else:
+        found = np.array([_alone(bound, module, raw, data, _rows(plate, data, place)) for place in range(count)])
+    return split(found, (*(plate_of(bound, parent) for parent in plate.parents), plate), data)
 
 
 def _parts_of_entries(model: Model, letter: str) -> dict[str, tuple[str, ...]]:
@@ -82,6 +79,8 @@ def _by_weights(module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], le
 
 
 def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> int:
+    if f"offsets.{letter}" in data:
+        return int(data[f"offsets.{letter}"][-1])
     size = plate_of(bound, letter).size
     known = size if isinstance(size, int) else data.get(size)
     if isinstance(known, int):
@@ -93,35 +92,57 @@ def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> in
     return int(np.shape(data[variable.name])[merged_letters(plates_of(bound, variable)).index(letter)])
 
 
-def _own_parameters(model: Model, raw: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
+def _rows(plate: Plate, data: Mapping[str, Any], place: int) -> dict[str, slice]:
+    """The one row of a plate at a place, and those of the plates that it lies in."""
+    found = {plate.letter: place} | {
+        parent: int(data[f"parent.{plate.letter}.{parent}"][place]) for parent in plate.parents
+    }
+    return {letter: slice(row, row + 1) for letter, row in found.items()}
+
+
+def _alone(
+    bound: BoundModel, module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], rows: Mapping[str, slice]
+) -> float:
+    """The log likelihood of the entry of a plate that lies at these rows."""
+    own = _own_parameters(bound.checked.model, raw, rows)
+    return float(module.e_step(_entry(bound, data, rows), own)[1])
+
+
+def _own_parameters(model: Model, raw: Mapping[str, Any], rows: Mapping[str, slice]) -> dict[str, Any]:
     """The parameters of an emitted module (`m`, or `m.mean` and `m.precision`), of one entry of a plate."""
-    axes = {v.name: v.plates.index(letter) for v in model.variables if v.role is Role.PARAM and letter in v.plates}
-    own = {name: axes.get(name.partition(".")[0]) for name in raw}
-    return {name: value if own[name] is None else np.take(value, [place], own[name]) for name, value in raw.items()}
+    plates = {v.name: v.plates for v in model.variables if v.role is Role.PARAM}
+    own = {name: plates.get(name.partition(".")[0], ()) for name in raw}
+    return {name: value[tuple(rows.get(one, slice(None)) for one in own[name])] for name, value in raw.items()}
 
 
-def _entry(bound: BoundModel, data: Mapping[str, Any], letter: str, place: int) -> dict[str, Any]:
-    """The data of one entry of a plate, without weights of the plate."""
-    result = {name: value for name, value in data.items() if name != f"weights.{letter}"}
-    rows: dict[str, slice] = {letter: slice(place, place + 1)}
+def _entry(bound: BoundModel, data: Mapping[str, Any], alone: Mapping[str, slice]) -> dict[str, Any]:
+    """The data of one entry of a plate, at its row and those of the plates around it, without weights of these."""
+    result = {name: value for name, value in data.items() if name.removeprefix("weights.") not in alone}
+    rows = dict(alone)
     for plate in sorted(bound.checked.model.plates, key=lambda plate: len(plate.parents)):
-        if letter not in plate.parents:
+        if not rows.keys() & set(plate.parents):
             continue
         outside = [plate_of(bound, parent) for parent in plate.parents]
-        nearest, *others = merged_letters(outside)
-        if others or nearest not in rows:
-            raise DataError(f"plate `{plate.letter}` has several parents: its entries are not told apart by `{letter}`")
-        starts, groups = data[f"offsets.{plate.letter}"], rows[nearest]
-        rows[plate.letter] = slice(int(starts[groups.start]), int(starts[groups.stop]))
-        lengths = np.diff(starts)[groups]
-        ranged = plate.size in bound.checked.ragged_ranges
-        result |= tables(plate, (nearest,), lengths.shape, lengths.tolist(), ranged)
+        outer, starts = merged_letters(outside), data[f"offsets.{plate.letter}"]
+        lengths = np.ones(1, dtype=np.int64)
+        if plate.letter not in alone:
+            if len(outer) > 1 or outer[0] not in rows:
+                letter = next(iter(alone))
+                raise DataError(
+                    f"plate `{plate.letter}` has several parents: its entries are not told apart by `{letter}`"
+                )
+            groups = rows[outer[0]]
+            rows[plate.letter] = slice(int(starts[groups.start]), int(starts[groups.stop]))
+            lengths = np.diff(starts)[groups]
+        shape = (1,) * (len(outer) - 1) + lengths.shape
+        result |= tables(plate, outer, shape, lengths.tolist(), plate.size in bound.checked.ragged_ranges)
         result |= outer_tables(plate, outside, result)
         if f"weights.{plate.letter}" in result:
             result[f"weights.{plate.letter}"] = result[f"weights.{plate.letter}"][rows[plate.letter]]
-    size = plate_of(bound, letter).size
-    if isinstance(size, str) and isinstance(result.get(size), int):
-        result[size] = 1
+    for letter in alone:
+        size = plate_of(bound, letter).size
+        if isinstance(size, str) and isinstance(result.get(size), int):
+            result[size] = 1
     for variable in bound.checked.model.variables:
         if variable.name not in data:
             continue

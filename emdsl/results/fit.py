@@ -179,9 +179,10 @@ class Fit:
         bound = self._bind(data, arrays, weights)
         return float(self.source.for_data(bound).module.e_step(bound, self._outcome.params)[1])
 
-    def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Array:
+    def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Any:
         """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
 
+        An array (entry,); nested lists of such arrays where the plate is ragged, as the data are.
         Rows that index arrays lead to an entry belong to it (`b[grp[i]]`: the rows i of group g).
         Where latents are inferred by coordinate ascent, a bound for each, inferred anew.
         """
@@ -204,8 +205,9 @@ class Fit:
         """Of each latent and observed variable over time, what is known of each step from the data before it.
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, at the estimates as if these were certain. Where a latent
-        follows another that q holds independent of it, each step is drawn `draws` times by the laws of the model from
-        the data before it: an inference for each step, so that the work grows with the square of the length.
+        follows another that q holds independent of it, or another ties entries together that a law reads jointly, each
+        step is drawn `draws` times by the laws of the model from the data before it: an inference for each step, so
+        that the work grows with the square of the length.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, arrays)
         return self._over_time(bound).predictive(bound, draws, rng)

@@ -20,7 +20,7 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Definition, Law, Variable
 from emdsl.results.axes import axis_sizes, plate_of
 from emdsl.results.rows import Evaluator, Rows, Values, aligned
-from emdsl.results.series import coordinates, plates_of
+from emdsl.results.series import by_group, coordinates, plates_of
 
 
 class LawReader:
@@ -42,7 +42,7 @@ class LawReader:
         self.values = {name: np.asarray(value) for name, value in values.items() if self.model.variable(name)}
         for plate in self.model.plates:
             if plate.parents and isinstance(plate.size, str) and plate.size in tables:
-                self.values[plate.size] = np.asarray(tables[plate.size])
+                self.values[plate.size] = by_group(bound, plate, np.asarray(tables[plate.size]), tables)
         self.evaluator = Evaluator(self.values, {**self.sizes, **bound.constants}, self.length, self._inside, drawn)
 
     # sizes and rows

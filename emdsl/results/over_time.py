@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
-from emdsl.data.sources import Subject, to_array
+from emdsl.data.ragged import concatenate, ragged_plates
+from emdsl.data.sources import Subject
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -39,6 +40,7 @@ from emdsl.results.series import (
     in_layout,
     lengthened,
     merged,
+    of_steps,
     padded,
     plates_of,
     reads_along,
@@ -100,7 +102,7 @@ class OverTime:
                 found = self._outlook(ahead)
             except Tied:
                 found = drawn()
-        laws = {name: Posterior(name, item) for name, item in found.items()}
+        laws = {name: of_steps(ahead, name, item) for name, item in found.items()}
         return self._with_reasons("there is no forecast", laws)
 
     def filtered(self, data: Mapping[str, Any]) -> dict[str, Posterior]:
@@ -131,7 +133,8 @@ class OverTime:
     def predictive(self, data: Mapping[str, Any], draws: int, rng: np.random.Generator) -> dict[str, Posterior]:
         """The law of each latent and observed variable over time, given what is known before its own step.
 
-        Where a latent depends on one that q holds independent of it, that of `draws` draws of each step.
+        Where a latent depends on one that q holds independent of it, or a law reads several that others tie together,
+        that of `draws` draws of each step.
         """
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
@@ -139,9 +142,11 @@ class OverTime:
             if within:
                 raise DataError(f"`{within}` is observed and another variable depends on it within a step")
 
+        def drawn() -> dict[str, Posterior]:
+            return self._given_past(data, None, lambda steps: self._drawn(steps, draws, rng))
+
         if self._parted():
-            found = self._given_past(data, None, lambda steps: self._drawn(steps, draws, rng))
-            return self._with_reasons("there is no such result", found)
+            return self._with_reasons("there is no such result", drawn())
 
         def by_one_pass() -> dict[str, Statistics]:
             steps = all_steps(self.bound, self._without_latents(data))
@@ -158,7 +163,10 @@ class OverTime:
         def at(steps: Steps) -> dict[str, Statistics]:
             return self._outlook(self._unseen(steps))
 
-        found = self._given_past(data, by_one_pass, at)
+        try:
+            found = self._given_past(data, by_one_pass, at)
+        except Tied:
+            return self._with_reasons("there is no such result", drawn())
         found = self._with_ends(found, data, draws, rng) if self._ended(data) else found
         return self._with_reasons("there is no such result", found)
 
@@ -327,13 +335,19 @@ class OverTime:
             if name not in given:
                 raise DataError(f"`{name}` is given data over time: forecast(…, {name}=…) needs that of the new steps")
             plates, kind = plates_of(self.bound, variable), self.bound.checked.types[name]
-            whole, values = padded(data[name], plates, data), to_array(name, given[name])
-            expected = steps.of(whole, plates).shape
+            whole, new = padded(data[name], plates, data), steps.plates(name)
+            values, lengths = concatenate(name, given[name], new)
+            expected = merged(steps.of(whole, plates), new, data).shape
+            if any(
+                lengths[own.letter] != np.diff(data[f"offsets.{own.letter}"]).tolist() for own in ragged_plates(new)
+            ):
+                raise DataError(f"forecast: `{name}` of the new steps has other groups than the data")
             if values.shape != expected:
                 raise DataError(f"forecast: `{name}` of the new steps has shape {values.shape}; {expected} is needed")
             check_finite(Subject(name), values, missing=False, infinite=False, cure="given data must be complete")
             check_support(Subject(name), values, kind, frozenset())
-            data[name] = merged(steps.put(whole, plates, values.astype(whole.dtype)), plates, data)
+            values = padded(values.astype(whole.dtype), new, data)
+            data[name] = merged(steps.put(whole, plates, values), plates, data)
         return data
 
 

@@ -64,6 +64,19 @@ def in_layout(bound: BoundModel, name: str, statistics: Mapping[str, Array], dat
     return Posterior(name, statistics, nesting(bound, name, data), state_nesting(bound, name, data))
 
 
+def of_steps(steps: Steps, name: str, statistics: Mapping[str, Array]) -> Posterior:
+    """What is known of a variable at some steps of each series: nested lists where these lie in ragged plates.
+
+    `statistics` have an axis for each plate, the steps in place of the time.
+    """
+    plates = steps.plates(name)
+    if not any(plate.parents for plate in plates):
+        return Posterior(name, statistics)
+    rows = {key: merged(value, plates, steps.data) for key, value in statistics.items()}
+    nest = partial(split, plates=plates, data=steps.data)
+    return Posterior(name, rows, nest, nest)
+
+
 def plates_of(bound: BoundModel, variable: Variable) -> tuple[Plate, ...]:
     """The plates of a variable, in declared order."""
     return tuple(plate_of(bound, letter) for letter in variable.plates)
@@ -129,6 +142,11 @@ def coordinates(letter: str, plates: Sequence[Plate], tables: Mapping[str, Any])
             column = tables[f"parent.{letter}.{plate.letter}"]
             found[plate.letter] = tables[f"position.{plate.letter}"][column] if plate.parents else column
     return found | {letter: tables[f"position.{letter}"]}
+
+
+def by_group(bound: BoundModel, plate: Plate, array: Array, tables: Mapping[str, Any]) -> Array:
+    """An array over the groups of a ragged plate with an axis for each plate that these lie in."""
+    return padded(array, [plate_of(bound, parent) for parent in plate.parents], tables)
 
 
 def group_sizes(bound: BoundModel, tables: Mapping[str, Any]) -> dict[str, int]:
@@ -225,10 +243,7 @@ def time_plate(bound: BoundModel) -> Plate:
     letters = dict.fromkeys(plate.letter for v in observed for plate in plates_of(bound, v) if plate.ordered)
     if len(letters) != 1:
         raise DataError("the model observes nothing over time" if not letters else "the model has several times")
-    plate = plate_of(bound, next(iter(letters)))
-    if any(plate_of(bound, parent).parents for parent in plate.parents):
-        raise DataError(f"the time `{plate.letter}` lies within ragged plates: results over time are for plain series")
-    return plate
+    return plate_of(bound, next(iter(letters)))
 
 
 def time_length(bound: BoundModel, data: Mapping[str, Any]) -> int:
@@ -251,7 +266,10 @@ def opened(bound: BoundModel) -> BoundModel:
 
 @dataclass(frozen=True)
 class Steps:
-    """Bound data and some steps of each of their series: `places` (groups…, steps) along the time plate."""
+    """Bound data and some steps of each of their series.
+
+    `places` (groups…, steps) along the time plate, with an axis for each plate that series lie in.
+    """
 
     bound: BoundModel
     data: Mapping[str, Any]
@@ -262,6 +280,13 @@ class Steps:
     def count(self) -> int:
         """How many steps of each series."""
         return int(self.places.shape[-1])
+
+    def plates(self, name: str) -> tuple[Plate, ...]:
+        """The plates of a variable, with these steps in place of the time."""
+        variable = self.bound.checked.model.variable(name)
+        own = plates_of(self.bound, variable) if variable is not None else ()
+        here = Plate(self.plate.letter, self.count, (), ordered=True)
+        return tuple(here if plate == self.plate else plate for plate in own)
 
     def of(self, array: Array, plates: Sequence[Plate]) -> Array:
         """These steps of an array with an axis for each plate, in place of its time axis."""
@@ -293,7 +318,7 @@ def all_steps(bound: BoundModel, data: Mapping[str, Any]) -> Steps:
     if not plate.parents:
         return Steps(bound, data, plate, np.arange(longest))
     last = np.reshape(np.diff(data[f"offsets.{plate.letter}"]), data[f"first.{plate.letter}"].shape) - 1
-    return Steps(bound, data, plate, np.minimum(np.arange(longest), last[..., None]))
+    return Steps(bound, data, plate, by_group(bound, plate, np.minimum(np.arange(longest), last[..., None]), data))
 
 
 def lengthened(bound: BoundModel, data: Mapping[str, Any], plate: Plate, extra: int) -> Steps:
@@ -343,7 +368,8 @@ def _cut(
         if variable.name in data and letter in variable.plates:
             axis = merged_letters(plates_of(bound, variable)).index(letter)
             result[variable.name] = _gathered(data[variable.name], index, axis, variable.role is Role.GIVEN)
-    return Steps(bound, result, plate, ends[..., None] + np.arange(-looked_at, 0))
+    places = ends[..., None] + np.arange(-looked_at, 0)
+    return Steps(bound, result, plate, by_group(bound, plate, places, result))
 
 
 def _gathered(array: Array, index: Array, axis: int, given: bool) -> Array:

@@ -228,6 +228,20 @@ def test_a_prior_on_the_boundary_is_no_optimum() -> None:
         em.parse(text)().fit(y=np.array([0, 1, 0, 1]))
 
 
+def test_a_prior_that_takes_counts_away_beside_a_stationary_law() -> None:
+    """The mode lies inside where more was counted than the prior takes, and is refused where it does not."""
+    text = """model M(K = 2) plate s in S, k in K time t in T param A[k] : simplex[K] ~ Dirichlet(0.8)
+    latent z[s, 0] ~ Categorical(stationary(A)) latent z[s, t] ~ Categorical(A[z[s, t-1]])
+    observed y[s, t] ~ Poisson(1 + 5 * z[s, t])"""
+    case = instance(text, {}, {"y": np.array([[0, 1, 7, 8, 1], [6, 9, 0, 1, 8], [1, 0, 1, 7, 5]])})
+    module = compile_model(case.bound, "em").module
+    params = module.initialise(case.data, np.random.default_rng(0))
+    checks.check_monotone(module, case.data, params)
+    checks.check_fit(module, case.model, case.constants, case.data, params)
+    with pytest.raises(em.Error, match="the posterior of `A` is unbounded"):
+        em.parse(text)().fit(y=np.zeros((3, 5)))
+
+
 STARTED = """model M() plate s in S time t in T param m[s] : real ~ Normal(0, sd=3) param q : positive
     latent x[s, 0] : real ~ PointMass(m[s]) latent x[s, t] ~ Normal(x[s, t-1], var=q)
     observed y[s, t] ~ Normal(x[s, t], var=0.5)"""
@@ -242,10 +256,3 @@ def test_a_start_at_a_parameter_with_a_prior() -> None:
     checks.check_fit(module, case.model, case.constants, case.data, params)
     with pytest.raises(ModelError, match="a start of `x` at `m`, of which there is a posterior"):
         compile_model(case.bound, "vb")
-
-
-def test_no_posterior_of_what_a_stationary_law_moves_with() -> None:
-    text = """model M(K = 2) plate k in K time t in T param A[k] : simplex[K] ~ Dirichlet(2)
-    latent z[0] ~ Categorical(stationary(A)) latent z[t] ~ Categorical(A[z[t-1]]) observed y[t] ~ Poisson(1 + z[t])"""
-    with pytest.raises(ModelError, match="leave out the prior of `A` for a point estimate"):
-        em.parse(text)().source(method="vb")

@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose
 
 from emdsl.api import parse
 from emdsl.compile import compile_model
-from emdsl.errors import DataError
 from tests.oracles.networks import check_network, instance
 
 NAN = np.nan
@@ -217,5 +216,3 @@ def test_statistical_results() -> None:
     fit = parse(TOPICS)().fit(w=WORDS, max_iter=5)
     assert_allclose(fit.log_likelihood_by("d").sum(), fit.score(), rtol=1e-10)
     assert "log likelihood" in fit.summary()
-    with pytest.raises(DataError, match="within ragged plates"):
-        parse(SERIES)().fit(w=WORDS, max_iter=1).filtered()

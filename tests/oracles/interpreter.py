@@ -26,10 +26,11 @@ Site = tuple[str, tuple[int, ...]]
 
 
 def _stationary(matrix: Any) -> np.ndarray[Any, Any]:
-    """The law π with π A = π and sum 1, by least squares."""
+    """The law π with π A = π and sum 1, by least squares; no more than rounding is zero."""
     a = np.asarray(matrix, float)
     system = np.vstack([a.T - np.eye(len(a)), np.ones(len(a))])
-    return np.asarray(np.linalg.lstsq(system, np.append(np.zeros(len(a)), 1.0), rcond=None)[0])
+    law = np.asarray(np.linalg.lstsq(system, np.append(np.zeros(len(a)), 1.0), rcond=None)[0])
+    return np.where(np.abs(law) < 1e-14, 0.0, law)
 
 
 FUNCTIONS: dict[str, Any] = {

@@ -822,7 +822,7 @@ def test_one_step_laws_of_counts_after_missing_ends() -> None:
 
 
 def test_what_a_class_ties_together_is_drawn() -> None:
-    """Zero inflation at each step of chains with a class each, against sums over the classes; it had no forecast."""
+    """Zero inflation at each step of chains with a class each, against sums over the classes."""
     text = """model M plate s in S, k in 2, c in 2 time t in T[s] param A[c, k] : simplex[2] param w : simplex[2]
         param p[k] : unit param a[k] : positive latent g[s] ~ Categorical(w) latent z[s, 0] ~ Categorical([0.5, 0.5])
         latent z[s, t] ~ Categorical(A[g[s], z[s, t-1]]) latent d[s, t] ~ Bernoulli(p[z[s, t]])
@@ -831,7 +831,7 @@ def test_what_a_class_ties_together_is_drawn() -> None:
     w, p, a = (np.array(pair) for pair in ([0.6, 0.4], [0.4, 0.1], [2.0, 8.0]))
     y, draws = [np.array([0, 3, 0, 8, 9, 0, 7]), np.array([1])], 20000
     fit = em.parse(text)().fit(y=y, init={"A": matrices, "w": w, "p": p, "a": a}, max_iter=0)
-    ahead = fit.forecast(2, draws=draws)["y"]
+    ahead, given_past = fit.forecast(2, draws=draws)["y"], fit.predictive(draws=draws)
     for s, rows in enumerate(y):
         density = (1 - p) * stats.poisson.pmf(rows[:, None], a) + p * (rows[:, None] == 0)
         classes = [forward(np.array([0.5, 0.5]), np.array(matrix), density) for matrix in matrices]
@@ -842,5 +842,11 @@ def test_what_a_class_ties_together_is_drawn() -> None:
             mean, second = states @ ((1 - p) * a), states @ ((1 - p) * (a + a**2))
             assert_allclose(ahead.mean[s, step - 1], mean, atol=4 * np.sqrt((second - mean**2) / draws))
             assert_allclose(ahead.var[s, step - 1], second - mean**2, rtol=0.05)
-    with pytest.raises(DataError, match="`g` ties entries of `d` together"):
-        fit.predictive()
+        for step in range(len(rows)):
+            past = [forward(np.array([0.5, 0.5]), np.array(matrix), density[:step]) for matrix in matrices]
+            odds = w * np.exp([total for *_, total in past])
+            states = odds / odds.sum() @ np.array([before[step] for before, *_ in classes])
+            mean, second = states @ ((1 - p) * a), states @ ((1 - p) * (a + a**2))
+            assert_allclose(given_past["z"].probabilities[s][step], states, atol=0.02)
+            assert_allclose(given_past["y"].mean[s][step], mean, atol=4 * np.sqrt((second - mean**2) / draws))
+            assert_allclose(given_past["y"].var[s][step], second - mean**2, rtol=0.05)

@@ -79,6 +79,18 @@ def size_two_ways(name: str, first: Sequence[str], second: Sequence[str], span: 
     )
 
 
+def group_of_a_group(
+    name: str, parents: Sequence[str], inner: str, outer: Sequence[str], span: Span | None
+) -> ModelError:
+    listed = f"`{'`, `'.join(outer)}`"
+    return ModelError(
+        "E013",
+        f"`{name}[{', '.join(parents)}]` is read at `{inner}`, which lies within {listed}",
+        cure=f"write `{name}[{', '.join((*outer, *parents))}]`",
+        span=span,
+    )
+
+
 def empty_size(name: str, value: float, span: Span | None) -> ModelError:
     shown = f"`{name}`" if name == f"{value:g}" else f"`{name}` = {value:g}"
     return ModelError("E013", f"{shown} is not a size", cure="a size is a whole number, 1 or more", span=span)

@@ -47,14 +47,19 @@ def normalised(counts: np.ndarray) -> np.ndarray:
 
 
 def interior_share(counts: np.ndarray, name: str) -> np.ndarray:
-    """Counts over their sum where a prior takes some away; a negative count has its mode on the boundary."""
+    """Counts over their sum where a prior takes some away."""
+    return normalised(interior_counts(counts, name))
+
+
+def interior_counts(counts: np.ndarray, name: str) -> np.ndarray:
+    """Counts of which a prior takes some away; a negative one has its mode on the boundary."""
     if np.min(counts) < 0:
         place = tuple(int(index) for index in np.argwhere(counts < 0)[0])
         raise DegenerateError(
             f"the posterior of `{name}` is unbounded at {place}, where it vanishes: "
             "give it a concentration of at least 1, or use the method vb"
         )
-    return normalised(counts)
+    return counts
 
 
 def interior_proportion(successes: np.ndarray, failures: np.ndarray, name: str) -> np.ndarray:
