@@ -93,8 +93,10 @@ class OverTime:
         def drawn() -> dict[str, Statistics]:
             return simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
 
-        if follows or self._parted():
-            found = drawn() | (self._paths(ahead) if follows else {})
+        if self._parted():
+            found = drawn()
+        elif follows:
+            found = drawn() | self._paths(ahead)
         else:
             try:
                 found = self._outlook(ahead)
