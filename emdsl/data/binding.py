@@ -285,12 +285,6 @@ class _Binding:
             )
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(subject, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
-        # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
-        letters = merged_letters(self._plates(variable))
-        rows = tuple(range(len(letters) if any(plate.ordered for plate in self._plates(variable)) else 1))
-        if variable.missing and array.ndim > len(rows) and np.isnan(array).all(axis=rows).any():
-            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=rows))[0])
-            raise DataError(f"`{name}` has no value at all at [{':, ' * len(rows)}{place}]; leave that column out")
         laws = families(variable)
         check_support(subject, array, kind, laws)
         if variable.role is Role.OBSERVED and not kind.event_shape:

@@ -164,11 +164,20 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
         for term in item.references:
             if len(term.atoms) != 1 or term.atoms[0].variable != symbol.name or term.coefficient != -1.0 or term.bound:
                 continue
-            mean = _reduced("np.nanmean({}, axis={})", datum, term.atoms[0].references, setting)
+            mean = _reduced(_mean_of(datum, setting), datum, term.atoms[0].references, setting)
             if mean is not None:
                 shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
                 return f"np.broadcast_to({mean}, ({shape}{',' if len(symbol.axes) == 1 else ''}))"
     return None
+
+
+def _mean_of(datum: Atom, setting: Setting) -> str:
+    """The mean of a datum as a pattern of code; of one that is nowhere seen it is zero."""
+    bases = {item.base for item in setting.centred.values()}
+    may_miss = (
+        datum.variable in setting.missing or datum.variable in bases or datum.variable not in setting.scope.symbols
+    )
+    return "mean_seen({}, axis={})" if may_miss else "np.nanmean({}, axis={})"
 
 
 def _unseen_factors(name: str, setting: Setting) -> list[str]:
