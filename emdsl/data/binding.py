@@ -86,6 +86,15 @@ def variables_of_table(
     return {name: groups.arranged(name, plates[name], to_array(name, column)) for name, column in found.items()}
 
 
+def are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether bound data are the same; one may have sizes that are constants of the other."""
+    apart = {name: one.get(name, other.get(name)) for name in one.keys() ^ other.keys()}
+    return all(isinstance(value, int) for value in apart.values()) and all(
+        np.array_equal(one[name], other[name], equal_nan=np.asarray(one[name]).dtype.kind == "f")
+        for name in one.keys() & other.keys()
+    )
+
+
 class _Binding:
     """The sizes and arrays found so far, while one data set is read."""
 

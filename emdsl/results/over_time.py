@@ -46,6 +46,7 @@ from emdsl.results.series import (
     without_last,
 )
 from emdsl.results.sites import Tied
+from emdsl.runtime import settling
 from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
@@ -114,8 +115,7 @@ class OverTime:
             return {name: found[name] for name in latents if name in found}
 
         def at(steps: Steps) -> dict[str, Statistics]:
-            module = self.program.module
-            found = module.posterior(steps.data, self.raw)
+            found = settling.posterior(self.program.module, steps.data, self.raw)
             result = {}
             for variable in self._over_time(Role.LATENT):
                 if variable.name in found:

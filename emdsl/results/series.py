@@ -23,6 +23,7 @@ from emdsl.model.statements import Law, Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior, flat
+from emdsl.runtime.settling import start_key
 
 Array = np.ndarray[Any, Any]
 
@@ -354,9 +355,10 @@ def _cut(
         if isinstance(plate.size, str) and plate.size in data:
             result[plate.size] = len(index)
     for variable in bound.checked.model.variables:
-        if variable.name in data and letter in variable.plates:
-            axis = merged_letters(plates_of(bound, variable)).index(letter)
-            result[variable.name] = _gathered(data[variable.name], index, axis, variable.role is Role.GIVEN)
+        for name in (variable.name, start_key(variable.name)):
+            if name in data and letter in variable.plates:
+                axis = merged_letters(plates_of(bound, variable)).index(letter)
+                result[name] = _gathered(data[name], index, axis, variable.role is Role.GIVEN)
     return Steps(bound, result, plate, ends[..., None] + np.arange(-looked_at, 0))
 
 

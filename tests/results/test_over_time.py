@@ -820,9 +820,9 @@ def test_what_follows_missing_ends_is_pushed_by_the_laws_from_q_of_the_last_step
     short = model.fit(y=[seen], init=SWITCHING_START, max_iter=0, tol=0)
     ahead, pushed = fit.forecast(2, draws=2000), short.forecast(4, draws=2000)
     for name in ("x", "y"):
-        assert_allclose(ahead[name].mean, pushed[name].mean[:, 2:], rtol=1e-12)
-        assert_allclose(ahead[name].var, pushed[name].var[:, 2:], rtol=1e-12)
-    assert_allclose(ahead["z"].probabilities, pushed["z"].probabilities[:, 2:], rtol=1e-12)
+        assert_allclose(ahead[name].mean, pushed[name].mean[:, 2:], rtol=1e-7)
+        assert_allclose(ahead[name].var, pushed[name].var[:, 2:], rtol=1e-7)
+    assert_allclose(ahead["z"].probabilities, pushed["z"].probabilities[:, 2:], rtol=1e-7)
     one_step = fit.predictive(draws=50_000)
     assert_allclose(
         one_step["z"].probabilities[0][5:], short.forecast(2, draws=50_000)["z"].probabilities[0], atol=0.01
