@@ -153,6 +153,7 @@ class Bound:
         the model, ModelError when `strict` forbids a step, and FitError when every start degenerates.
         """
         from emdsl.data.binding import bind_data
+        from emdsl.data.told import check_told
         from emdsl.data.weights import check_weights
         from emdsl.model.holes import inferred
         from emdsl.results.fit import Fit, merged
@@ -164,6 +165,7 @@ class Bound:
         if not inferred(self.bound_model):
             self.program(method)  # what is not compiled is told before data are read
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
+        check_told(self.bound_model, bound_data, (init or {}) if max_iter == 0 else ())
         source = self.source_of(method, bound_data)
         if strict:
             _refuse_approximations(self._compiled(source.variant))

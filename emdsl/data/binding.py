@@ -86,6 +86,15 @@ def variables_of_table(
     return {name: groups.arranged(name, plates[name], to_array(name, column)) for name, column in found.items()}
 
 
+def are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether bound data are the same; one may have sizes that are constants of the other."""
+    apart = {name: one.get(name, other.get(name)) for name in one.keys() ^ other.keys()}
+    return all(isinstance(value, int) for value in apart.values()) and all(
+        np.array_equal(one[name], other[name], equal_nan=np.asarray(one[name]).dtype.kind == "f")
+        for name in one.keys() & other.keys()
+    )
+
+
 class _Binding:
     """The sizes and arrays found so far, while one data set is read."""
 
@@ -285,12 +294,6 @@ class _Binding:
             )
         may_miss = variable.missing or variable.role is Role.LATENT
         check_finite(subject, array, missing=may_miss, infinite=infinite, cure=cures.get(variable.role, ""))
-        # Over time there are no columns: a step at which nothing is seen is inferred from its neighbours.
-        letters = merged_letters(self._plates(variable))
-        rows = tuple(range(len(letters) if any(plate.ordered for plate in self._plates(variable)) else 1))
-        if variable.missing and array.ndim > len(rows) and np.isnan(array).all(axis=rows).any():
-            place = ", ".join(str(int(index)) for index in np.argwhere(np.isnan(array).all(axis=rows))[0])
-            raise DataError(f"`{name}` has no value at all at [{':, ' * len(rows)}{place}]; leave that column out")
         laws = families(variable)
         check_support(subject, array, kind, laws)
         if variable.role is Role.OBSERVED and not kind.event_shape:

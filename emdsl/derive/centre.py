@@ -16,7 +16,7 @@ from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Index, IndexSource, indices_in
 from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import IDENTITY, STRUCTURE, Atom, Polynomial, Term, contract, like_terms, multiply
-from emdsl.derive.levels import LEVEL, about_values, level_origin, reference_symbol, slopes
+from emdsl.derive.levels import LEVEL, Level, about_values, level_origin, reference_symbol, slopes
 from emdsl.derive.log_joint import Factor, LogJoint, QuadraticTerm
 from emdsl.derive.origins import Origin, about_origins, origins
 
@@ -43,7 +43,8 @@ class CentredJoint:
     """The factors as scalar terms only; the centred quantities; the location parameters and their gated axes.
 
     `joint` is the log joint with the centred quantities among its symbols. `by_state`: those gated locations of which
-    data read no other entry than that of their state. `origins`: what real latents are about.
+    data read no other entry than that of their state. `origins`: what real latents are about; `levels`: those of them
+    that are levels.
     """
 
     joint: LogJoint
@@ -53,6 +54,7 @@ class CentredJoint:
     gated_axes: dict[str, tuple[int, ...]]
     by_state: frozenset[str]
     origins: Mapping[str, Origin]
+    levels: Mapping[str, Level]
 
 
 def centre(
@@ -61,19 +63,21 @@ def centre(
     inferred: frozenset[str],
     latents: frozenset[str],
     holed: frozenset[str],
+    ordered: frozenset[str],
 ) -> CentredJoint:
     """Expand all quadratics, about reference points where a location parameter allows it.
 
     `partly_known`: observed variables of which entries may be missing. `inferred`: global real variables. `latents`:
-    real latents; `holed`: those of them over time that are observed, but for missing entries.
+    real latents; `holed`: those of them that are observed, but for missing entries. `ordered`: letters of times.
     """
     linear = _linear(joint, inferred | latents)
-    level = slopes(joint, holed, inferred)
-    multiply_levels = frozenset[str]().union(*level.values())
+    multiply = slopes(joint, holed, inferred)
+    multiply_levels = frozenset[str]().union(*multiply.values())
     locations = (linear & inferred) | multiply_levels
-    about = dict(origins(joint, (linear & latents) - level.keys(), linear & inferred))
-    for name in level:
-        quantity, about[name] = level_origin(name, joint)
+    about = dict(origins(joint, (linear & latents) - multiply.keys(), linear & inferred))
+    levels: dict[str, Level] = {}
+    for name in multiply:
+        quantity, about[name], levels[name] = level_origin(name, joint, ordered)
         joint = replace(joint, derived={**joint.derived, quantity.name: quantity})
     centred: list[Centred] = []
     factors = []
@@ -91,7 +95,7 @@ def centre(
     axes = _gated_axes(joint, locations)
     told = frozenset(axes) - _read_otherwise(joint, partly_known)
     names = tuple(sorted(locations))
-    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, told, about)
+    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, told, about, levels)
 
 
 def is_centred_datum(name: str) -> bool:

@@ -15,7 +15,7 @@ from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
 from emdsl.arrays.reading import names_read, ordered_names
-from emdsl.derive.levels import levels_of
+from emdsl.derive.levels import quantity_name
 from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
 
@@ -34,7 +34,7 @@ class Constants:
         self.within = within or setting.names.of(f"infer {network}")
         names, symbols = setting.names, setting.scope.symbols
         self.data = {names.of(name) for name in symbols if setting.is_data(name)}
-        self.data |= {names.of(item.name) for item in levels_of(setting.derived).values()}
+        self.data |= {names.of(quantity_name(name)) for name in setting.levels}
         sizes = {size for symbol in symbols.values() for size, _ in symbol.axes if isinstance(size, str)}
         sizes |= {symbol.categories for symbol in symbols.values() if isinstance(symbol.categories, str)}
         self.known = self.data | {names.of(size) for size in sizes} | {"data", "np", "float", "int"}

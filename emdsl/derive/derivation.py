@@ -193,9 +193,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     unknown = parameters(bound)
     reals = frozenset(name for name in unknown if types[name].kind == "real")
     unseen = frozenset(v.name for v in latents(bound) if types[v.name].kind == "real")
-    over_time = {plate.letter for plate in model.plates if plate.ordered}
-    holes = frozenset(v.name for v in model.variables if v.name in holed & unseen and over_time & {*v.plates})
-    centred = centre(joint, partly, reals, unseen, holes)
+    ordered = frozenset(plate.letter for plate in model.plates if plate.ordered)
+    centred = centre(joint, partly, reals, unseen, holed & unseen, ordered)
     centred = replace(centred, joint=_with_symbols(centred.joint, choice_symbols(centred.joint.splits)))
     entries = _entries(bound, centred)
     centred = replace(centred, joint=_with_symbols(centred.joint, entry_symbols(entries.values(), centred.joint.scope)))
@@ -244,6 +243,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         gated_axes=centred.gated_axes,
         by_state=centred.by_state,
         origins=centred.origins,
+        levels=centred.levels,
         missing=frozenset(
             v.name for v in model.variables if v.missing and v.role is Role.OBSERVED and v.name not in partly
         ),

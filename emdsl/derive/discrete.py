@@ -26,6 +26,7 @@ from emdsl.derive.discrete_tables import (
     operand_indices,
     product_text,
     renamed_axes,
+    started,
 )
 from emdsl.derive.field import FieldMoments, Moment, with_axes
 from emdsl.derive.row_evidence import RowEvidence
@@ -318,7 +319,7 @@ class FiniteInference(ChainStates):
             (share,) = self._shares(joint)
             assert isinstance(share.array, Named)
             given = joint.separable.given(share.array.name)
-            self.body.when("start is not None", joint.separable.array.name, given)
+            self.body.when(started(joint.step.variables), joint.separable.array.name, given)
             return
         assert joint.log_joint is not None and joint.message is not None
         axes = joint.log_joint.axes
@@ -331,7 +332,7 @@ class FiniteInference(ChainStates):
         joint.array = self.body.define(
             self.body.unused(f"probabilities {name}"), chosen, axes, f"p of {named_step(joint.step)}"
         )
-        self._start(joint.array.name, self._shares(joint), axes)
+        self._start(joint, joint.array.name, self._shares(joint), axes)
 
     def _chain_backward(self, joint: Joint) -> None:
         step = joint.step
@@ -391,11 +392,11 @@ class FiniteInference(ChainStates):
         joint.steps_summed = pairs
         shares = self._shares(joint)
         if not self.expectations:
-            self._start((array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
+            self._start(joint, (array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
         at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
         operands = [*shares, *self.shares_before(joint), *later[:1], *at_rows]
-        self._start((pairs if varying and prior else own_pairs).name, operands, pair_axes)
+        self._start(joint, (pairs if varying and prior else own_pairs).name, operands, pair_axes)
 
     def _first_rows(self, monomial: Monomial, series: tuple[Index, ...]) -> None:
         """What is expected of a monomial in the first row of each series."""

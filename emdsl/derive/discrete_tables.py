@@ -106,10 +106,16 @@ class StartedSweep:
         own = [self._neighbour_share(place, states[place]) for place in step.neighbours]
         return own + [self._share(name, step.rows, states[name, step.rows]) for name in step.variables]
 
-    def _start(self, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
+    def _start(self, joint: Joint, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
         """With a start, its responsibilities in place of the posterior, as if variables were independent."""
         value = Contraction(1.0, tuple(operands), axes)
-        self.body.when("start is not None", target, value)
+        self.body.when(started(joint.step.variables), target, value)
+
+
+def started(variables: Sequence[str]) -> str:
+    """Whether variables have a start, as code: choices among products have none where the user gives that of others."""
+    choices = [f' and "{name}" in start' for name in variables if name.startswith("split ")]
+    return "start is not None" + "".join(choices)
 
 
 def moved_operand(operand: Operand, references: Mapping[Index, Reference], moments: FieldMoments) -> Operand:

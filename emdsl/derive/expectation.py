@@ -56,7 +56,7 @@ def _gaussian(sweep: Sweep, plan: Layout, states: list[str], setting: Setting) -
         if name in setting.centred:
             statements += _centred_values(name, entries, states[0] if own else None, sweep, setting)
         else:
-            own_statements, origin = origin_statements(name, sweep.plates, setting)
+            own_statements, origin = origin_statements(name, sweep.plates, setting, of_block=True)
             values = _of_rows(name, sweep)
             given = f"({values} - {origin})" if origin else values
             fill = Assign(f"values[:, :, {entries}]", f"{given}.reshape(natural.shape[1], -1)")

@@ -13,7 +13,7 @@ from emdsl.derive.constant import prepared_key as constants_key
 from emdsl.derive.e_step import SweepCode, unpacking
 from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
-from emdsl.derive.levels import level_code, levels_of
+from emdsl.derive.levels import level_code
 from emdsl.derive.levels import prepared_key as levels_key
 from emdsl.derive.likelihood import LAWS, constant_part
 from emdsl.derive.lower import lower
@@ -137,7 +137,9 @@ def prepare_function(
     codes: Sequence[SweepCode], inferences: Sequence[InferenceCode], laws: Function | None, setting: Setting
 ) -> Function:
     """`prepare(data, params)`: the data with everything that no iteration changes."""
-    entries = [f'"{levels_key(name)}": {level_code(name, setting.scope)}' for name in levels_of(setting.derived)]
+    entries = [
+        f'"{levels_key(name)}": {level_code(name, level, setting.scope)}' for name, level in setting.levels.items()
+    ]
     entries += [
         f'"{prepared_key(code)}": sum_features(*{code.name}(data, params))' for code in codes if is_fixed(code, setting)
     ]

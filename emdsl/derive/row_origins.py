@@ -8,14 +8,23 @@ from emdsl.arrays.algebra import repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.programme import ProgrammeStatement
 from emdsl.derive.centre import Centred
+from emdsl.derive.levels import quantity_name
 from emdsl.derive.rows import RowMoments
 from emdsl.derive.setting import Setting
 
 
-def origin_statements(name: str, plates: Sequence[str], setting: Setting) -> tuple[list[ProgrammeStatement], str]:
-    """The origin of a latent over its axes other than the plate that leads, and its identifier; "" where it is zero."""
+def origin_statements(
+    name: str, plates: Sequence[str], setting: Setting, *, of_block: bool = False
+) -> tuple[list[ProgrammeStatement], str]:
+    """The origin of a latent, and its code, "" where it is zero; the levels are those of all rows, or of a block.
+
+    What is no level is the same along the plate that leads, and has no axis for it.
+    """
     if name not in setting.origins:
         return [], ""
+    if name in setting.levels:
+        level = setting.names.of(quantity_name(name))
+        return [], f"{level}[rows]" if plates and of_block else level
     lead = plates[0] if plates else None
     symbol = setting.scope.symbols[name]
     axes = tuple(setting.source.fresh(size, letter) for size, letter in symbol.axes)

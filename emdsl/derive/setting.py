@@ -16,7 +16,7 @@ from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurren
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.field import FieldMoments
 from emdsl.derive.held import Held
-from emdsl.derive.levels import level_code, levels_of, prepared_key
+from emdsl.derive.levels import Level, level_code, prepared_key, quantity_name
 from emdsl.derive.loop_body import LoopBody
 from emdsl.derive.network_terms import NetworkTerms
 from emdsl.derive.origins import Origin
@@ -35,7 +35,8 @@ class Setting:
     `parameters`: the global unknowns in declared order. `fixed`: those held whole. `missing`: known variables in which
     entries may be missing. `gated_axes`: for each location parameter that a gate indexes, those axes. `by_state`: those
     of which data read the entries of their states only. `origins`: what real latents are inferred about.
-    `forms`: the posteriors of parameters that have one; all others are point estimates. `held`: what `fix` holds.
+    `levels`: those of them that are levels. `forms`: the posteriors of parameters that have one; all others are point
+    estimates. `held`: what `fix` holds.
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables,
     but for the `holed` ones, whose missing entries are inferred. `given_latents`: latents whose values may be given,
     and these. `auxiliaries`: latents that the compiler added. `starts`: values at which real latents over time start.
@@ -53,6 +54,7 @@ class Setting:
     gated_axes: Mapping[str, tuple[int, ...]]
     by_state: frozenset[str]
     origins: Mapping[str, Origin]
+    levels: Mapping[str, Level]
     missing: frozenset[str]
     forms: Mapping[str, PosteriorForm]
     held: Mapping[str, Held]
@@ -256,9 +258,9 @@ class Setting:
             for name in self.scope.symbols:
                 if self.is_data(name):
                     listed.append((self.names.of(name), inwards(f'data["{name}"]', self.scope.symbols[name])))
-            for name, item in levels_of(self.derived).items():
-                key, code = prepared_key(name), level_code(name, self.scope)
-                listed.append((self.names.of(item.name), f'data["{key}"] if "{key}" in data else {code}'))
+            for name, level in self.levels.items():
+                key, code = prepared_key(name), level_code(name, level, self.scope)
+                listed.append((self.names.of(quantity_name(name)), f'data["{key}"] if "{key}" in data else {code}'))
         if statistics:
             swept = [item.name for sweep in self.collapsed.sweeps for item in sweep.statistics]
             for name in (*swept, *(item.name for item in self.coupled)):

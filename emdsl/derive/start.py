@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from emdsl.algebra.indices import Reference
 from emdsl.algebra.symbols import Symbol
-from emdsl.algebra.terms import MASK
+from emdsl.algebra.terms import MASK, Atom
 from emdsl.arrays.body import Assign
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.expectation import variables_of
+from emdsl.derive.levels import quantity_name
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.setting import Setting
 
@@ -32,7 +34,10 @@ def initialise_function(
             datum = loadings[name]
             shape = value.removeprefix("np.zeros")
             scale = "" if datum is None else f'spread_of(data["{datum}"]) * '
-            value = f"{scale}rng.standard_normal{shape}" if value.startswith("np.zeros") else value
+            unseen = " & ".join(_unseen_factors(name, setting))
+            drawn = f"{scale}rng.standard_normal{shape}"
+            drawn = f"np.where({unseen}, {drawn}, 0.0)" if unseen else drawn
+            value = drawn if value.startswith("np.zeros") else value
         if name in setting.held and (whole := setting.held[name].whole) is not None:
             value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
         form = setting.forms.get(name)
@@ -159,18 +164,50 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
         for term in item.references:
             if len(term.atoms) != 1 or term.atoms[0].variable != symbol.name or term.coefficient != -1.0 or term.bound:
                 continue
-            own = term.atoms[0].references
-            axes = tuple(place for place, reference in enumerate(datum.references) if reference not in own)
-            kept = [reference for reference in datum.references if reference in own]
-            if (
-                kept != [reference for reference in own if reference in kept]
-                or datum.variable not in setting.scope.symbols
-            ):
-                continue
-            values = inwards(f'data["{datum.variable}"]', setting.scope.symbols[datum.variable])
-            mean = f"np.nanmean({values}, axis={axes[0] if len(axes) == 1 else axes})"
-            shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
-            places = ", ".join(":" if reference in kept else "None" for reference in own)
-            placed = f"{mean}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else mean
-            return f"np.broadcast_to({placed}, ({shape}{',' if len(symbol.axes) == 1 else ''}))"
+            mean = _reduced(_mean_of(datum, setting), datum, term.atoms[0].references, setting)
+            if mean is not None:
+                shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
+                return f"np.broadcast_to({mean}, ({shape}{',' if len(symbol.axes) == 1 else ''}))"
     return None
+
+
+def _mean_of(datum: Atom, setting: Setting) -> str:
+    """The mean of a datum as a pattern of code; of one that is nowhere seen it is zero."""
+    bases = {item.base for item in setting.centred.values()}
+    may_miss = (
+        datum.variable in setting.missing or datum.variable in bases or datum.variable not in setting.scope.symbols
+    )
+    return "mean_seen({}, axis={})" if may_miss else "np.nanmean({}, axis={})"
+
+
+def _unseen_factors(name: str, setting: Setting) -> list[str]:
+    """For each variable with missing entries that a parameter multiplies: where none of what it multiplies is seen.
+
+    There it starts as what multiplies a latent does; what is seen tells of it elsewhere.
+    """
+    quantities = {quantity_name(variable) for variable in setting.levels}
+    found: dict[str, None] = {}
+    for item in setting.centred.values():
+        for term in item.references:
+            own = next((part for part in term.atoms if part.variable == name), None)
+            other = next((part for part in term.atoms if part.variable in quantities), None)
+            if own is not None and other is not None:
+                unseen = _reduced("np.isnan({}).all(axis={})", other, own.references, setting)
+                found |= {} if unseen is None else {unseen: None}
+    return list(found)
+
+
+def _reduced(pattern: str, datum: Atom, own: Sequence[Reference], setting: Setting) -> str | None:
+    """The data of a variable, or of the one whose level it is, reduced to axes that are among others, at their places.
+
+    None where these stand in another order.
+    """
+    variable = {quantity_name(name): name for name in setting.levels}.get(datum.variable, datum.variable)
+    kept = [reference for reference in datum.references if reference in own]
+    if kept != [reference for reference in own if reference in kept] or variable not in setting.scope.symbols:
+        return None
+    axes = tuple(place for place, reference in enumerate(datum.references) if reference not in own)
+    values = inwards(f'data["{variable}"]', setting.scope.symbols[variable])
+    reduced = pattern.format(values, axes[0] if len(axes) == 1 else axes)
+    places = ", ".join(":" if reference in kept else "None" for reference in own)
+    return f"{reduced}[{places}]" if kept and len(kept) < len(own) and own[-len(kept) :] != tuple(kept) else reduced

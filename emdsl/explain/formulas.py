@@ -19,7 +19,7 @@ from emdsl.algebra.operations import Split
 from emdsl.algebra.symbols import Scope, beyond_table, is_padded, padded_size, within_table
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
-from emdsl.derive.levels import LEVEL, levels_of
+from emdsl.derive.levels import LEVEL, variable_of
 from emdsl.derive.log_joint import QuadraticTerm
 from emdsl.derive.statistics import normal_form
 from emdsl.explain.symbols import Letters, auxiliary, magnitude, name_text, raised, with_indices
@@ -350,8 +350,7 @@ class Notation:
         ]
         if item.function == LEVEL:
             indices = [self.reference(reference, letters) for reference in references]
-            (name,) = levels_of({item.name: item})
-            return with_indices(rf"\bar{{{name_text(name)}}}", indices)
+            return with_indices(rf"\bar{{{name_text(variable_of(item))}}}", indices)
         if item.function == STARTED:
             return rf"\left({texts[0]}\right)"
         if item.function == "power" and len(texts) == 2:

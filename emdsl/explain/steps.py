@@ -13,7 +13,6 @@ from emdsl.algebra.terms import IDENTITY, OFFSET, Atom, Polynomial, Term
 from emdsl.derive.centre import Centred
 from emdsl.derive.derivation import METHODS, Derivation
 from emdsl.derive.functions import prior_terms
-from emdsl.derive.levels import LEVEL
 from emdsl.derive.likelihood import data_only_terms
 from emdsl.derive.log_joint import Factor
 from emdsl.derive.m_step import Update
@@ -191,10 +190,11 @@ def _reference_points(derivation: Derivation, notation: Notation) -> list[Block]
             "datum is taken anew about the point of each state"
         )
     text += ". What is taken about them bears a tilde"
-    if any(item.function == LEVEL for item in derivation.joint.derived.values()):
-        text += (
-            "; a bar is on what is seen of a variable with missing entries, and on the value before where nothing is"
-        )
+    levels = derivation.setting.levels.values()
+    if levels:
+        over_time = {level.over is None: None for level in levels}
+        nearby = " or ".join("the value before" if one else "the mean of what is seen" for one in over_time)
+        text += f"; a bar is on what is seen of a variable with missing entries, and on {nearby} where nothing is"
     return [Prose(f"{text}:"), Display(tuple(lines))]
 
 

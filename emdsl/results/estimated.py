@@ -14,6 +14,7 @@ import numpy as np
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role
 from emdsl.results.series import merged, padded, plates_of
+from emdsl.runtime import settling
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -37,13 +38,13 @@ class Estimated:
     ) -> dict[str, Statistics]:
         """Posteriors with an axis for each plate, some latents being known: arrays of that layout, NaN where not.
 
-        Coordinate ascent goes on from the memory in `data`, where they have one, and else until nothing moves.
+        Coordinate ascent goes on until nothing moves, from the memory in `data` or from the shares of states there.
         """
         latents = [variable for variable in bound.checked.model.variables if variable.role is Role.LATENT]
         if not latents:
             return {}
         known = {v.name: merged(labels[v.name], plates_of(bound, v), data) for v in latents if v.name in labels}
-        found = self.module.posterior({**data, **known}, self.raw)
+        found = settling.posterior(self.module, {**data, **known}, self.raw)
         return {
             v.name: {
                 key: padded(np.asarray(value, dtype=float), plates_of(bound, v), data)

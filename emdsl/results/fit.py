@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.data.binding import bind_data
+from emdsl.data.binding import are_same, bind_data
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -30,7 +30,8 @@ from emdsl.results.relabel import Relabelling, relabelling
 from emdsl.results.sampling import draw
 from emdsl.results.series import chained_states, in_layout, nesting, row_count
 from emdsl.results.source import Source
-from emdsl.runtime.diagnostics import resuming, settled
+from emdsl.runtime import settling
+from emdsl.runtime.diagnostics import resuming
 from emdsl.runtime.loop import Outcome
 
 Array = np.ndarray[Any, Any]
@@ -173,11 +174,10 @@ class Fit:
 
     def score(self, data: object = None, weights: object = None, **arrays: Any) -> float:
         """The log likelihood of new data at the estimates (under vb, their part of the bound)."""
-        if data is None and not arrays and weights is None:
-            own = self._resuming(self._own_data("new data"))
-            return float(self._module.e_step(own, self._unlabelled)[1])
         bound = self._bind(data, arrays, weights)
-        return float(self.source.for_data(bound).module.e_step(bound, self._outcome.params)[1])
+        if bound is self._data:
+            return float(self._module.e_step(self._resuming(bound), self._unlabelled)[1])
+        return settling.log_likelihood(self.source.for_data(bound).module, bound, self._outcome.params)
 
     def log_likelihood_by(self, letter: str, data: object = None, **arrays: Any) -> Any:
         """The log likelihood of each entry of a plate by itself: of each series, say. Weights do not count.
@@ -197,7 +197,7 @@ class Fit:
         At the estimates as if these were certain.
         """
         bound = self._bind(data, arrays)
-        return self._over_time(bound).filtered(bound)
+        return self._over_time(bound).filtered(self._started(bound))
 
     def predictive(
         self, data: object = None, *, draws: int = 1000, random_state: Any = 0, **arrays: Any
@@ -210,7 +210,7 @@ class Fit:
         that the work grows with the square of the length.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, arrays)
-        return self._over_time(bound).predictive(bound, draws, rng)
+        return self._over_time(bound).predictive(self._started(bound), draws, rng)
 
     def forecast(
         self, steps: int, data: object = None, *, draws: int = 1000, random_state: Any = 0, **given: Any
@@ -224,7 +224,7 @@ class Fit:
         or another ties entries together that a law reads jointly.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, {})
-        return self._over_time(bound).forecast(bound, steps, given, draws, rng)
+        return self._over_time(bound).forecast(self._started(bound), steps, given, draws, rng)
 
     def sample(self, n: int | None = None, data: object = None, random_state: Any = 0, **named: Any) -> dict[str, Any]:
         """A draw of all latent and observed variables at the estimates.
@@ -347,13 +347,14 @@ class Fit:
     @cached_property
     def _memory(self) -> Mapping[str, Any]:
         """What coordinate ascent on the data of the fit goes on from once it has settled."""
-        return settled(self._module, self._own_data("new data"), self._unlabelled, self._outcome.memory)
+        own = self._own_data("new data")
+        return settling.settled(self._module, own, self._unlabelled, self._outcome.memory)
 
     def _known(self, data: Mapping[str, Any], source: Source) -> dict[str, Posterior]:
         """The posterior of bound data, inferred by the program of a source; that of the fit is there already."""
         if self._is_own(data, source):
             return self.posterior
-        return self._posteriors(source.module.posterior(data, self._outcome.params), data)
+        return self._posteriors(settling.posterior(source.module, data, self._outcome.params), data)
 
     def _is_own(self, data: Mapping[str, Any], source: Source) -> bool:
         """Whether these are the data of the fit, inferred by its program."""
@@ -391,6 +392,14 @@ class Fit:
         sweeps = source.variant.seen or not inferred(source.bound)
         return OverTime(source.inferring, self.params, raw, program, opened, sweeps, ahead)
 
+    def _started(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Bound data with the shares of states after all of them, from which coordinate ascent over parts starts."""
+        source = self.source.for_data(data)
+        if not hasattr(source.module, "RESUMED"):
+            return data
+        found = {name: one for name, one in self._known(data, source).items() if one.discrete}
+        return {**data, **{settling.start_key(name): one.statistics["probabilities"] for name, one in found.items()}}
+
     def _best_paths(self, data: Mapping[str, Any]) -> dict[str, Array]:
         """The most probable states of discrete chains and of what meets them, all at once."""
         source = self.source.for_data(data)
@@ -414,7 +423,8 @@ class Fit:
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
         check_weights(self._module, weights)
-        return bind_data(sized, merged(sized, data, arrays), weights)
+        found = bind_data(sized, merged(sized, data, arrays), weights)
+        return self._data if self._data is not None and are_same(found, self._data) else found
 
     @property
     def _bounded(self) -> bool:

@@ -57,8 +57,8 @@ class _Law:
 class Frontier:
     """The joint posterior of the `needed` entries of latents, masks by plate, given bound data.
 
-    Where coordinate ascent infers the latents they are independent, as far as is known. Raises DataError where the
-    posterior is none that is drawn from site by site.
+    Where coordinate ascent infers the latents they are independent, as far as is known: as they are `found`, if that
+    is told. Raises DataError where the posterior is none that is drawn from site by site.
     """
 
     def __init__(
@@ -68,13 +68,14 @@ class Frontier:
         estimated: Estimated,
         needed: Mapping[str, Array],
         time: str,
+        found: dict[str, Statistics] | None = None,
     ) -> None:
         self.bound, self.data, self.estimated = bound, data, estimated
         latents = [variable for variable in bound.checked.model.variables if variable.role is Role.LATENT]
         self.plates = {v.name: v.plates for v in latents}
         self.families = {v.name: v.definitions[0].law.family for v in latents}
         self.known = {v.name: padded(data[v.name], plates_of(bound, v), data) for v in latents if v.name in data}
-        self.base = self._given({})
+        self.base = self._given({}) if found is None else found
         self.apart = estimated.apart
         wanted = self._completed(needed, time)
         order = sorted(wanted, key=lambda name: (not self._discrete(name), len(self.plates[name])))

@@ -15,12 +15,12 @@ import numpy as np
 from emdsl.algebra.expressions import Call, Expression, Name, Number, Subscript, children, names
 from emdsl.model.bound import BoundModel
 from emdsl.model.holes import readers
-from emdsl.model.statements import Role, Variable
+from emdsl.model.statements import Plate, Role, Variable
 from emdsl.results.estimated import Estimated, Statistics
 from emdsl.results.frontier import Frontier
 from emdsl.results.lets import without_lets
 from emdsl.results.rows import Rows
-from emdsl.results.series import Steps, expressions_of, padded, plates_of
+from emdsl.results.series import Steps, ended, expressions_of, padded, plates_of, why_whole
 from emdsl.results.simulate import Simulation
 
 Array = np.ndarray[Any, Any]
@@ -83,7 +83,8 @@ class _Future:
         self.series = [one for one in shared[0] if one != self.time and all(one in plates for plates in shared)]
         self.last = self._last_known()
         self.past = {v.name: self._past(v, known.get(v.name)) for v in self.random}
-        self.frontier = Frontier(bound, now, estimated, self._needed(), self.time)
+        found = self._at_ends(bound, steps.plate, estimated) if estimated.apart else None
+        self.frontier = Frontier(bound, now, estimated, self._needed(), self.time, found)
 
     @property
     def entries(self) -> int:
@@ -126,11 +127,14 @@ class _Future:
 
     def _after(self, variable: Variable) -> Array:
         """Which steps lie after the last known one, (plates…) with axes of length 1."""
+        return self._along(variable, np.arange(self.simulation.length(self.time)) > self.last[..., None])
+
+    def _along(self, variable: Variable, array: Array) -> Array:
+        """An array (series…, steps) along the plates of a variable, with axes of length 1 for the others."""
         letters = [*self.series, self.time]
-        after = np.arange(self.simulation.length(self.time)) > self.last[..., None]
         shown = [letter for letter in variable.plates if letter in letters]
-        after = np.transpose(after, [letters.index(letter) for letter in shown])
-        return np.expand_dims(after, [place for place, one in enumerate(variable.plates) if one not in letters])
+        array = np.transpose(array, [letters.index(letter) for letter in shown])
+        return np.expand_dims(array, [place for place, one in enumerate(variable.plates) if one not in letters])
 
     def _past(self, variable: Variable, known: Array | None) -> Array:
         """What is known of a variable in every draw, NaN for what is drawn, 0 for what nothing reads."""
@@ -150,6 +154,32 @@ class _Future:
         """Which entries of a variable lie within their groups, (plates…)."""
         result = np.zeros([self.simulation.length(letter) for letter in variable.plates], dtype=bool)
         result[tuple(self.simulation.grid(variable, {}).values())] = True
+        return result
+
+    def _at_ends(self, bound: BoundModel, plate: Plate, estimated: Estimated) -> dict[str, Statistics]:
+        """Posteriors of the data up to the last known steps, for latents that are independent under these.
+
+        Steps after it, of which nothing is known, would take part in the inference and move what is known before.
+        """
+        if why_whole(bound, plate) is not None:
+            return estimated.posterior(bound, self.now, {})
+        if plate.parents:
+            others = tuple(place for place, letter in enumerate(self.series) if letter not in plate.parents)
+            order = [letter for letter in self.series if letter in plate.parents]
+            last = np.transpose(self.last.max(axis=others), [order.index(letter) for letter in plate.parents])
+            return estimated.posterior(bound, ended(bound, self.now, plate, last), {})
+        result: dict[str, Statistics] = {}
+        for end in np.unique(self.last)[::-1]:
+            found = estimated.posterior(bound, ended(bound, self.now, plate, end), {})
+            for name in self.over_time.keys() & result.keys() if end >= 0 else ():
+                variable = next(v for v in self.random if v.name == name)
+                own = self._along(variable, self.last[..., None] == end)
+                steps = tuple(slice(end + 1) if letter == self.time else slice(None) for letter in variable.plates)
+                for key, value in found[name].items():
+                    whole = result[name][key]
+                    mask = own.reshape(*own.shape, *(1,) * (value.ndim - own.ndim))
+                    whole[steps] = np.where(mask, value, whole[steps])
+            result = result or found
         return result
 
     # what of it is read

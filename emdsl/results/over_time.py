@@ -48,6 +48,7 @@ from emdsl.results.series import (
     without_last,
 )
 from emdsl.results.sites import Tied
+from emdsl.runtime import settling
 from emdsl.runtime.forward_gaussian import NoChain
 
 Array = np.ndarray[Any, Any]
@@ -95,8 +96,10 @@ class OverTime:
         def drawn() -> dict[str, Statistics]:
             return simulated(data, ahead, self._at(self.program.module), self._sizes(ahead), draws, rng)
 
-        if follows or self._parted():
-            found = drawn() | (self._paths(ahead) if follows else {})
+        if self._parted():
+            found = drawn()
+        elif follows:
+            found = drawn() | self._paths(ahead)
         else:
             try:
                 found = self._outlook(ahead)
@@ -114,8 +117,7 @@ class OverTime:
             return {name: found[name] for name in latents if name in found}
 
         def at(steps: Steps) -> dict[str, Statistics]:
-            module = self.program.module
-            found = module.posterior(steps.data, self.raw)
+            found = settling.posterior(self.program.module, steps.data, self.raw)
             result = {}
             for variable in self._over_time(Role.LATENT):
                 if variable.name in found:

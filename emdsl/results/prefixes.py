@@ -17,6 +17,7 @@ from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Plate, Role
 from emdsl.results.axes import plate_of
 from emdsl.results.series import Steps, merged, plates_of, shortened, time_length, time_plate
+from emdsl.runtime.settling import start_key
 
 Array = np.ndarray[Any, Any]
 Statistics = dict[str, Array]
@@ -99,10 +100,9 @@ def _copied(
     if isinstance(size, str) and size in result:
         result[size] = len(lengths)
     for variable in bound.checked.model.variables:
-        if variable.name in data:
-            letters = merged_letters(plates_of(bound, variable))
-            index = {letter: rows, series: owners}
-            for axis, own in enumerate(letters):
+        letters, index = merged_letters(plates_of(bound, variable)), {letter: rows, series: owners}
+        for name in (variable.name, start_key(variable.name)):
+            for axis, own in enumerate(letters if name in data else ()):
                 if own in index:
-                    result[variable.name] = np.take(result[variable.name], index[own], axis=axis)
+                    result[name] = np.take(result[name], index[own], axis=axis)
     return Steps(bound, result, plate, lengths[:, None] - 1)

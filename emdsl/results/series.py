@@ -23,6 +23,7 @@ from emdsl.model.statements import Law, Model, Plate, Role, Variable
 from emdsl.results.axes import plate_of
 from emdsl.results.lets import without_lets
 from emdsl.results.posterior import Posterior, flat
+from emdsl.runtime.settling import start_key
 
 Array = np.ndarray[Any, Any]
 
@@ -336,18 +337,32 @@ def without_last(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Ma
     return _cut(bound, data, plate, lambda length: [*range(max(length - 1, 1))], 0).data
 
 
+def ended(bound: BoundModel, data: Mapping[str, Any], plate: Plate, last: Array) -> Mapping[str, Any]:
+    """Every series up to a `last` step, but for the first one: of its own in ragged times, (groups…), else of all."""
+    ends = iter(np.ravel(last).tolist())
+    return _cut(bound, data, plate, lambda length: [*range(max(min(length, next(ends) + 1), 1))], 0).data
+
+
+def why_whole(bound: BoundModel, plate: Plate) -> str | None:
+    """Why series can be neither cut nor lengthened, if they cannot."""
+    letter = plate.letter
+    if isinstance(plate.size, int) or (not plate.parents and plate.size in bound.constants):
+        return f"the number of steps, {plate.size}, is part of the model"
+    for variable in bound.checked.model.variables:
+        if variable.role is Role.PARAM and letter in variable.plates:
+            return f"`{variable.name}` has a value for each step"
+    if any(letter in other.parents for other in bound.checked.model.plates):
+        return f"a plate is ragged over the time `{letter}`"
+    return None
+
+
 def _cut(
     bound: BoundModel, data: Mapping[str, Any], plate: Plate, kept: Callable[[int], list[int]], looked_at: int
 ) -> Steps:
     """The data with the `kept` steps of each series, -1 for a new one; the last ones of each are looked at."""
     letter, result = plate.letter, dict(data)
-    if isinstance(plate.size, int) or (not plate.parents and plate.size in bound.constants):
-        raise DataError(f"the number of steps, {plate.size}, is part of the model: series cannot be cut or lengthened")
-    for variable in bound.checked.model.variables:
-        if variable.role is Role.PARAM and letter in variable.plates:
-            raise DataError(f"`{variable.name}` has a value for each step: series cannot be cut or lengthened")
-    if any(letter in other.parents for other in bound.checked.model.plates):
-        raise DataError(f"a plate is ragged over the time `{letter}`: series cannot be cut or lengthened")
+    if (why := why_whole(bound, plate)) is not None:
+        raise DataError(f"{why}: series cannot be cut or lengthened")
     if plate.parents:
         starts = data[f"offsets.{letter}"]
         pieces = [np.array(kept(int(length)), dtype=np.int64) for length in np.diff(starts)]
@@ -362,12 +377,13 @@ def _cut(
     else:
         index = np.array(kept(time_length(bound, data)), dtype=np.int64)
         ends = np.array(len(index))
-        if plate.size in data:
+        if isinstance(plate.size, str) and plate.size in data:
             result[plate.size] = len(index)
     for variable in bound.checked.model.variables:
-        if variable.name in data and letter in variable.plates:
-            axis = merged_letters(plates_of(bound, variable)).index(letter)
-            result[variable.name] = _gathered(data[variable.name], index, axis, variable.role is Role.GIVEN)
+        for name in (variable.name, start_key(variable.name)):
+            if name in data and letter in variable.plates:
+                axis = merged_letters(plates_of(bound, variable)).index(letter)
+                result[name] = _gathered(data[name], index, axis, variable.role is Role.GIVEN)
     places = ends[..., None] + np.arange(-looked_at, 0)
     return Steps(bound, result, plate, by_group(bound, plate, places, result))
 

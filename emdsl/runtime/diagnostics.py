@@ -1,4 +1,4 @@
-"""What a step did: how far parameters moved, which block lowered the objective, whether all has settled or collapsed.
+"""What a step did: how far parameters moved, which block lowered the objective, whether all has collapsed.
 
 A component collapses where the likelihood has no maximum: shrinking one spread raises it by the same amount at every
 halving, for ever. A finite optimum gains nothing, or gains less and less.
@@ -18,8 +18,6 @@ Params = dict[str, Array]
 UNBOUNDED_GAIN, PERSISTENCE = 0.1, 0.9
 #: How many halvings further the gain is looked at again.
 HALVINGS = 20
-#: Coordinate ascent has settled where an E-step raises the bound by no more, relative to it; how many are made at most.
-SETTLED, SETTLING = 1e-13, 100
 #: Faults that a degenerate point provokes in numpy and scipy; emitted modules add a `DegenerateError` of their own.
 NUMERICAL_FAULTS = (FloatingPointError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError)
 
@@ -66,23 +64,6 @@ def memory_of(module: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """What coordinate ascent goes on from, out of the data of an E-step: after it, what it left."""
     found: Mapping[str, Any] = data.get(getattr(module, "RESUMED", None) or "", {})
     return found
-
-
-def settled(module: Any, data: Mapping[str, Any], params: Params, memory: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What coordinate ascent goes on from once it has settled at some parameters: E-steps until none raises the bound.
-
-    A fit stops anywhere on the way there, at the parameters of its last M-step; `memory` is empty where E-steps are
-    exact.
-    """
-    last = -np.inf
-    for _ in range(SETTLING if memory else 0):
-        resumed = resuming(module, data, memory)
-        bound = float(module.e_step(resumed, params)[1])
-        memory = memory_of(module, resumed)
-        if not bound - last > SETTLED * (1 + abs(bound)):
-            break
-        last = bound
-    return memory
 
 
 def objective_at(module: Any, data: Mapping[str, Any], params: Params) -> float:

@@ -807,6 +807,58 @@ def test_one_step_laws_of_switching_dynamics_with_their_own_past_and_gaps() -> N
         assert_allclose(found["y"].var[0][step], ahead["y"].var[0, 0], rtol=0.04)
 
 
+ENDING = SWITCHING.replace("observed y[s, t] ~", "observed y[s, t] missing ~")
+SWITCHING_START = {"start": [0.6, 0.4], "A": [[0.8, 0.2], [0.3, 0.7]], "a": [0.9, -0.5], "q": [0.2, 2.0]}
+
+
+@pytest.mark.parametrize("ragged", [True, False])
+def test_what_follows_missing_ends_is_pushed_by_the_laws_from_q_of_the_last_step_seen(ragged: bool) -> None:
+    """The same draws as from the series that end there; steps of which nothing is known took part in q."""
+    model = em.parse(ENDING if ragged else ENDING.replace("T[s]", "T"))()
+    seen = [0.3, 0.9, np.nan, 1.4, -0.6]
+    fit = model.fit(y=[[*seen, np.nan, np.nan]], init=SWITCHING_START, max_iter=0, tol=0)
+    short = model.fit(y=[seen], init=SWITCHING_START, max_iter=0, tol=0)
+    ahead, pushed = fit.forecast(2, draws=2000), short.forecast(4, draws=2000)
+    for name in ("x", "y"):
+        assert_allclose(ahead[name].mean, pushed[name].mean[:, 2:], rtol=1e-7)
+        assert_allclose(ahead[name].var, pushed[name].var[:, 2:], rtol=1e-7)
+    assert_allclose(ahead["z"].probabilities, pushed["z"].probabilities[:, 2:], rtol=1e-7)
+    one_step = fit.predictive(draws=50_000)
+    assert_allclose(
+        one_step["z"].probabilities[0][5:], short.forecast(2, draws=50_000)["z"].probabilities[0], atol=0.01
+    )
+
+
+def test_parted_states_of_series_with_their_own_past_are_drawn_at_every_step() -> None:
+    """Two steps ahead took their law from the best independent q of what is not seen: 0.94 for 0.30."""
+    text = SWITCHING.replace("Normal(x[s, t], var=0.1)", "Normal(x[s, t] + 0.3 * y[s, t-1], var=0.1)")
+    text += "    observed y[s, 0] ~ Normal(x[s, 0], var=0.1)\n"
+    fit = em.parse(text)().fit(y=[[0.3, 0.9, 1.4, -0.6, 2.0]], init=SWITCHING_START, max_iter=0, tol=0)
+    matrix, start = np.array(SWITCHING_START["A"]), fit.posterior["z"].probabilities[0][-1]
+    ahead = fit.forecast(2, draws=50_000)
+    assert_allclose(ahead["z"].probabilities[0], [start @ matrix, start @ matrix @ matrix], atol=0.01)
+    assert_allclose(ahead["x"].var[0, 0], fit.forecast(1, draws=50_000)["x"].var[0, 0], rtol=0.03)
+
+
+@pytest.mark.parametrize("ragged", [True, False])
+def test_series_end_each_at_a_step_of_its_own(ragged: bool) -> None:
+    """Against each by itself, cut after its last step seen."""
+    model = em.parse(ENDING if ragged else ENDING.replace("T[s]", "T"))()
+    series = [[0.2, np.nan, 0.5, -0.4, 1.2], [0.3, 0.9], [0.1, 0.4, -0.3, 0.8, 0.2, 0.6, -1.0]]
+    whole = [[*one, *[np.nan] * (7 - len(one))] for one in series]
+    fit = model.fit(y=whole, init=SWITCHING_START, max_iter=0, tol=0)
+    ahead, before = fit.forecast(1, draws=50_000), fit.predictive(draws=50_000)
+    for row, one in enumerate(series):
+        gap = 7 - len(one)
+        alone = fit.forecast(gap + 1, {"y": [one]}, draws=50_000, random_state=1)
+        for name in ("x", "y"):
+            spread = np.sqrt(alone[name].var[0])
+            assert np.all(abs(ahead[name].mean[row, 0] - alone[name].mean[0, gap]) < 0.03 * spread[gap])
+            assert np.all(abs(before[name].mean[row][len(one) :] - alone[name].mean[0, :gap]) < 0.03 * spread[:gap])
+        assert_allclose(ahead["z"].probabilities[row, 0], alone["z"].probabilities[0, gap], atol=0.01)
+        assert_allclose(before["z"].probabilities[row][len(one) :], alone["z"].probabilities[0, :gap], atol=0.01)
+
+
 def test_one_step_laws_of_counts_after_missing_ends() -> None:
     # E y' = c + b E y; var y' = E y' + b² var y.
     text = """model M() time t in T param b : positive param c : positive

@@ -85,3 +85,19 @@ def test_parameters_that_only_multiply_each_other_do_not_start_at_zero(method: s
     y = np.outer([1.0, -2.0, 0.5, 1.5], [1.0, 2.0, -1.0])
     fit = em.parse(text)().fit(y=y, method=method, n_init=1, random_state=0)
     assert np.allclose(np.outer(fit.params["a"], fit.params["b"]), y, atol=0.2)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_states_that_choose_a_sum_of_products_may_be_given_a_start(first: int) -> None:
+    """The choice among the products has none of its own: it is what follows from the states. A KeyError said so."""
+    model = em.parse("""
+        model Rates(K = 2)  plate s in S, j in J, k in K  given x[s, j] : positive  param r[k] : positive
+        param b : positive  latent g[j] ~ Categorical([0.5, 0.5])
+        observed y[s, j] ~ Poisson(r[g[j]] + b * x[s, j])
+    """)()
+    rng = np.random.default_rng(0)
+    group, x = np.arange(10) % 2, rng.gamma(2, 0.3, (6, 10))
+    y = rng.poisson(np.array([1.0, 9.0])[group] + 0.5 * x)
+    fit = model.fit(y=y, x=x, init={"g": np.where(np.eye(2)[group ^ first] > 0, 0.9, 0.1)}, max_iter=50)
+    np.testing.assert_array_equal(fit.posterior["g"].most_probable, group ^ first)
+    np.testing.assert_allclose(fit.params["r"][[first, 1 - first]], [1.0, 9.0], atol=1.5)

@@ -312,6 +312,13 @@ def level_of(values: np.ndarray, axis: int, starts: np.ndarray | None = None) ->
     return np.moveaxis(np.where(chosen < 0, 0.0, known), 0, axis)
 
 
+def level_among(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Values with the mean of those seen along `axes` where one is missing, and 0 where none is seen there."""
+    seen = ~np.isnan(values)
+    total = np.where(seen, values, 0.0).sum(axis=axes, keepdims=True)
+    return np.where(seen, values, total / np.maximum(seen.sum(axis=axes, keepdims=True), 1))
+
+
 def known_rows(given: np.ndarray | None, width: int) -> np.ndarray | None:
     """Given values as (row, d), or None."""
     return None if given is None else np.reshape(given, (-1, width))

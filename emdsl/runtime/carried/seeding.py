@@ -42,9 +42,16 @@ def standardised_sums(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre[:, None], np.where(scale > 1e-7 * np.abs(centre), scale, np.inf)[:, None]
 
 
+def mean_seen(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """The mean along axes of the entries that are not NaN, and 0 where none is left."""
+    seen = ~np.isnan(values)
+    return np.where(seen, values, 0.0).sum(axis=axis) / np.maximum(seen.sum(axis=axis), 1)
+
+
 def spread_of(values: np.ndarray) -> float:
     """The standard deviation of all entries, 1 where they do not vary."""
-    return float(np.nanstd(values)) or 1.0
+    seen = values[~np.isnan(values)]
+    return float(np.std(seen)) or 1.0 if seen.size else 1.0
 
 
 def nearest(points: np.ndarray, seeds: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ LOG_2PI = np.log(2 * np.pi)
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     D = data["x"].shape[1]
-    params = {"m": np.broadcast_to(np.nanmean(data["x"], axis=0), (D,)), "Sigma": np.eye(D)}
+    params = {"m": np.broadcast_to(mean_seen(data["x"], axis=0), (D,)), "Sigma": np.eye(D)}
     start = {"x~": projected(sweep_x_centred(data, params), rng, [slice(0, D)])}
     for _ in range(2):
         params = m_step(e_step(data, params, start)[0], params)

@@ -23,7 +23,7 @@ def initialise(data, rng):
     params = {
         "start": np.full((K,), 1 / K),
         "A": np.full((K, K), 1 / K),
-        "m": np.broadcast_to(np.nanmean(data["y"], axis=0), (K,)),
+        "m": np.broadcast_to(mean_seen(data["y"], axis=0), (K,)),
         "v": np.ones(()),
     }
     start = shares_z(data, params, rng)
