@@ -176,7 +176,7 @@ def objective(log_likelihood, params):
         0.693147180559945
         - 1.1447298858493997 * K
         + 0.5 * expected_log_start.sum()
-        + lgamma_2_3_2 * K
+        + K * lgamma_2_3_2
         + 2 * expected_log_A[:, 0].sum()
         + 1.5 * expected_log_A[:, 1].sum()
         - expected_log_A.sum()

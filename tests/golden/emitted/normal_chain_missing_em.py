@@ -193,12 +193,8 @@ def m_step(statistics, params):
     # m̃_k
     v = spread_root(
         left_of(
-            sum_z_has_y_y_y + np.einsum("k,k,k->", z_has_y_k, offset_m, offset_m),
-            (
-                sum_z_has_y_y_y
-                - 2 * np.einsum("k,k->", z_has_y_y_k, offset_m)
-                + np.einsum("k,k,k->", z_has_y_k, offset_m, offset_m)
-            ),
+            sum_z_has_y_y_y + (z_has_y_k * offset_m) @ offset_m,
+            sum_z_has_y_y_y - 2 * (z_has_y_y_k @ offset_m) + (z_has_y_k * offset_m) @ offset_m,
             "v",
         ),
         sum_z_has_y,

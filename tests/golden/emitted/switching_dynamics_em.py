@@ -42,7 +42,7 @@ def sweep_s_t(data, params):
 
     def write(rows, group, out):
         out[1] = np.reshape(at_least(np.arange(T), 1) * np.ones(rows.stop - rows.start)[:, None], -1)
-        out[2] = np.reshape(y[rows] * y[rows], -1)
+        out[2] = np.reshape(y[rows]**2, -1)
 
     return (write, 3, S, T, row_weights(data, ('s', 't'), (S, T)))
 
@@ -183,8 +183,8 @@ def infer_z_x(data, params, start=None):
         - sum_x_x
         + log_partition_of_x
         + log_sum_z @ weights_of_s
-        - (weights_of_s @ np.einsum("st,st->s", expected_x_x, natural_x))
-        - (weights_of_s @ np.einsum("st,st->s", expected_x_x_2, natural_x_2))
+        - weights_of_s @ np.einsum("st,st->s", expected_x_x, natural_x)
+        - weights_of_s @ np.einsum("st,st->s", expected_x_x_2, natural_x_2)
         - np.tensordot(expected_x, natural_x_3_weights_of_s, ((0, 1), (0, 1)))
     )
     state.update({"q_x_x": q_x_x, "q_x_x_2": q_x_x_2, "q_z": q_z})

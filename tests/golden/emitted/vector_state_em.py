@@ -100,7 +100,7 @@ def infer_x_y_centred(data, params, start=None):
     # coefficient of ỹ_sti ỹ_stj
     natural_y_centred = -0.5 * inverse_r[:, None] * np.eye(3)
     # coefficient of x_sti ỹ_stj
-    natural_x_y_centred = np.einsum("ij,i->ji", H, inverse_r)
+    natural_x_y_centred = H.T * inverse_r
     # the joint normal law of `x` and `y~`
     (
         means_of_x_y_centred,
@@ -221,12 +221,7 @@ def m_step(statistics, params):
     # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_ij_2_ij Q⁻¹_ik F_kj − ½
     # x_x_jk F_ij Q⁻¹_il F_lk
     Q = covariance(
-        (
-            0.5 * np.eye(2)
-            + 0.5 * x_x_ij
-            - np.einsum("ij,kj->ik", x_x_ij_2, F)
-            + 0.5 * np.einsum("jk,ij,lk->il", x_x_jk, F, F)
-        ),
+        0.5 * np.eye(2) + 0.5 * x_x_ij - x_x_ij_2 @ F.T + 0.5 * (F @ x_x_jk @ F.T),
         4 + 0.5 * at_least_t_1_,
         "Q",
     )
@@ -241,7 +236,7 @@ def objective(log_likelihood, params):
     logdet_Q = log_determinant(Q)
     inverse_Q = inverse(Q)
     log_multigamma_2_5_2 = multigammaln_array(2.5, 2)
-    log_prior = -4 * logdet_Q - 0.5 * np.einsum("ii->", inverse_Q) - 3.4657359027997265 - log_multigamma_2_5_2
+    log_prior = -4 * logdet_Q - 0.5 * np.trace(inverse_Q) - 3.4657359027997265 - log_multigamma_2_5_2
     return log_likelihood + float(log_prior)
 
 
