@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from emdsl.algebra.expressions import Expression
-from emdsl.algebra.indices import Gather, Reference
+from emdsl.algebra.indices import Fixed, Gather, Reference
 
 T = TypeVar("T")
 
@@ -66,6 +66,17 @@ class Symbol:
 WEIGHTS = "weights."
 #: What the names of the tables of ragged plates start with.
 RAGGED_TABLES = ("parent.", "position.", "first.", "place.", "within.", "beyond.")
+
+
+def ragged_table(table: str) -> tuple[str, ...]:
+    """What a table of a ragged plate tells, and the plates: `("parent", "t", "s")`; nothing for any other table."""
+    told, *plates = table.split(".")
+    return (told, *plates) if f"{told}." in RAGGED_TABLES else ()
+
+
+def is_first_row(reference: Reference) -> bool:
+    """Whether a reference is to the first row of a series."""
+    return reference == Fixed(0) or (isinstance(reference, Gather) and ragged_table(reference.table)[:1] == ("first",))
 
 
 def parent_table(letter: str, parent: str) -> str:

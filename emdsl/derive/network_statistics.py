@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Shift, indices_in, substitute
+from emdsl.algebra.indices import Index, Shift, indices_in, substitute
 from emdsl.algebra.plain import product_text
+from emdsl.algebra.symbols import is_first_row
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Array
@@ -129,7 +130,7 @@ class StatisticWriter:
             if occurrence is None or occurrence.monomial is not evidence.monomial:
                 continue
             time = occurrence.references[len(evidence.monomial.rows) - 1]
-            first = time == Fixed(0) or (isinstance(time, Gather) and time.table.startswith("first."))
+            first = is_first_row(time)
             axes = self._named_axes(statistic.axes)
             if not first and self._from_parts(evidence, occurrence, statistic, axes, "") is None:
                 return False

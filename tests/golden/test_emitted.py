@@ -100,6 +100,18 @@ def test_comments_give_weights_the_letter_of_their_plate() -> None:
     assert "Σ E[[g_s = k] w_s]" in source and "weights.s_" not in source
 
 
+def test_comments_name_rows_as_formulas_do() -> None:
+    """The series of a ragged row is `s(t)`, its place there `t`, and what an index array tells of it `doc_t`."""
+    source = parse("""
+        model M(K = 2)  plate s in S, g in G, k in K  time t in T[s]  param pi : simplex[K]  param m[k] : real
+        given doc[s, t] : index[G]  latent c[s] ~ Categorical(pi)  latent b[g] ~ Normal(0, var=1)
+        latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1] + m[c[s]], var=1)
+        observed y[s, t] ~ Normal(x[s, t] + b[doc[s, t]], var=1)
+    """)().source("em")
+    assert all(text in source for text in ("[c_{s(t)} = k]", "[t = 0]", "b_{doc_t}"))
+    assert not re.search(r"# .*(first|parent|position)\.", source)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_module_alone_does_what_fit_does(name: str, tmp_path: Path) -> None:
     """In a process that cannot import emdsl, the same start leads over the same objectives to the same estimates."""

@@ -126,7 +126,7 @@ def infer_z(data, params, start=None, known=False):
         )
     # z_z_kl = Σ E[[z_t = k] [z_{t−1} = l] at_least(t, 1) w_s]
     z_z_kl = transitions_of_z.T
-    # z_k = Σ E[[z_(first.t) = k] w_s]
+    # z_k = Σ E[[z_s0 = k] w_s]
     z_k = weights_of_s @ expectations_of_z.first
     # sum_z_has_y = Σ E[[z_t = k] [y_t seen] w_s]
     sum_z_has_y = expectations_of_z.products[0].sum()
