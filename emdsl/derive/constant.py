@@ -167,9 +167,15 @@ class Constants:
 
     def _hint(self, value: Array) -> str:
         readable = self.data | {one.target for one in self.taken}
-        words = dict.fromkeys(word for word in ordered_names(value) if word in readable)
-        squared = isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0
-        return " ".join([*(["squared"] if squared else []), *list(words)[:3]])
+        words = [*dict.fromkeys(word for word in ordered_names(value) if word in readable)]
+        if isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0:
+            return " ".join(["squared", *words[:3]])
+        if len(words) > 1:
+            return " ".join(words[:3])
+        if isinstance(value, Apply) and value.function.isidentifier():
+            return " ".join([value.function, "of", *words])
+        summed = isinstance(value, Contraction) and any({*o.references} - {*value.axes} for o in value.operands)
+        return " ".join(["sum of" if summed else "part of", *words])
 
     # ---------------------------------------------------------------- results
 
@@ -204,7 +210,9 @@ class Constants:
         """What is taken out and is only another name, with the first name of the quantity."""
         same: dict[str, str] = {}
         for one in self.taken:
-            value = one.value.name if isinstance(one.value, Named) else one.value
+            own = None if isinstance(one.value, str) else sole_operand(one.value)
+            whole = own is not None and not isinstance(one.value, str) and own.references == one.value.axes
+            value = own.array.name if own and whole and isinstance(own.array, Named) else one.value
             if isinstance(value, str) and value.isidentifier():
                 same[one.target] = same.get(value, value)
         return same

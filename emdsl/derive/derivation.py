@@ -200,8 +200,11 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
-    for name in (*joint.scope.symbols, *bound.constants):
-        identifiers.of(name)
+    for name, symbol in joint.scope.symbols.items():
+        values = "probabilities" if symbol.kind == "simplex" else "values" if symbol.axes else "value"
+        identifiers.declare(name, values)
+    for name in bound.constants:
+        identifiers.declare(name, "value")
     for form in forms.values():
         if form.kernel == "Gaussian":
             identifiers.alias(form.key("mean"), form.variable)

@@ -349,7 +349,9 @@ class FiniteInference(ChainStates):
             value = self.moments.covered(Contraction(1.0, (*prior, *weights), weight_axes), weight_axes)
             array = self.body.define(self.body.unused(f"weights of series of {name}"), value, weight_axes)
             c = product_text([self.moments.length(index.size) for index in outer])
-            text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
+            text = f", {array.name}"
+            if outer or len(series) != 1:
+                text += f".reshape({f'{c}, ' if outer else ''}-1)"
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
         formed = self._formed(step)
