@@ -152,6 +152,7 @@ class Bound:
         The best of `n_init` starts, or the one run from `init`. Raises DataError for data or arguments that do not fit
         the model, ModelError when `strict` forbids a step, and FitError when every start degenerates.
         """
+        from emdsl.data.aligned import aligned
         from emdsl.data.binding import bind_data
         from emdsl.data.weights import check_weights
         from emdsl.model.holes import inferred
@@ -163,6 +164,7 @@ class Bound:
 
         if not inferred(self.bound_model):
             self.program(method)  # what is not compiled is told before data are read
+        weights = aligned(self.bound_model, data, arrays, weights)
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
         source = self.source_of(method, bound_data)
         if strict:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.data.aligned import aligned
 from emdsl.data.binding import bind_data
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
@@ -412,7 +413,7 @@ class Fit:
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
         check_weights(self._module, weights)
-        return bind_data(sized, merged(sized, data, arrays), weights)
+        return bind_data(sized, merged(sized, data, arrays), aligned(sized, data, arrays, weights))
 
     @property
     def _bounded(self) -> bool:
