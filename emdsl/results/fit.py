@@ -24,7 +24,7 @@ from emdsl.results.entries import log_likelihoods
 from emdsl.results.estimated import Estimated
 from emdsl.results.forecast import imputed
 from emdsl.results.forward import Program
-from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
+from emdsl.results.information import StandardErrors, free_parameters, standard_errors
 from emdsl.results.over_time import OverTime
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
@@ -241,8 +241,11 @@ class Fit:
 
     @property
     def n_free(self) -> int:
-        """Number of free parameters: entries less those that `fix` and the sums of simplexes determine."""
-        return free_coordinates(self.source.bound, self._module, self._estimated()).size
+        """Number of free parameters: entries less those that `fix` and the sums of simplexes determine.
+
+        Those at the edge of their support and those that no datum tells of count too.
+        """
+        return free_parameters(self.source.bound, self._estimated())
 
     @cached_property
     def standard_errors(self) -> StandardErrors:
