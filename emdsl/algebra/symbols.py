@@ -23,7 +23,8 @@ class Symbol:
     `plates`, `event`: sizes and letters of its axes. `categories`: for a discrete variable the size that it runs over.
     `value`: the expression that a let stands for, with `letters` naming its plates. `letters`: those that the user
     indexes it by, in that order, where ragged plates have swallowed their parents; arrays outside have the plates in
-    the order of these, while chains have their time last among `plates`.
+    the order of these, while chains have their time last among `plates`. `choice`: the compiler's own latent that says
+    which term of a sum of products was drawn.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Symbol:
     categories: str | int | None = None
     value: Expression | None = None
     letters: tuple[str, ...] = ()
+    choice: bool = False
 
     @property
     def axes(self) -> tuple[tuple[str | int, str], ...]:
@@ -136,6 +138,10 @@ class Scope:
     def symbol(self, name: str) -> Symbol:
         """What is known of a name; a size that only the data tell is a known count."""
         return self.symbols.get(name) or Symbol(name, True, "count", ())
+
+    def is_choice(self, name: str) -> bool:
+        """Whether a name is that of a choice among the terms of a sum, which the compiler added."""
+        return name in self.symbols and self.symbols[name].choice
 
     def untold(self, sizes: Iterable[str | int | None]) -> list[str]:
         """Those of some sizes that a user may bind and has not, so that only the data tell them."""

@@ -55,7 +55,7 @@ class Constants:
 
     def is_fixed(self, value: Array | float | str) -> bool:
         """Whether data and sizes alone determine a value."""
-        return names_read(value) <= self.known and not _reads_state(value)
+        return names_read(value) <= self.known and not _reads_optional(value)
 
     def _worthwhile(self, value: Array | str) -> bool:
         words = names_read(value)
@@ -252,16 +252,17 @@ def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
     return count
 
 
-def _reads_state(value: Array | float | str) -> bool:
+def _reads_optional(value: Array | float | str) -> bool:
+    """Whether a value reads what the data need not hold: given labels, the state of coordinate ascent, weights."""
     match value:
         case str():
-            return "data.get(" in value or "state" in value
+            return "data.get(" in value
         case Named(name):
-            return _reads_state(name)
+            return _reads_optional(name)
         case Contraction(_, operands):
-            return any(_reads_state(operand.array) for operand in operands)
+            return any(_reads_optional(operand.array) for operand in operands)
         case Total(parts):
-            return any(_reads_state(part) for part in parts)
+            return any(_reads_optional(part) for part in parts)
         case Apply(_, arguments):
-            return any(_reads_state(argument) for argument in arguments)
+            return any(_reads_optional(argument) for argument in arguments)
     return False

@@ -176,7 +176,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
     if method != "vb":
-        check_inferred([one.network for one in networks], holed, model)
+        check_inferred([one.network for one in networks], holed, model, centred.joint.scope)
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
         check_states([*(block.discrete for block in blocks), *finite], holed, model)
@@ -298,20 +298,20 @@ def _module(
         ("OBJECTIVE", literal(target)),
         ("WEIGHTED", literal(tuple(letter for letter in weighted if (letter,) not in unweighted))),
         *((("REFUSED_WEIGHTS", literal(refused)),) if refused else ()),
-        *_network_constants(setting.networks),
+        *_network_constants(setting.networks, setting.scope),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
 
 
-def _network_constants(networks: Sequence[NetworkTerms]) -> tuple[tuple[str, str], ...]:
+def _network_constants(networks: Sequence[NetworkTerms], scope: Scope) -> tuple[tuple[str, str], ...]:
     """SHARED: the discrete latents that `e_step` takes shares of, as a start.
 
     RESUMED: the entry of the data by which coordinate ascent goes on from its last state; only where there is any.
     """
     found: list[tuple[str, str]] = []
     blocks = [one for network in networks for one in network.blocks if one.block.kind == "finite"]
-    shared = tuple(name for one in blocks for name in one.block.variables if not name.startswith("split "))
+    shared = tuple(name for one in blocks for name in one.block.variables if not scope.is_choice(name))
     if shared:
         found.append(("SHARED", literal(shared)))
     if any(network.network.iterated for network in networks):

@@ -67,7 +67,7 @@ class PosteriorWriter:
         """What the data say of each latent."""
         for one in self.terms.blocks:
             for name in one.block.all:
-                if name.startswith("split ") or name in self.setting.auxiliaries:
+                if self.setting.scope.is_choice(name) or name in self.setting.auxiliaries:
                     continue
                 if one.block.kind == "conjugate":
                     self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()

@@ -116,7 +116,7 @@ class StatisticWriter:
         """The shares of a choice among products, where its log weights separate and sums are all that is asked."""
         if not self.single or len(self.terms.blocks) > 1 or len(one.monomials.listed()) > 1:
             return None
-        if not all(name.startswith("split ") for name in monomial.variables):
+        if not all(self.setting.scope.is_choice(name) for name in monomial.variables):
             return None
         found = [(one.monomials.occurrence(statistic.term), statistic.axes) for statistic in self._needed()]
         asked = [(occurrence, axes) for occurrence, axes in found if occurrence is not None]
