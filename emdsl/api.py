@@ -152,11 +152,12 @@ class Bound:
         The best of `n_init` starts, or the one run from `init`. Raises DataError for data or arguments that do not fit
         the model, ModelError when `strict` forbids a step, and FitError when every start degenerates.
         """
-        from emdsl.data.binding import bind_data
+        from emdsl.data.aligned import aligned
+        from emdsl.data.binding import bind_data, merged
         from emdsl.data.told import check_told
         from emdsl.data.weights import check_weights
         from emdsl.model.holes import inferred
-        from emdsl.results.fit import Fit, merged
+        from emdsl.results.fit import Fit
         from emdsl.results.progress import progress_bar
         from emdsl.results.starts import split_init
         from emdsl.runtime.diagnostics import resuming
@@ -164,6 +165,7 @@ class Bound:
 
         if not inferred(self.bound_model):
             self.program(method)  # what is not compiled is told before data are read
+        weights = aligned(self.bound_model, data, arrays, weights)
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
         check_told(self.bound_model, bound_data, (init or {}) if max_iter == 0 else ())
         source = self.source_of(method, bound_data)

@@ -5,10 +5,10 @@ f(d_t, d_{t−l})  has no value in the first l steps of a series, where the argu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, Shift
+from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.plain import exponent_text
 from emdsl.algebra.symbols import Scope, position_table
 from emdsl.algebra.terms import IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Term, atom, like_terms
@@ -28,15 +28,25 @@ class Derived:
     arguments: tuple[Polynomial, ...]
     indices: tuple[Index, ...]
 
+    def at(self, references: Sequence[Reference]) -> tuple[Polynomial, ...]:
+        """The arguments at references in place of the indices."""
+        places = dict(zip(self.indices, references, strict=True))
+        return tuple(argument.substitute(places) for argument in self.arguments)
+
 
 def named(
     derived: dict[str, Derived], function: str, arguments: tuple[Polynomial, ...], indices: tuple[Index, ...]
 ) -> str:
-    """The name of a known quantity, added to `derived`: the function and what it is of, `lgamma(y_n + 1)`."""
+    """The name of a known quantity, added to `derived`: the function and what it is of, `lgamma(y_n + 1)`.
+
+    What differs in the names of its indices only is the same quantity.
+    """
+    spans = [(index.size, index.letter) for index in indices]
     same = (
         name
         for name, known in derived.items()
-        if (known.function, known.arguments, known.indices) == (function, arguments, indices)
+        if known.function == function and [(index.size, index.letter) for index in known.indices] == spans
+        if known.at(indices) == arguments
     )
     texts = [exponent_text(like_terms(bare(argument, derived).terms)) for argument in arguments]
     text, shown = (texts[0], "") if function == STARTED else (", ".join(texts), function)
@@ -50,7 +60,7 @@ def bare(value: Polynomial, derived: Mapping[str, Derived]) -> Polynomial:
     """What a value is at steps that have all the earlier ones that it reads, where it is no more than that."""
     match value.terms:
         case (Term(1.0, (Atom(name, _, references),)),) if name in derived and derived[name].function == STARTED:
-            return derived[name].arguments[0].substitute(dict(zip(derived[name].indices, references, strict=True)))
+            return derived[name].at(references)[0]
     return value
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from emdsl.algebra.deltas import resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift
-from emdsl.algebra.symbols import WEIGHTS, position_table
+from emdsl.algebra.symbols import WEIGHTS, position_table, ragged_table
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 
 HALVES = {Fraction(1, 2): "½ ", Fraction(1, 4): "¼ ", Fraction(3, 2): "3/2 "}
@@ -81,9 +81,17 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
 
 
 def _places(references: Sequence[Reference], letters: dict[Index, str]) -> str:
-    """What stands below a name: `st`, and `{s,t−1}` where one of them is no letter."""
-    found = [_reference(reference, letters) for reference in references]
-    return f"{{{','.join(found)}}}" if any(isinstance(one, Shift) for one in references) else "".join(found)
+    """What stands below a name: `st`, and `{s,t−1}` where one of them is more than a letter or a number."""
+    found = [text for reference in references for text in _listed(reference, letters)]
+    return "".join(found) if all(text.isalnum() for text in found) else f"{{{','.join(found)}}}"
+
+
+def _listed(reference: Reference, letters: dict[Index, str]) -> list[str]:
+    """A reference as what stands below a name: the first row of a group is `s0`, its row at a position `sk`."""
+    if isinstance(reference, Gather) and ragged_table(reference.table)[:1] in (("first",), ("place",)):
+        inner = [text for one in reference.references for text in _listed(one, letters)]
+        return [*inner, "0"] if ragged_table(reference.table)[0] == "first" else inner
+    return [_reference(reference, letters)]
 
 
 def _reference(reference: Reference, letters: dict[Index, str]) -> str:
@@ -99,5 +107,10 @@ def _reference(reference: Reference, letters: dict[Index, str]) -> str:
             return f"{_reference(index, letters)}{'−' if lag > 0 else '+'}{abs(lag)}"
         case Fixed(position):
             return str(position)
-        case Gather(table, _):
-            return f"({table})"
+        case Gather(table, references):
+            match ragged_table(table):
+                case ("parent", _, parent):
+                    return f"{parent}({_places(references, letters)})"
+                case ("position", _):
+                    return _places(references, letters)
+            return f"{table}_{_places(references, letters)}"

@@ -32,6 +32,7 @@ class Symbol:
     `value`: the expression that a let stands for, with `letters` naming its plates. `letters`: those that the user
     indexes it by, in that order, where ragged plates have swallowed their parents; arrays outside have the plates in
     the order of these, while chains have their time last among `plates`. `entry`: what it is an entry of, if it is one.
+    `choice`: the compiler's own latent that says which term of a sum of products was drawn.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Symbol:
     value: Expression | None = None
     letters: tuple[str, ...] = ()
     entry: Entry | None = None
+    choice: bool = False
 
     @property
     def axes(self) -> tuple[tuple[str | int, str], ...]:
@@ -80,6 +82,17 @@ class Symbol:
 WEIGHTS = "weights."
 #: What the names of the tables of ragged plates start with.
 RAGGED_TABLES = ("parent.", "position.", "first.", "place.", "within.", "beyond.")
+
+
+def ragged_table(table: str) -> tuple[str, ...]:
+    """What a table of a ragged plate tells, and the plates: `("parent", "t", "s")`; nothing for any other table."""
+    told, *plates = table.split(".")
+    return (told, *plates) if f"{told}." in RAGGED_TABLES else ()
+
+
+def is_first_row(reference: Reference) -> bool:
+    """Whether a reference is to the first row of a series."""
+    return reference == Fixed(0) or (isinstance(reference, Gather) and ragged_table(reference.table)[:1] == ("first",))
 
 
 def parent_table(letter: str, parent: str) -> str:
@@ -146,6 +159,10 @@ class Scope:
         for letter in symbol.letters:
             found |= dict.fromkeys((*reversed(self.outer(letter, Fixed(0))), letter))
         return tuple(found)
+
+    def is_choice(self, name: str) -> bool:
+        """Whether a name is that of a choice among the terms of a sum, which the compiler added."""
+        return name in self.symbols and self.symbols[name].choice
 
     def untold(self, sizes: Iterable[str | int | None]) -> list[str]:
         """Those of some sizes that a user may bind and has not, so that only the data tell them."""

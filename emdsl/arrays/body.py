@@ -55,6 +55,10 @@ OWN_NAMES = (
 )  # fmt: skip
 
 
+#: Characters at the most of a name that is made of what a quantity is computed from.
+LEGIBLE = 48
+
+
 class Names:
     """Identifiers of an emitted module: a model variable may be called `np`, `lambda` or `data`."""
 
@@ -69,8 +73,13 @@ class Names:
     def of(self, quantity: str) -> str:
         """The identifier of a quantity: the same one each time."""
         if quantity not in self._given:
-            self._given[quantity] = self.fresh(quantity.removeprefix("statistic ").removeprefix("block "))
+            self._given[quantity] = self.fresh(quantity.removeprefix("statistic "))
         return self._given[quantity]
+
+    def declare(self, name: str, what: str) -> None:
+        """A name of the model; where it means something else in the code, with `what` it is: `start_probabilities`."""
+        taken = unicodedata.normalize("NFKC", name) in self._taken
+        self._given[name] = self.fresh(f"{name} {what}" if taken else name)
 
     def alias(self, quantity: str, other: str) -> None:
         """`quantity` goes by the identifier of `other`."""
@@ -78,9 +87,11 @@ class Names:
 
     def fresh(self, hint: str) -> str:
         spelled = unicodedata.normalize("NFKC", hint.replace("~", "_centred"))  # as Python reads identifiers
-        stem = re.sub(r"\W+", "_", spelled).strip("_") or "value"
+        stem = re.sub(r"_?\W+", "_", spelled).strip("_") or "value"
+        if len(stem) > LEGIBLE and not spelled.isidentifier():
+            stem = stem[:LEGIBLE].rpartition("_")[0]
         stem = stem if not stem[0].isdigit() else f"v{stem}"
-        candidate, serial = stem if stem not in self._taken else f"{stem}_", 2
+        candidate, serial = stem, 2
         while candidate in self._taken:
             candidate, serial = f"{stem}_{serial}", serial + 1
         self._taken.add(candidate)

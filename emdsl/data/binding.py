@@ -42,6 +42,18 @@ from emdsl.model.statements import Plate, Role, Type, Variable
 _DATA_ROLES = (Role.GIVEN, Role.OBSERVED, Role.LATENT)
 
 
+def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:
+    """Data and keywords as one, keywords first; a variable that is itself called `data` may come as its keyword."""
+    if data is not None and bound.checked.model.variable("data") and not isinstance(data, Mapping):
+        return {"data": data, **arrays}
+    if not arrays:
+        return data
+    if data is None:
+        return dict(arrays)
+    named = {name: column for name, column in columns(data).items() if name not in arrays}
+    return {**(variables_of_table(bound, named, {}) if is_frame(data) else named), **arrays}
+
+
 def bind_data(
     bound: BoundModel, data: object = None, weights: object = None, *, optional: frozenset[str] = frozenset()
 ) -> dict[str, Any]:

@@ -300,14 +300,14 @@ class Collapser:
     def _name(
         self, local: tuple[Atom, ...], data: tuple[Atom, ...], axes: tuple[Index, ...], inner: tuple[Index, ...]
     ) -> str:
-        """`N_k`, `x_kd`, `xx_kde`: what is summed, then its axes."""
+        """`N_k`, `x_kd`, `xx_kde`: what is summed, then its axes; `sum_x` of one array over all of its own."""
         parts = [_spelling(item) for item in (*local, *data) if item.statistic != HOT or item in data]
         letters = _letters(axes)
         count = "_".join(("N" if axes else "count", *(str(index.size) for index in inner)))
         stem = "_".join(part for part in parts if part) or count
         name = f"{stem}_{letters}" if letters else stem
         taken = {item.name for item in self.keys.values()} | set(self.joint.scope.symbols)
-        if name in self.joint.scope.symbols:
+        if name in self.joint.scope.symbols or (len(data) == 1 and not local and not axes):
             name = f"sum_{name}"
         if name in taken:
             name = f"{'_'.join(item.variable for item in local if item.statistic == HOT) or 'rows'}_{name}"
@@ -321,7 +321,7 @@ class Collapser:
 def _spelling(item: Atom) -> str:
     if item.variable == STRUCTURE:
         return "is" if item.statistic == DELTA else "number"
-    stem = re.sub(r"[^\w.]+", "_", item.variable.replace("~", "")).strip("_")
+    stem = re.sub(r"_?[^\w.]+", "_", item.variable.replace("~", "")).strip("_")
     kind = item.statistic.kind
     if kind == "power":
         return stem if item.statistic.exponent == 1.0 else f"{stem}_pow"

@@ -55,7 +55,7 @@ class Constants:
 
     def is_fixed(self, value: Array | float | str) -> bool:
         """Whether data and sizes alone determine a value."""
-        return names_read(value) <= self.known and not _reads_state(value)
+        return names_read(value) <= self.known and not _reads_optional(value)
 
     def _worthwhile(self, value: Array | str) -> bool:
         words = names_read(value)
@@ -167,9 +167,15 @@ class Constants:
 
     def _hint(self, value: Array) -> str:
         readable = self.data | {one.target for one in self.taken}
-        words = dict.fromkeys(word for word in ordered_names(value) if word in readable)
-        squared = isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0
-        return " ".join([*(["squared"] if squared else []), *list(words)[:3]])
+        words = [*dict.fromkeys(word for word in ordered_names(value) if word in readable)]
+        if isinstance(value, Apply) and value.function == "**" and value.arguments[1] == 2.0:
+            return " ".join(["squared", *words[:3]])
+        if len(words) > 1:
+            return " ".join(words[:3])
+        if isinstance(value, Apply) and value.function.isidentifier():
+            return " ".join([value.function, "of", *words])
+        summed = isinstance(value, Contraction) and any({*o.references} - {*value.axes} for o in value.operands)
+        return " ".join(["sum of" if summed else "part of", *words])
 
     # ---------------------------------------------------------------- results
 
@@ -204,7 +210,9 @@ class Constants:
         """What is taken out and is only another name, with the first name of the quantity."""
         same: dict[str, str] = {}
         for one in self.taken:
-            value = one.value.name if isinstance(one.value, Named) else one.value
+            own = None if isinstance(one.value, str) else sole_operand(one.value)
+            whole = own is not None and not isinstance(one.value, str) and own.references == one.value.axes
+            value = own.array.name if own and whole and isinstance(own.array, Named) else one.value
             if isinstance(value, str) and value.isidentifier():
                 same[one.target] = same.get(value, value)
         return same
@@ -244,16 +252,17 @@ def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
     return count
 
 
-def _reads_state(value: Array | float | str) -> bool:
+def _reads_optional(value: Array | float | str) -> bool:
+    """Whether a value reads what the data need not hold: given labels, the state of coordinate ascent, weights."""
     match value:
         case str():
-            return "data.get(" in value or "state" in value
+            return "data.get(" in value
         case Named(name):
-            return _reads_state(name)
+            return _reads_optional(name)
         case Contraction(_, operands):
-            return any(_reads_state(operand.array) for operand in operands)
+            return any(_reads_optional(operand.array) for operand in operands)
         case Total(parts):
-            return any(_reads_state(part) for part in parts)
+            return any(_reads_optional(part) for part in parts)
         case Apply(_, arguments):
-            return any(_reads_state(argument) for argument in arguments)
+            return any(_reads_optional(argument) for argument in arguments)
     return False

@@ -42,7 +42,7 @@ class Copies:
 
     def at(self, name: str, references: Sequence[Reference]) -> tuple[Atom, ...]:
         """The weights that count a variable at references to its plates; a choice has those of what multiplies it."""
-        if name.startswith("split "):
+        if self.scope.is_choice(name):
             return ()
         letters = [letter for _, letter in self.scope.symbols[name].plates]
         return self.of_rows(list(zip(letters, references, strict=False)))

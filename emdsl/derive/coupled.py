@@ -310,6 +310,7 @@ def choice_symbols(splits: Mapping[str, Split]) -> dict[str, Symbol]:
             plates=tuple((index.size, index.letter) for index in split.indices),
             categories=split.choice.size,
             letters=tuple(index.letter for index in split.indices),
+            choice=True,
         )
         for name, split in splits.items()
     }

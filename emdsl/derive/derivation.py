@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Scope, Symbol
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Names
 from emdsl.arrays.programme import Function, Module, literal
@@ -202,7 +202,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     blocks, networks = local.blocks, local.networks
     elsewhere = frozenset(name for one in networks for name in one.network.variables)
     if method != "vb":
-        check_inferred([one.network for one in networks], holed, model)
+        check_inferred([one.network for one in networks], holed, model, centred.joint.scope)
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
         check_states([*(block.discrete for block in blocks), *finite], holed, model)
@@ -226,8 +226,11 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     _check_starts(joint, forms, spans)
     steps = updates(terms, free, scope, spans, joint.source, symmetric, forms, held)
     identifiers = Names(reserved)
-    for name in (*joint.scope.symbols, *bound.constants):
-        identifiers.of(name)
+    for name, symbol in joint.scope.symbols.items():
+        values = "probabilities" if symbol.kind == "simplex" else "values" if symbol.axes else "value"
+        identifiers.declare(name, values)
+    for name in bound.constants:
+        identifiers.declare(name, "value")
     for form in forms.values():
         if form.kernel == "Gaussian":
             identifiers.alias(form.key("mean"), form.variable)
@@ -324,21 +327,21 @@ def _module(
         ("OBJECTIVE", literal(target)),
         ("WEIGHTED", literal(tuple(letter for letter in weighted if (letter,) not in unweighted))),
         *((("REFUSED_WEIGHTS", literal(refused)),) if refused else ()),
-        *_network_constants(setting.networks, setting.scope.symbols),
+        *_network_constants(setting.networks, setting.scope),
     )
     title = f"{model.name}, fitted by {METHODS[method]}."
     return Module(title, (), constants, tuple(functions))
 
 
-def _network_constants(networks: Sequence[NetworkTerms], symbols: Mapping[str, Symbol]) -> tuple[tuple[str, str], ...]:
+def _network_constants(networks: Sequence[NetworkTerms], scope: Scope) -> tuple[tuple[str, str], ...]:
     """SHARED: the discrete latents that `e_step` takes shares of, as a start.
 
     RESUMED: the entry of the data by which coordinate ascent goes on from its last state; only where there is any.
     """
     found: list[tuple[str, str]] = []
     blocks = [one for network in networks for one in network.blocks if one.block.kind == "finite"]
-    inferred = (symbols[name] for one in blocks for name in one.block.variables if not name.startswith("split "))
-    shared = tuple(dict.fromkeys(symbol.whole for symbol in inferred))
+    names = (name for one in blocks for name in one.block.variables if not scope.is_choice(name))
+    shared = tuple(dict.fromkeys(scope.symbols[name].whole for name in names))
     if shared:
         found.append(("SHARED", literal(shared)))
     if any(network.network.iterated for network in networks):

@@ -319,7 +319,7 @@ class FiniteInference(ChainStates):
             (share,) = self._shares(joint)
             assert isinstance(share.array, Named)
             given = joint.separable.given(share.array.name)
-            self.body.when(started(joint.step.variables), joint.separable.array.name, given)
+            self.body.when(started(joint.step.variables, self.scope), joint.separable.array.name, given)
             return
         assert joint.log_joint is not None and joint.message is not None
         axes = joint.log_joint.axes
@@ -350,7 +350,9 @@ class FiniteInference(ChainStates):
             value = self.moments.covered(Contraction(1.0, (*prior, *weights), weight_axes), weight_axes)
             array = self.body.define(self.body.unused(f"weights of series of {name}"), value, weight_axes)
             c = product_text([self.moments.length(index.size) for index in outer])
-            text = f", {array.name}.reshape({f'{c}, ' if outer else ''}-1)"
+            text = f", {array.name}"
+            if outer or len(series) != 1:
+                text += f".reshape({f'{c}, ' if outer else ''}-1)"
         sizes = [self.moments.length(index.size) for index in (*outer, *rows, *own)]
         axes = (*outer, *rows, *own)
         formed = self._formed(step)

@@ -109,12 +109,12 @@ class StartedSweep:
     def _start(self, joint: Joint, target: str, operands: list[Operand], axes: tuple[Index, ...]) -> None:
         """With a start, its responsibilities in place of the posterior, as if variables were independent."""
         value = Contraction(1.0, tuple(operands), axes)
-        self.body.when(started(joint.step.variables), target, value)
+        self.body.when(started(joint.step.variables, self.scope), target, value)
 
 
-def started(variables: Sequence[str]) -> str:
+def started(variables: Sequence[str], scope: Scope) -> str:
     """Whether variables have a start, as code: choices among products have none where the user gives that of others."""
-    choices = [f' and "{name}" in start' for name in variables if name.startswith("split ")]
+    choices = [f' and "{name}" in start' for name in variables if scope.is_choice(name)]
     return "start is not None" + "".join(choices)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
+from emdsl.algebra.symbols import Scope
 from emdsl.derive.refusal import not_compiled
 from emdsl.errors import ModelError
 from emdsl.model.bound import BoundModel
@@ -31,7 +32,7 @@ def check_kinds(bound: BoundModel, holed: Set[str]) -> None:
             raise _refused(variable, "they are read, and one of its laws is PointMass", _without(variable, bound))
 
 
-def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model) -> None:
+def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model, scope: Scope) -> None:
     """Refuses missing entries that meet each other, or unknowns of their own kind, beyond what one block infers.
 
     Beside unknowns of another kind they are independent of these under q: then a bound is maximised, as for latents.
@@ -42,7 +43,7 @@ def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model) -
             name: other
             for pair in network.broken
             for name, other in (pair, pair[::-1])
-            if other.startswith("split ") or network.block_of(name).kind == network.block_of(other).kind
+            if scope.is_choice(other) or network.block_of(name).kind == network.block_of(other).kind
         }
         for variable in model.variables:
             name = variable.name
@@ -50,7 +51,7 @@ def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model) -
                 continue
             beside = "where they meet each other"
             if name in apart:
-                beside = "in a sum of products" if apart[name].startswith("split ") else f"beside `{apart[name]}`"
+                beside = "in a sum of products" if scope.is_choice(apart[name]) else f"beside `{apart[name]}`"
             cure = f"declare `{name}` a latent and give what is known of it: then a bound is maximised"
             raise _refused(variable, f"they have no exact posterior {beside}", cure)
 

@@ -120,7 +120,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         on_request = any(one.expectations for one in self.finite)
         known = in_declared_order(self.entries, self._latents()) + (" if known else {}" if on_request else "")
         result = f"{{{', '.join(listed)}}}, {known}, float({partition})"
-        what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not one.startswith("split "))
+        what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not self.setting.scope.is_choice(one))
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)

@@ -72,7 +72,7 @@ class PosteriorWriter:
                 if symbols[name].entry is not None:
                     of_entries[name] = self._probabilities(name, one)
                     continue
-                if name.startswith("split ") or name in self.setting.auxiliaries:
+                if self.setting.scope.is_choice(name) or name in self.setting.auxiliaries:
                     continue
                 if one.block.kind == "conjugate":
                     self.entries += ConjugateInference(one, self.moments, self.setting, self.body).posterior()

@@ -30,7 +30,7 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             symbol = symbols[name]
             sizes = [moments.length(size) for size, _ in symbol.plates]
             states = moments.length(symbol.categories or 1)
-            features = [] if name.startswith("split ") else _features(one, name, setting, body)
+            features = [] if symbol.choice else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
             listed[name] = _within(name, f"seeded_shares([{', '.join(features)}], {shape}, rng)", moments)
     if not listed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in, substitute
+from emdsl.algebra.indices import Fixed, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.plain import product_text
+from emdsl.algebra.symbols import is_first_row
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Named
@@ -139,7 +140,7 @@ class StatisticWriter:
         """The shares of a choice among products, where its log weights separate and sums are all that is asked."""
         if not self.single or len(self.terms.blocks) > 1 or len(one.monomials.listed()) > 1:
             return None
-        if not all(name.startswith("split ") for name in monomial.variables):
+        if not all(self.setting.scope.is_choice(name) for name in monomial.variables):
             return None
         found = [(one.monomials.occurrence(statistic.term), statistic.axes) for statistic in self._needed()]
         asked = [(occurrence, axes) for occurrence, axes in found if occurrence is not None]
@@ -155,7 +156,7 @@ class StatisticWriter:
             if occurrence is None or occurrence.monomial is not evidence.monomial:
                 continue
             time = occurrence.references[len(evidence.monomial.rows) - 1]
-            first = time == Fixed(0) or (isinstance(time, Gather) and time.table.startswith("first."))
+            first = is_first_row(time)
             axes = self._named_axes(statistic.axes)
             if not first and self._from_parts(evidence, occurrence, statistic, axes, "") is None:
                 return False

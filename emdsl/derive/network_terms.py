@@ -226,7 +226,7 @@ class NetworkCollector:
         expected = self._by_entry(term for _, term in seen) if self.joint.starts else []
 
         def eliminable(group: Sequence[str], children: Sequence[Children]) -> bool:
-            alone = any(name.startswith("split ") for name in group) or coupled & set(group)
+            alone = any(self.scope.is_choice(name) for name in group) or coupled & set(group)
             started = any(one.kind != "joint" and set(one.variables) & set(self.joint.starts) for one in children)
             if started or (alone and (len(group) > 1 or children)):
                 return False
@@ -336,7 +336,7 @@ class NetworkCollector:
         return Term(0.0, (Atom(name, HOT, (*rows, state)),), (*rows, state))
 
     def _block(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> BlockTerms:
-        if block.kind == "finite" and block.variables[0].startswith("split "):
+        if block.kind == "finite" and self.scope.is_choice(block.variables[0]):
             return self._choices(block)
         monomials = self._monomials(block, terms, expected)
         elimination = Elimination(())
@@ -410,7 +410,7 @@ def is_row_local(variables: Sequence[str], terms: Sequence[Term], scope: Scope, 
     plates = {tuple(letter for _, letter in symbols[name].plates) for name in variables}
     if len(plates) > 1 or any(letter in ordered or letter in scope.ragged for letter in next(iter(plates))):
         return False
-    if any(symbols[name].kind not in ("index", "real") or name.startswith("split ") for name in variables):
+    if any(symbols[name].kind not in ("index", "real") or symbols[name].choice for name in variables):
         return False
     if any(is_padded(symbols[name].categories) for name in variables):
         return False

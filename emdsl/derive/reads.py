@@ -215,8 +215,11 @@ class Reads(VariationalMoments):
                 value = Apply("np.nan_to_num", (value,), item.indices)
             known = self.body.define(item.name, value, item.indices)
         if atom.statistic != IDENTITY:
-            label = f"{atom.statistic.kind} {atom.statistic.exponent:g} {item.name}"
-            known = self.body.define(label, derived_statistic(item, atom.statistic, known), item.indices)
+            inverse = atom.statistic.kind == "power" and atom.statistic.exponent == -1.0
+            kind = "inverse" if inverse else f"{atom.statistic.kind} {atom.statistic.exponent:g}"
+            known = self.body.define(
+                f"{kind} {item.name}", derived_statistic(item, atom.statistic, known), item.indices
+            )
         return Operand(known, atom.references)
 
     def _may_miss(self, item: Derived) -> bool:

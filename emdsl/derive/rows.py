@@ -197,12 +197,10 @@ class RowMoments:
     def _centred(self, item: Centred, references: tuple[Reference, ...]) -> Operand:
         axes = tuple(axis for axis in (*item.indices[::-1],) if axis.letter != self.lead)[::-1]
         axes += tuple(axis for axis in item.indices if axis.letter == self.lead)
-        key = f"block {item.name}"
-        known = self.body.known(key)
+        known = self.body.known(item.name)
         if known is None:
-            known = self.body.define(
-                key, self.centred_value(item, axes), axes, f"{item.name}: about the reference point"
-            )
+            comment = f"{item.name}: about the reference point"
+            known = self.body.define(item.name, self.centred_value(item, axes), axes, comment)
         places = {index: reference for index, reference in zip(item.indices, references, strict=True)}
         return Operand(known, tuple(places[axis] for axis in axes))
 

@@ -160,7 +160,7 @@ class Setting:
 
     def chooses_states(self, discrete: Sequence[str]) -> bool:
         """The same of discrete variables: choices that the compiler adds and missing observations are summed out."""
-        return self.hard and not any(name.startswith("split ") or name in self.holed for name in discrete)
+        return self.hard and not any(self.scope.is_choice(name) or name in self.holed for name in discrete)
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""

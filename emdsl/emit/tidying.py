@@ -73,7 +73,9 @@ def _without_one(function: Function) -> Function | None:
         if not isinstance(own, Assign) or leaf.reads != (own.value,) or leaf.binds != (own.target,):
             continue
         target, other = own.target, leaf.reads[0]
-        first = None if other in {*given, *ordered_names(function.result)} else _first_of(other, target, leaves, place)
+        first = (
+            None if other in given else _first_of(other, target, leaves, place, other in ordered_names(function.result))
+        )
         if first is not None and not re.fullmatch(rf"{other}_\d*", target):
             changes = {id(own): None, id(first): replace(first, comment=own.comment or first.comment)}
             return _with_names(function, {other: target}, changes)
@@ -82,15 +84,19 @@ def _without_one(function: Function) -> Function | None:
     return None
 
 
-def _first_of(other: str, target: str, leaves: Sequence[_Leaf], place: int) -> Assign | None:
-    """The statement that forms what a name stands for, if all that is done with it leads to the alias."""
+def _first_of(other: str, target: str, leaves: Sequence[_Leaf], place: int, returned: bool) -> Assign | None:
+    """The statement that forms what a name stands for, if it leads to the alias and both mean the same after it."""
     touched = [at for at, one in enumerate(leaves) if other in (*one.reads, *one.binds)]
     first = leaves[touched[0]]
-    if touched[-1] != place or first.block != leaves[place].block or other not in first.binds or other in first.reads:
+    if first.block != leaves[place].block or other not in first.binds or other in first.reads:
         return None
-    between = leaves[touched[0] + 1 : place]
+    between, after = leaves[touched[0] + 1 : place], leaves[place + 1 :]
     if target in first.binds or any(target in (*one.reads, *one.binds) for one in between):
         return None
+    if returned or touched[-1] > place:  # the new name stays what it is, and was one already
+        bound = [at for at, one in enumerate(leaves) if target in one.binds and at != place]
+        if not bound or bound[-1] > place or any(other in one.binds for one in after):
+            return None
     return first.statement if isinstance(first.statement, Assign) else None
 
 

@@ -159,7 +159,7 @@ def _forwards(own: StepNotation, hard: bool) -> list[Block]:
     step = own.step
     reduced = rf"{_over(own.own, hard)}\left({own.total(step.tables)}\right)"
     what = "The largest over its states" if hard else "Summed over its states"
-    choice = step.variables[0].startswith("split ")
+    choice = step.variables[0] in own.block.notation.splits
     subject = "the choice" if choice else names(step.variables)
     if not step.neighbours:
         text = f"{what}, {subject} leaves the log partition of a row:"
@@ -231,7 +231,7 @@ def _backwards(own: StepNotation, hard: bool) -> list[Block]:
         value = rf"\exp\left({own.total(step.tables)} - {own.reduced}\right)"
     lines = [rf"q({left}) &= {value}"]
     if not given:
-        subject = "the choice" if name.startswith("split ") else f"`{name}`"
+        subject = "the choice" if name in own.block.notation.splits else f"`{name}`"
         return [Prose(f"{'The best state' if hard else 'The posterior'} of {subject}:"), Display(tuple(lines))]
     lines.append(rf"q({own.variable((name, step.rows))}, {given}) &= q({left}) \, q({given})")
     others = names(name for name, _ in step.neighbours)

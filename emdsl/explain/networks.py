@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from emdsl.algebra.indices import Fixed, Gather
-from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS
+from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, is_first_row
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polynomial
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
@@ -99,10 +98,7 @@ def _is_structure(item: Atom) -> bool:
 
 def _is_first(item: Atom, plates: Mapping[str, int]) -> bool:
     """Whether a latent is read at the start of its series; `plates`: how many each latent has."""
-    return any(
-        reference == Fixed(0) or (isinstance(reference, Gather) and reference.table.startswith("first."))
-        for reference in item.references[: plates.get(item.variable, 0)]
-    )
+    return any(is_first_row(reference) for reference in item.references[: plates.get(item.variable, 0)])
 
 
 def statistics_blocks(derivation: Derivation, notation: Notation) -> list[Block]:

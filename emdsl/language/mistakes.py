@@ -7,6 +7,7 @@ What holds in any state (foreign signs, open brackets, a line that begins like n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -147,6 +148,10 @@ FOREIGN = (
 )
 
 
+#: What a line draws from a law.
+MARKABLE = re.compile(r"(?P<role>observed|latent|param)\s+(?P<name>\w+\s*(\[[^\]]*\])?)[^~]*~")
+
+
 def syntax_error(error: UnexpectedInput, text: str, parse: Callable[[str], Any]) -> ModelError:
     """The ModelError for what stopped the parser; `parse` tries the examples."""
     from lark.exceptions import UnexpectedCharacters, UnexpectedToken
@@ -160,6 +165,7 @@ def syntax_error(error: UnexpectedInput, text: str, parse: Callable[[str], Any])
         or _unclosed(error, text)
         or _doubled(error, text)
         or _no_statement(error, text)
+        or _unmarked(error, text)
         or _by_example(error, text, parse)
         or _misplaced(error, text)
     )
@@ -247,6 +253,23 @@ def _no_statement(error: UnexpectedToken, text: str) -> ModelError | None:
     else:
         cure = f"a statement begins with {', '.join(STATEMENTS[:-1])} or {STATEMENTS[-1]}"
     return ModelError("E001", f"no statement begins with `{token}`", cure=cure, span=_place(token, text))
+
+
+def _unmarked(error: UnexpectedToken, text: str) -> ModelError | None:
+    """`missing` stands elsewhere than behind the name of an observed variable, as a name of its own."""
+    word = next((one for one in (error.token, _stack(error)[-1]) if _is_token(one) and one == "missing"), None)
+    if word is None:
+        return None
+    before, after = _before(word, text)[-1], text[word.end_pos or 0 :].split("\n", 1)[0]
+    found = MARKABLE.search(f"{before} {after}")
+    if found is None:
+        return None
+    if found["role"] != "observed":
+        message, cure = f"a {found['role']} variable is not marked `missing`", "leave it away"
+    else:
+        message = "`missing` stands behind the name of an observed variable"
+        cure = f"write `observed {' '.join(found['name'].split())} missing ~ ...`"
+    return ModelError("E007", message, cure=cure, span=_place(word, text))
 
 
 def _by_example(error: UnexpectedToken, text: str, parse: Callable[[str], Any]) -> ModelError | None:

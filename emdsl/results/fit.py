@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from emdsl.data.binding import are_same, bind_data
+from emdsl.data.aligned import aligned
+from emdsl.data.binding import are_same, bind_data, merged
 from emdsl.data.weights import check_weights
 from emdsl.errors import DataError
-from emdsl.model.bound import BoundModel
 from emdsl.model.holes import inferred, with_latents
 from emdsl.model.statements import Role
 from emdsl.results import saving, summary
@@ -23,7 +23,7 @@ from emdsl.results.entries import log_likelihoods
 from emdsl.results.estimated import Estimated
 from emdsl.results.forecast import imputed
 from emdsl.results.forward import Program
-from emdsl.results.information import StandardErrors, free_coordinates, standard_errors
+from emdsl.results.information import StandardErrors, free_parameters, standard_errors
 from emdsl.results.over_time import OverTime
 from emdsl.results.posterior import Posterior
 from emdsl.results.relabel import Relabelling, relabelling
@@ -242,8 +242,11 @@ class Fit:
 
     @property
     def n_free(self) -> int:
-        """Number of free parameters: entries less those that `fix` and the sums of simplexes determine."""
-        return free_coordinates(self.source.bound, self._module, self._estimated()).size
+        """Number of free parameters: entries less those that `fix` and the sums of simplexes determine.
+
+        Those at the edge of their support and those that no datum tells of count too.
+        """
+        return free_parameters(self.source.bound, self._estimated())
 
     @cached_property
     def standard_errors(self) -> StandardErrors:
@@ -423,25 +426,10 @@ class Fit:
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})
         check_weights(self._module, weights)
-        found = bind_data(sized, merged(sized, data, arrays), weights)
+        found = bind_data(sized, merged(sized, data, arrays), aligned(sized, data, arrays, weights))
         return self._data if self._data is not None and are_same(found, self._data) else found
 
     @property
     def _bounded(self) -> bool:
         """Whether latents are inferred by coordinate ascent, so that the log likelihood is bounded only."""
         return getattr(self._module, "RESUMED", None) is not None
-
-
-def merged(bound: BoundModel, data: object, arrays: Mapping[str, Any]) -> object:
-    """Data and keywords as one, keywords first; a variable that is itself called `data` may come as its keyword."""
-    if data is not None and bound.checked.model.variable("data") and not isinstance(data, Mapping):
-        return {"data": data, **arrays}
-    if not arrays:
-        return data
-    if data is None:
-        return dict(arrays)
-    from emdsl.data.binding import variables_of_table
-    from emdsl.data.sources import columns, is_frame
-
-    named = {name: column for name, column in columns(data).items() if name not in arrays}
-    return {**(variables_of_table(bound, named, {}) if is_frame(data) else named), **arrays}

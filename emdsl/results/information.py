@@ -47,10 +47,15 @@ class StandardErrors:
     why_not: str | None = None
 
 
-def free_coordinates(bound: BoundModel, module: Any, params: Params) -> Coordinates:
-    """Coordinates around the estimates in which the entries held by `fix` do not move."""
+def free_parameters(bound: BoundModel, params: Params) -> int:
+    """How many entries neither `fix` nor the sums of simplexes determine: of the model, wherever its estimates lie.
+
+    A probability that is zero at the estimates counts, and so does a row of a table that no datum tells of: what the
+    model can say is penalised, not where it came to rest.
+    """
     held = {name: held_entries(bound, name, np.shape(value)) for name, value in params.items()}
-    return Coordinates.of(params, module.SUPPORTS, held)
+    inside = {name: np.full(np.shape(value), 0.5) for name, value in params.items()}
+    return Coordinates.of(inside, {name: bound.checked.types[name].kind for name in params}, held).size
 
 
 def standard_errors(

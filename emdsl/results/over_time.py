@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,8 @@ class OverTime:
         Where what is observed depends on what was, or a latent on one that q holds independent of it, that of `draws`
         simulated futures. Observed variables without known moments are not among the results.
         """
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-            raise DataError(f"forecast: {steps!r} steps; a whole number from 1 on is needed")
+        _check_count("forecast", steps, "steps")
+        _check_count("forecast", draws, "draws")
         for read in reads_along(self.bound.checked.model, time_plate(self.bound).letter):
             if read.index is None:
                 raise DataError(
@@ -138,6 +139,7 @@ class OverTime:
         Where a latent depends on one that q holds independent of it, or a law reads several that others tie together,
         that of `draws` draws of each step.
         """
+        _check_count("predictive", draws, "draws")
         if (within := self._observed_reads()[0]) or self._past_of_vectors():
             if (inferring := self.ahead()) is not None:
                 return inferring.predictive(data, draws, rng)
@@ -351,6 +353,12 @@ class OverTime:
             values = padded(values.astype(whole.dtype), new, data)
             data[name] = merged(steps.put(whole, plates, values), plates, data)
         return data
+
+
+def _check_count(method: str, value: Any, what: str) -> None:
+    """Raises DataError unless a number of steps or of draws is a whole one from 1 on."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise DataError(f"{method}: {value!r} {what}; a whole number from 1 on is needed")
 
 
 def _seen_when_due(read: Read, letter: str) -> bool:

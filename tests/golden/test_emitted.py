@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose
 
 from emdsl.api import Bound, parse
 from emdsl.arrays.body import Assign
-from emdsl.arrays.programme import Function
+from emdsl.arrays.programme import Function, Nested
 from emdsl.data.binding import bind_data
 from emdsl.emit.tidying import tidied
 from emdsl.emit.breaking import fitted
@@ -101,6 +101,40 @@ def test_comments_give_weights_the_letter_of_their_plate() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_names_do_not_end_in_underscores(name: str) -> None:
+    nodes = ast.walk(ast.parse(derived(model(name).source(METHODS[name]))))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)} - {"_"}
+    assert [one for one in names if one.endswith("_")] == []
+
+
+def test_names_that_mean_something_else_in_code_say_what_they_are() -> None:
+    source = parse("""
+        model M(K = 2)  plate n in N, k in K  param start : simplex[K]  param lambda[k] : positive  param group : real
+        given next[n] : real  latent z[n] ~ Categorical(start)  observed y[n] ~ Poisson(lambda[z[n]])
+        observed x[n] ~ Normal(group * next[n], var=1)
+    """)().source("em")
+    for line in (
+        'start_probabilities = params["start"]',
+        'lambda_values = params["lambda"]',
+        'group_value = params["group"]',
+        'next_values = data["next"]',
+    ):
+        assert f"    {line}\n" in source
+
+
+def test_comments_name_rows_as_formulas_do() -> None:
+    """The series of a ragged row is `s(t)`, its place there `t`, and what an index array tells of it `doc_t`."""
+    source = parse("""
+        model M(K = 2)  plate s in S, g in G, k in K  time t in T[s]  param pi : simplex[K]  param m[k] : real
+        given doc[s, t] : index[G]  latent c[s] ~ Categorical(pi)  latent b[g] ~ Normal(0, var=1)
+        latent x[s, 0] ~ Normal(0, var=1)  latent x[s, t] ~ Normal(x[s, t-1] + m[c[s]], var=1)
+        observed y[s, t] ~ Normal(x[s, t] + b[doc[s, t]], var=1)
+    """)().source("em")
+    assert all(text in source for text in ("[c_{s(t)} = k]", "[t = 0]", "b_{doc_t}"))
+    assert not re.search(r"# .*(first|parent|position)\.", source)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_module_alone_does_what_fit_does(name: str, tmp_path: Path) -> None:
     """In a process that cannot import emdsl, the same start leads over the same objectives to the same estimates."""
     bound, drawn = model(name), EXAMPLES[name].draw()
@@ -149,6 +183,19 @@ def test_one_name_for_each_quantity(name: str) -> None:
     network = next(one for one in NETWORKS if one.name == name)
     source = derived(parse(network.text)(**network.constants).source("em"))
     assert re.findall(r"^ +\w+ = (?!None$)[^\W\d]\w*$", source, re.MULTILINE) == []
+
+
+def test_what_a_sweep_carries_on_has_one_name() -> None:
+    """`q` was one before the loop: what its sweep forms is `q` at once, and is so after it."""
+    body = (
+        Assign("q", "start"),
+        Nested("for _ in range(9):", (Assign("mean", "f(q)"), Assign("q", "mean"), Assign("z", "g(mean)"))),
+    )
+    changed = tidied(Function("g", "start", "", body, "mean, z"))
+    assert changed.body[1] == Nested("for _ in range(9):", (Assign("q", "f(q)"), Assign("z", "g(q)")))
+    assert changed.result == "q, z"
+    anew = (*body, Assign("q", "h(q)"))
+    assert tidied(Function("g", "start", "", anew, "mean, q, z")).body == anew
 
 
 def test_names_that_are_assigned_anew_keep_their_statement() -> None:

@@ -307,3 +307,15 @@ def test_all_results_rest_on_one_q_where_latents_are_inferred_in_turn(max_iter: 
     anew = fit.predict(y=y)
     assert fit.impute(y=y)["y"][5] == pytest.approx(anew["x"][5] * anew["w"][5], rel=1e-9)
     assert fit.forecast(1)["x"].mean == pytest.approx(mean[-1:], rel=1e-3)
+
+
+def test_free_parameters_are_those_of_the_model_wherever_the_estimates_lie() -> None:
+    """A symbol that never occurs has probability 0 in all states: it was not counted."""
+    text = """model M(K = 3) plate s in S, k in K time t in T[s] param start : simplex[K] param A[k] : simplex[K]
+    param B[k] : simplex[4] latent z[s, 0] ~ Categorical(start) latent z[s, t] ~ Categorical(A[z[s, t-1]])
+    observed y[s, t] ~ Categorical(B[z[s, t]]) fix A[2, 0] = 0 fix start[0] = 1 fix start[1] = 0 fix start[2] = 0"""
+    fit = em.parse(text)().fit(y=[[0, 1, 1, 2], [2, 1, 0], [1]], n_init=1, max_iter=5)
+    assert (fit.params["B"][:, 3] == 0).all()
+    assert fit.n_free == (2 + 2 + 1) + 3 * 3
+    text = text.replace("B[k] : simplex[4]", "B[k] : simplex[4] ~ Dirichlet([1, 1, 1, 1])")
+    assert em.parse(text)().fit(y=[[0, 1, 1, 2], [1]], n_init=1, max_iter=2, method="vb").n_free == fit.n_free

@@ -495,6 +495,11 @@ def test_refusals() -> None:
     fit = fitted()
     with pytest.raises(DataError, match="forecast: 0 steps; a whole number from 1 on is needed"):
         fit.forecast(0)
+    for draws in (0, -1, 2.5, True, "many"):
+        with pytest.raises(DataError, match=f"forecast: {draws!r} draws; a whole number from 1 on is needed"):
+            fit.forecast(1, draws=draws)
+        with pytest.raises(DataError, match=f"predictive: {draws!r} draws; a whole number from 1 on is needed"):
+            fit.predictive(draws=draws)
     with pytest.raises(DataError, match="forecast: `w` is no given variable over time"):
         fit.forecast(1, w=1)
     mixture = em.parse("model M plate n in N param m : real observed y[n] ~ Normal(m, sd=1)")().fit(y=[1.0, 2.0])

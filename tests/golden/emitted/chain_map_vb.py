@@ -64,7 +64,7 @@ def fixed_z(data, params):
     # room for the messages of every iteration
     memory_of_z = Memory(S * T * K)
     weights_of_s = plate_weights(data, "s", S)
-    return {"memory_of_z": memory_of_z, "weights_of_s": weights_of_s, "weights_of_series_of_z": weights_of_s}
+    return {"memory_of_z": memory_of_z, "weights_of_s": weights_of_s}
 
 
 def infer_z(data, params, start=None, known=False):
@@ -72,7 +72,6 @@ def infer_z(data, params, start=None, known=False):
     fixed = data["fixed.z"] if "fixed.z" in data else fixed_z(data, params)
     memory_of_z = fixed["memory_of_z"]
     weights_of_s = fixed["weights_of_s"]
-    weights_of_series_of_z = fixed["weights_of_series_of_z"]
     y = data["y"]
     start_concentration = params["start.concentration"]
     A_concentration = params["A.concentration"]
@@ -96,14 +95,9 @@ def infer_z(data, params, start=None, known=False):
     )
     transition_of_z = expected_log(A_concentration)
     messages_of_z, log_sum_z = chain_forward(evidence_z, transition_of_z, np.arange(0, S * T + 1, T), by_row=False)
-    expectations_of_z, transitions_of_z = chain_expectations(messages_of_z, weights_of_series_of_z.reshape(-1))
+    expectations_of_z, transitions_of_z = chain_expectations(messages_of_z, weights_of_s)
     if start is not None:
-        expectations_of_z = given_expectations(
-            evidence_z,
-            start["z"],
-            np.arange(0, S * T + 1, T),
-            weights_of_series_of_z.reshape(-1),
-        )
+        expectations_of_z = given_expectations(evidence_z, start["z"], np.arange(0, S * T + 1, T), weights_of_s)
         transitions_of_z = np.tensordot(
             lagged(start["z"], 1, 1),
             start["z"] * at_least(np.arange(T), 1)[:, None] * weights_of_s[:, None, None],
@@ -130,14 +124,14 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     sums_sweep_s_t = data["sums.s.t"] if "sums.s.t" in data else sum_features(*sweep_s_t(data, params))
-    # lgamma_y_st_1 = Σ lgamma(y_st + 1)
-    lgamma_y_st_1 = sums_sweep_s_t[1]
+    # sum_lgamma_y_st_1 = Σ lgamma(y_st + 1)
+    sum_lgamma_y_st_1 = sums_sweep_s_t[1]
     with single_threaded_blas():
         expected_infer_z, _, log_likelihood = infer_z(data, params, start)
     # laws without latents, and constants
-    constant_part = -lgamma_y_st_1
+    constant_part = -sum_lgamma_y_st_1
     log_likelihood += float(constant_part)
-    return {"lgamma_y_st_1": lgamma_y_st_1, **expected_infer_z}, log_likelihood
+    return {"sum_lgamma_y_st_1": sum_lgamma_y_st_1, **expected_infer_z}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -176,7 +170,7 @@ def objective(log_likelihood, params):
         0.693147180559945
         - 1.1447298858493997 * K
         + 0.5 * expected_log_start.sum()
-        + lgamma_2_3_2 * K
+        + K * lgamma_2_3_2
         + 2 * expected_log_A[:, 0].sum()
         + 1.5 * expected_log_A[:, 1].sum()
         - expected_log_A.sum()

@@ -42,9 +42,9 @@ def sweep_f(data, params, start=None):
     N = data["x"].shape[0]
     inverse_psi = 1 / psi
     # coefficient of f_l f_l
-    natural_f_f_lm = -0.5 * np.eye(L) - 0.5 * np.einsum("d,dl,dm->lm", inverse_psi, W, W)
+    natural_f_f_lm = -0.5 * np.eye(L) - 0.5 * (W.T @ (inverse_psi[:, None] * W))
     # coefficient of f_l x̃_d
-    natural_f_x_ld = np.einsum("d,dl->ld", inverse_psi, W)
+    natural_f_x_ld = inverse_psi * W.T
     naturals_of_f = np.zeros((L + L * L, 1 + D))
     naturals_of_f[L:L + L * L, 0] = np.reshape(natural_f_f_lm, (L * L,))
     naturals_of_f[0:L, 1:1 + D] = natural_f_x_ld
@@ -84,7 +84,7 @@ def sweep_n(data, params):
         # x~: about the reference point
         x_centred = x[rows].T - m[:, None]
         out[1:1 + D] = x_centred
-        out[1 + D:1 + 2 * D] = x_centred * x_centred
+        out[1 + D:1 + 2 * D] = x_centred**2
 
     return (write, 1 + 2 * D, N, 1, data.get("weights.n"))
 
@@ -136,7 +136,7 @@ def e_step(data, params, start=None):
         x_d = sums_sweep_n[1:1 + D]
     else:
         count = products_f[0, 0]
-        x_x_d = np.einsum("dd->d", products_f[1:1 + D, 1:1 + D])
+        x_x_d = np.diagonal(products_f[1:1 + D, 1:1 + D])
         x_d = products_f[1:1 + D, 0]
     log_psi = np.log(psi)
     inverse_psi = 1 / psi
@@ -144,8 +144,8 @@ def e_step(data, params, start=None):
     constant_part = (
         -0.5 * LOG_2PI * count
         - 0.5 * count * log_psi.sum()
-        - 0.5 * LOG_2PI * count * D
-        - 0.5 * np.einsum("d,d->", x_x_d, inverse_psi)
+        - 0.5 * LOG_2PI * D * count
+        - 0.5 * (x_x_d @ inverse_psi)
     )
     log_likelihood += float(constant_part)
     return (
@@ -180,7 +180,7 @@ def m_step(statistics, params):
             - 2 * x_d * offset_m
             - 2 * np.einsum("ld,dl->d", f_x_ld, W)
             + count * offset_m * offset_m
-            + 2 * np.einsum("l,d,dl->d", f_l, offset_m, W)
+            + 2 * (W @ f_l) * offset_m
             + np.einsum("lm,dl,dm->d", f_f_lm, W, W)
         ),
         count,

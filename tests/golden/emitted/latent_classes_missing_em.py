@@ -46,7 +46,7 @@ def sweep_z(data, params, start=None):
 
     def write(rows, group, out):
         out[1:1 + J] = observed(x[rows]).T
-        out[1 + J:1 + 2 * J] = np.einsum("nj,nj->jn", observed(x[rows]), filled(x[rows]))
+        out[1 + J:1 + 2 * J] = (observed(x[rows]) * filled(x[rows])).T
 
     def expect(logits, rows):
         if "z" in data:

@@ -53,8 +53,8 @@ def shares_z(data, params, rng):
     # about the reference points
     y_centred = filled_y - reference_m[0]
     feature_of_z = has_y * y_centred * y_centred
-    feature_of_z_ = has_y * y_centred
-    return {"z": seeded_shares([feature_of_z, feature_of_z_], (rows_of_t, K,), rng)}
+    feature_of_z_2 = has_y * y_centred
+    return {"z": seeded_shares([feature_of_z, feature_of_z_2], (rows_of_t, K,), rng)}
 
 
 def fixed_z(data, params):
@@ -67,13 +67,7 @@ def fixed_z(data, params):
     # room for the messages of every iteration
     memory_of_z = Memory(rows_of_t * K)
     weights_of_s = plate_weights(data, "s", S)
-    return {
-        "has_y": has_y,
-        "filled_y": filled_y,
-        "memory_of_z": memory_of_z,
-        "weights_of_s": weights_of_s,
-        "weights_of_series_of_z": weights_of_s,
-    }
+    return {"has_y": has_y, "filled_y": filled_y, "memory_of_z": memory_of_z, "weights_of_s": weights_of_s}
 
 
 def infer_z(data, params, start=None, known=False):
@@ -83,10 +77,9 @@ def infer_z(data, params, start=None, known=False):
     filled_y = fixed["filled_y"]
     memory_of_z = fixed["memory_of_z"]
     weights_of_s = fixed["weights_of_s"]
-    weights_of_series_of_z = fixed["weights_of_series_of_z"]
     parent_t_s = data["parent.t.s"]
     position_t = data["position.t"]
-    start_ = params["start"]
+    start_probabilities = params["start"]
     A = params["A"]
     m = params["m"]
     v = params["v"]
@@ -101,7 +94,7 @@ def infer_z(data, params, start=None, known=False):
     natural_z_2 = -0.5 * inverse_v * np.ones(K)
     feature_z = has_y * y_centred**2
     natural_z_3 = inverse_v * offset_m
-    log_start = log_probability(start_)
+    log_start = log_probability(start_probabilities)
     # coefficient of [z_t = k]
     evidence_z = RowEvidence(
         K,
@@ -113,20 +106,15 @@ def infer_z(data, params, start=None, known=False):
     )
     transition_of_z = log_probability(A)
     messages_of_z, log_sum_z = chain_forward(evidence_z, transition_of_z, data["offsets.t"], by_row=False)
-    expectations_of_z, transitions_of_z = chain_expectations(messages_of_z, weights_of_series_of_z.reshape(-1))
+    expectations_of_z, transitions_of_z = chain_expectations(messages_of_z, weights_of_s)
     if start is not None:
-        expectations_of_z = given_expectations(
-            evidence_z,
-            start["z"],
-            data["offsets.t"],
-            weights_of_series_of_z.reshape(-1),
-        )
+        expectations_of_z = given_expectations(evidence_z, start["z"], data["offsets.t"], weights_of_s)
         transitions_of_z = lagged(start["z"], 1, 0).T @ (
             start["z"] * at_least(position_t, 1)[:, None] * weights_of_s[parent_t_s][:, None]
         )
     # z_z_kl = Σ E[[z_t = k] [z_{t−1} = l] at_least(t, 1) w_s]
     z_z_kl = transitions_of_z.T
-    # z_k = Σ E[[z_(first.t) = k] w_s]
+    # z_k = Σ E[[z_s0 = k] w_s]
     z_k = weights_of_s @ expectations_of_z.first
     # sum_z_has_y = Σ E[[z_t = k] [y_t seen] w_s]
     sum_z_has_y = expectations_of_z.products[0].sum()
@@ -163,14 +151,14 @@ def e_step(data, params, start=None):
     `start`: expectations to use in place of the posterior, for starting values.
     """
     sums_sweep_t = data["sums.t"] if "sums.t" in data else sum_features(*sweep_t(data, params))
-    # has_y = Σ [y seen]
-    has_y_ = sums_sweep_t[1]
+    # sum_has_y = Σ [y seen]
+    sum_has_y = sums_sweep_t[1]
     with single_threaded_blas():
         expected_infer_z, _, log_likelihood = infer_z(data, params, start)
     # laws without latents, and constants
-    constant_part = -0.5 * LOG_2PI * has_y_
+    constant_part = -0.5 * LOG_2PI * sum_has_y
     log_likelihood += float(constant_part)
-    return {"has_y": has_y_, **expected_infer_z}, log_likelihood
+    return {"sum_has_y": sum_has_y, **expected_infer_z}, log_likelihood
 
 
 def m_step(statistics, params):
@@ -185,7 +173,7 @@ def m_step(statistics, params):
     # m: maximises z_has_y_y_k m̃_k − ½ z_has_y_k m̃_k m̃_k
     m = reference_m + quotient(z_has_y_y_k, z_has_y_k)
     # start: maximises z_k log start_k
-    start_ = normalised(z_k)
+    start_probabilities = normalised(z_k)
     # A: maximises z_z_kl log A_lk
     A = normalised(z_z_kl.T)
     offset_m = m - reference_m
@@ -193,19 +181,15 @@ def m_step(statistics, params):
     # m̃_k
     v = spread_root(
         left_of(
-            sum_z_has_y_y_y + np.einsum("k,k,k->", z_has_y_k, offset_m, offset_m),
-            (
-                sum_z_has_y_y_y
-                - 2 * np.einsum("k,k->", z_has_y_y_k, offset_m)
-                + np.einsum("k,k,k->", z_has_y_k, offset_m, offset_m)
-            ),
+            sum_z_has_y_y_y + (z_has_y_k * offset_m) @ offset_m,
+            sum_z_has_y_y_y - 2 * (z_has_y_y_k @ offset_m) + (z_has_y_k * offset_m) @ offset_m,
             "v",
         ),
         sum_z_has_y,
         1,
         "v",
     )
-    return {"start": start_, "A": A, "m": m, "v": v}
+    return {"start": start_probabilities, "A": A, "m": m, "v": v}
 
 
 def objective(log_likelihood, params):

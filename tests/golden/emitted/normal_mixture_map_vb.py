@@ -52,7 +52,7 @@ def sweep_z(data, params, start=None):
     expected_log_tau = digamma(tau_shape) - np.log(tau_rate)
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
-    second_offset_mu = offset_mu * offset_mu + covariance_mu
+    second_offset_mu = offset_mu**2 + covariance_mu
     expected_value_tau = tau_shape / tau_rate
     # coefficient of [z = k]
     natural_N_k = (
@@ -74,7 +74,7 @@ def sweep_z(data, params, start=None):
         # x~: about the reference point
         x_centred = x[rows] - reference_mu[group]
         out[1] = x_centred
-        out[2] = x_centred * x_centred
+        out[2] = x_centred**2
 
     def expect(logits, rows):
         if "z" in data:
@@ -100,7 +100,7 @@ def reference_points(params):
     reference_mu = np.broadcast_to(mu.mean(axis=0, keepdims=True), mu.shape)
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
-    second_offset_mu = offset_mu * offset_mu + covariance_mu
+    second_offset_mu = offset_mu**2 + covariance_mu
     expected_value_tau = tau_shape / tau_rate
     # squared standard deviations between each state and the common point
     spread = second_offset_mu * expected_value_tau
@@ -142,7 +142,7 @@ def m_step(statistics, params):
     pi_concentration = 2 + N_k
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
-    second_offset_mu = offset_mu * offset_mu + covariance_mu
+    second_offset_mu = offset_mu**2 + covariance_mu
     # tau: q ∝ exp of the expectation of log tau_k − 3/2 tau_k + ½ N_k log tau_k − ½ x_x_k tau_k + x_k tau_k mũ_k −
     # ½ N_k tau_k mũ_k mũ_k
     tau_shape = 2 + 0.5 * N_k
@@ -168,14 +168,14 @@ def objective(log_likelihood, params):
     prior_centred = reference_mu - 1
     offset_mu = mu - reference_mu
     covariance_mu = 1 / mu_precision
-    second_offset_mu = offset_mu * offset_mu + covariance_mu
+    second_offset_mu = offset_mu**2 + covariance_mu
     expected_log_tau = digamma(tau_shape) - np.log(tau_rate)
     expected_value_tau = tau_shape / tau_rate
     expected_log_prior = (
         1.7917594692280554
         + expected_log_pi.sum()
         - 1.7174462294224444 * K
-        - 0.02 * np.einsum("k,k->", prior_centred, prior_centred)
+        - 0.02 * (prior_centred**2).sum()
         - 0.02 * second_offset_mu.sum()
         + expected_log_tau.sum()
         - 1.5 * expected_value_tau.sum()

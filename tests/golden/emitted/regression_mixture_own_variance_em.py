@@ -63,9 +63,9 @@ def sweep_z(data, params, start=None):
 
     def write(rows, group, out):
         # y~: about the reference point
-        y_centred = y[rows] - np.einsum("np,p->n", X[rows], reference_b[group])
-        out[1] = y_centred * y_centred
-        out[2:2 + P] = np.einsum("np,n->pn", X[rows], y_centred)
+        y_centred = y[rows] - X[rows] @ reference_b[group]
+        out[1] = y_centred**2
+        out[2:2 + P] = X[rows].T * y_centred
         write_pairs(X[rows].T, out[2 + P:2 + P + P * (P + 1) // 2])
 
     def expect(logits, rows):

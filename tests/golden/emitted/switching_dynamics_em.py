@@ -35,14 +35,14 @@ def sweep_s(data, params):
 
 
 def sweep_s_t(data, params):
-    """Features of the rows of the data: T = (1, at_least(t, 1) 1, y y)."""
+    """Features of the rows of the data: T = (1, at_least(t, 1), y y)."""
     y = data["y"]
     S = data["y"].shape[0]
     T = data["y"].shape[1]
 
     def write(rows, group, out):
         out[1] = np.reshape(at_least(np.arange(T), 1) * np.ones(rows.stop - rows.start)[:, None], -1)
-        out[2] = np.reshape(y[rows] * y[rows], -1)
+        out[2] = np.reshape(y[rows]**2, -1)
 
     return (write, 3, S, T, row_weights(data, ('s', 't'), (S, T)))
 
@@ -59,7 +59,7 @@ def fixed_z_x(data, params):
     y = data["y"]
     S = data["y"].shape[0]
     T = data["y"].shape[1]
-    at_least_t_1_1 = at_least(np.arange(T), 1)
+    at_least_t_1 = at_least(np.arange(T), 1)
     # coefficient of x_st
     natural_x_3 = 2 * y
     # rows that are not the first of their series
@@ -68,11 +68,10 @@ def fixed_z_x(data, params):
     y_weights_of_s = y * weights_of_s[:, None]
     natural_x_3_weights_of_s = natural_x_3 * weights_of_s[:, None]
     return {
-        "at_least_t_1_1": at_least_t_1_1,
+        "at_least_t_1": at_least_t_1,
         "natural_x_3": natural_x_3,
         "later_rows_of_s_t": later_rows_of_s_t,
         "weights_of_s": weights_of_s,
-        "weights_of_series_of_z": weights_of_s,
         "y_weights_of_s": y_weights_of_s,
         "natural_x_3_weights_of_s": natural_x_3_weights_of_s,
     }
@@ -81,14 +80,13 @@ def fixed_z_x(data, params):
 def infer_z_x(data, params, start=None):
     """Expected statistics, posterior and bound of `z` and `x`."""
     fixed = data["fixed.z_x"] if "fixed.z_x" in data else fixed_z_x(data, params)
-    at_least_t_1_1 = fixed["at_least_t_1_1"]
+    at_least_t_1 = fixed["at_least_t_1"]
     natural_x_3 = fixed["natural_x_3"]
     later_rows_of_s_t = fixed["later_rows_of_s_t"]
     weights_of_s = fixed["weights_of_s"]
-    weights_of_series_of_z = fixed["weights_of_series_of_z"]
     y_weights_of_s = fixed["y_weights_of_s"]
     natural_x_3_weights_of_s = fixed["natural_x_3_weights_of_s"]
-    start_ = params["start"]
+    start_probabilities = params["start"]
     A = params["A"]
     a = params["a"]
     q = params["q"]
@@ -104,15 +102,15 @@ def infer_z_x(data, params, start=None):
         else random_shares((S, T, K), rng)
     )
     inverse_q = 1 / q
-    log_start = log_probability(start_)
+    log_start = log_probability(start_probabilities)
     log_q = np.log(q)
     transition_of_z = log_probability(A)
     for _ in range(3 if "latents.state" in data else 200):
         last = np.array(q_z)
-        terms_of_x_0 = -0.5 * at_least_t_1_1[:, None] * np.einsum("stk,k->ts", q_z, inverse_q * a**2)
+        terms_of_x_0 = -0.5 * at_least_t_1[:, None] * np.einsum("stk,k->ts", q_z, inverse_q * a**2)
         # coefficient of x_st x_st
         natural_x = (
-            added_at(-1 - 0.5 * at_least_t_1_1 * np.tensordot(q_z, inverse_q, (2, 0)), -0.5, 1, 0)
+            added_at(-1 - 0.5 * at_least_t_1 * np.tensordot(q_z, inverse_q, (2, 0)), -0.5, 1, 0)
             + lagged(terms_of_x_0, -1, 0).T
         )
         # coefficient of x_st x_{s,t−1}
@@ -126,19 +124,17 @@ def infer_z_x(data, params, start=None):
             copies_of(data, [([("s", np.arange(S)[:, None])], (S, T))]),
         )
         expected_x = means_of_x[0].reshape(S, T)
-        expected_x_x = second_moment(means_of_x[0], covariances_of_x[0]).reshape(S, T)
-        expected_x_x_2 = at_rows(
+        q_x_x = second_moment(means_of_x[0], covariances_of_x[0]).reshape(S, T)
+        q_x_x_2 = at_rows(
             cross_moment(means_of_x[0][later_rows_of_s_t], means_of_x[0][later_rows_of_s_t - 1], crosses_of_x[0]),
             later_rows_of_s_t,
             S * T,
         ).reshape(S, T)
-        q_x_x = expected_x_x
-        q_x_x_2 = expected_x_x_2
         # coefficient of [z_st = k]
-        natural_z = -0.5 * q_x_x[:, :, None] * at_least_t_1_1[:, None] * inverse_q
-        natural_z += q_x_x_2[:, :, None] * at_least_t_1_1[:, None] * inverse_q * a
-        natural_z += -0.5 * lagged(q_x_x, 1, 1)[:, :, None] * at_least_t_1_1[:, None] * inverse_q * a**2
-        natural_z += -0.5 * at_least_t_1_1[:, None] * log_q
+        natural_z = -0.5 * q_x_x[:, :, None] * at_least_t_1[:, None] * inverse_q
+        natural_z += q_x_x_2[:, :, None] * at_least_t_1[:, None] * inverse_q * a
+        natural_z += -0.5 * lagged(q_x_x, 1, 1)[:, :, None] * at_least_t_1[:, None] * inverse_q * a**2
+        natural_z += -0.5 * at_least_t_1[:, None] * log_q
         natural_z = added_at(natural_z, log_start, 1, 0)
         # log weight of `z`
         evidence_of_z = ruled_out(natural_z, data.get("z"))
@@ -148,7 +144,7 @@ def infer_z_x(data, params, start=None):
             np.arange(0, S * T + 1, T),
             by_row=False,
         )
-        marginals_of_z, transitions_of_z = chain_backward(messages_of_z, weights_of_series_of_z.reshape(-1))
+        marginals_of_z, transitions_of_z = chain_backward(messages_of_z, weights_of_s)
         # p of `z`
         q_z = marginals_of_z.reshape(S, T, K)
         if start is not None:
@@ -165,14 +161,14 @@ def infer_z_x(data, params, start=None):
     z_k = weights_of_s @ q_z[:, 0]
     # x_x_t = Σ E[x_st x_st w_s]
     x_x_t = weights_of_s @ q_x_x
-    # z_k_2 = Σ E[[z_st = k] at_least(t, 1) 1_t w_s]
-    z_k_2 = weights_of_s @ np.tensordot(q_z, at_least_t_1_1, (1, 0))
-    # z_x_x_k = Σ E[[z_st = k] x_st x_st at_least(t, 1) 1_t w_s]
-    z_x_x_k = np.tensordot(q_z, weights_of_s[:, None] * q_x_x * at_least_t_1_1, ((0, 1), (0, 1)))
-    # z_x_x_k_2 = Σ E[[z_st = k] x_st x_{s,t−1} at_least(t, 1) 1_t w_s]
-    z_x_x_k_2 = np.tensordot(q_z, weights_of_s[:, None] * q_x_x_2 * at_least_t_1_1, ((0, 1), (0, 1)))
-    # z_x_x_k_3 = Σ E[[z_st = k] x_{s,t−1} x_{s,t−1} at_least(t, 1) 1_t w_s]
-    z_x_x_k_3 = np.tensordot(q_z, weights_of_s[:, None] * lagged(q_x_x, 1, 1) * at_least_t_1_1, ((0, 1), (0, 1)))
+    # z_k_2 = Σ E[[z_st = k] at_least(t, 1) w_s]
+    z_k_2 = weights_of_s @ np.tensordot(q_z, at_least_t_1, (1, 0))
+    # z_x_x_k = Σ E[[z_st = k] x_st x_st at_least(t, 1) w_s]
+    z_x_x_k = np.tensordot(q_z, weights_of_s[:, None] * q_x_x * at_least_t_1, ((0, 1), (0, 1)))
+    # z_x_x_k_2 = Σ E[[z_st = k] x_st x_{s,t−1} at_least(t, 1) w_s]
+    z_x_x_k_2 = np.tensordot(q_z, weights_of_s[:, None] * q_x_x_2 * at_least_t_1, ((0, 1), (0, 1)))
+    # z_x_x_k_3 = Σ E[[z_st = k] x_{s,t−1} x_{s,t−1} at_least(t, 1) w_s]
+    z_x_x_k_3 = np.tensordot(q_z, weights_of_s[:, None] * lagged(q_x_x, 1, 1) * at_least_t_1, ((0, 1), (0, 1)))
     # sum_x_y = Σ E[x_st y_st w_s]
     sum_x_y = np.tensordot(expected_x, y_weights_of_s, ((0, 1), (0, 1)))
     # sum_x_x = Σ E[x_st x_st w_s]
@@ -183,8 +179,8 @@ def infer_z_x(data, params, start=None):
         - sum_x_x
         + log_partition_of_x
         + log_sum_z @ weights_of_s
-        - (weights_of_s @ np.einsum("st,st->s", expected_x_x, natural_x))
-        - (weights_of_s @ np.einsum("st,st->s", expected_x_x_2, natural_x_2))
+        - weights_of_s @ np.einsum("st,st->s", q_x_x, natural_x)
+        - weights_of_s @ np.einsum("st,st->s", q_x_x_2, natural_x_2)
         - np.tensordot(expected_x, natural_x_3_weights_of_s, ((0, 1), (0, 1)))
     )
     state.update({"q_x_x": q_x_x, "q_x_x_2": q_x_x_2, "q_z": q_z})
@@ -216,8 +212,8 @@ def e_step(data, params, start=None):
     # count = Σ 1
     count = sums_sweep_s[0]
     sums_sweep_s_t = data["sums.s.t"] if "sums.s.t" in data else sum_features(*sweep_s_t(data, params))
-    # at_least_t_1_1 = Σ at_least(t, 1) 1
-    at_least_t_1_1_ = sums_sweep_s_t[1]
+    # sum_at_least_t_1 = Σ at_least(t, 1)
+    sum_at_least_t_1 = sums_sweep_s_t[1]
     # rows_count = Σ 1
     rows_count = sums_sweep_s_t[0]
     # y_y = Σ y y
@@ -225,12 +221,17 @@ def e_step(data, params, start=None):
     with single_threaded_blas():
         expected_infer_z_x, _, log_likelihood = infer_z_x(data, params, start)
     # laws without latents, and constants
-    constant_part = -0.5 * LOG_2PI * count - 0.5 * LOG_2PI * at_least_t_1_1_ - 0.5723649429247001 * rows_count - y_y
+    constant_part = (
+        -0.5 * LOG_2PI * count
+        - 0.5 * LOG_2PI * sum_at_least_t_1
+        - 0.5723649429247001 * rows_count
+        - y_y
+    )
     log_likelihood += float(constant_part)
     return (
         {
             "count": count,
-            "at_least_t_1_1": at_least_t_1_1_,
+            "sum_at_least_t_1": sum_at_least_t_1,
             "rows_count": rows_count,
             "y_y": y_y,
             **expected_infer_z_x,
@@ -250,12 +251,12 @@ def m_step(statistics, params):
     # a: maximises z_x_x_k_2_k a_k − ½ z_x_x_k_3_k a_k a_k
     a = quotient(z_x_x_k_2, z_x_x_k_3)
     # start: maximises z_k log start_k
-    start_ = normalised(z_k)
+    start_probabilities = normalised(z_k)
     # A: maximises z_z_kl log A_lk
     A = normalised(z_z_kl.T)
     # q: maximises −½ z_k_2_k log q_k − ½ z_x_x_k q_k^-1 + z_x_x_k_2_k q_k^-1 a_k − ½ z_x_x_k_3_k q_k^-1 a_k a_k
     q = spread_root(z_x_x_k - 2 * z_x_x_k_2 * a + z_x_x_k_3 * a * a, z_k_2, 1, "q")
-    return {"start": start_, "A": A, "a": a, "q": q}
+    return {"start": start_probabilities, "A": A, "a": a, "q": q}
 
 
 def objective(log_likelihood, params):

@@ -43,7 +43,6 @@ def sweep_s_t(data, params):
 
 def fixed_x_y_centred(data, params):
     """What data alone determine in `infer_x_y_centred`."""
-    y = data["y"]
     S = data["y"].shape[0]
     T = data["y"].shape[1]
     at_least_t_1 = at_least(np.arange(T), 1)
@@ -53,7 +52,7 @@ def fixed_x_y_centred(data, params):
     mask_0_of_kinds_of_x = unit_vector(T, 0)[rows_of_kinds_of_x]
     mask_1_of_kinds_of_x = at_least_t_1[rows_of_kinds_of_x]
     mask_2_of_kinds_of_x = lagged(at_least_t_1, -1, 0)[rows_of_kinds_of_x]
-    mask_0_of_kinds_of_x_ = mask_0_of_kinds_of_x[:, None, None] * np.eye(2)
+    part_of_mask_0_of_kinds_of_x = mask_0_of_kinds_of_x[:, None, None] * np.eye(2)
     # rows that are not the first of their series
     later_rows_of_s_t = later_rows(np.arange(0, S * T + 1, T))
     weights_of_s = plate_weights(data, "s", S)
@@ -62,9 +61,8 @@ def fixed_x_y_centred(data, params):
         "kinds_of_rows_of_x": kinds_of_rows_of_x,
         "mask_1_of_kinds_of_x": mask_1_of_kinds_of_x,
         "mask_2_of_kinds_of_x": mask_2_of_kinds_of_x,
-        "mask_0_of_kinds_of_x_": mask_0_of_kinds_of_x_,
+        "part_of_mask_0_of_kinds_of_x": part_of_mask_0_of_kinds_of_x,
         "later_rows_of_s_t": later_rows_of_s_t,
-        "y_centred": y,
         "weights_of_s": weights_of_s,
     }
 
@@ -76,11 +74,11 @@ def infer_x_y_centred(data, params, start=None):
     kinds_of_rows_of_x = fixed["kinds_of_rows_of_x"]
     mask_1_of_kinds_of_x = fixed["mask_1_of_kinds_of_x"]
     mask_2_of_kinds_of_x = fixed["mask_2_of_kinds_of_x"]
-    mask_0_of_kinds_of_x_ = fixed["mask_0_of_kinds_of_x_"]
+    part_of_mask_0_of_kinds_of_x = fixed["part_of_mask_0_of_kinds_of_x"]
     later_rows_of_s_t = fixed["later_rows_of_s_t"]
-    y_centred = fixed["y_centred"]
     weights_of_s = fixed["weights_of_s"]
     H = data["H"]
+    y = data["y"]
     F = params["F"]
     Q = params["Q"]
     r = params["r"]
@@ -90,7 +88,7 @@ def infer_x_y_centred(data, params, start=None):
     inverse_r = 1 / r
     # coefficient of x_sti x_stj
     natural_x = (
-        -0.5 * mask_0_of_kinds_of_x_
+        -0.5 * part_of_mask_0_of_kinds_of_x
         - 0.5 * mask_1_of_kinds_of_x[:, None, None] * inverse_Q
         - 0.5 * ((H * inverse_r[:, None]).T @ H)
         - 0.5 * mask_2_of_kinds_of_x[:, None, None] * (F.T @ inverse_Q @ F)
@@ -100,7 +98,7 @@ def infer_x_y_centred(data, params, start=None):
     # coefficient of ỹ_sti ỹ_stj
     natural_y_centred = -0.5 * inverse_r[:, None] * np.eye(3)
     # coefficient of x_sti ỹ_stj
-    natural_x_y_centred = np.einsum("ij,i->ji", H, inverse_r)
+    natural_x_y_centred = H.T * inverse_r
     # the joint normal law of `x` and `y~`
     (
         means_of_x_y_centred,
@@ -117,7 +115,7 @@ def infer_x_y_centred(data, params, start=None):
             (0, 0, later_rows_of_s_t, later_rows_of_s_t - 1, -np.reshape(natural_x_2, (-1, 2, 2))),
             (0, 1, np.arange(S * T), np.arange(S * T), -np.reshape(natural_x_y_centred, (-1, 2, 3))),
         ],
-        [known_rows(data.get("x"), 2), y_centred.reshape(-1, 3)],
+        [known_rows(data.get("x"), 2), y.reshape(-1, 3)],
         copies_of(data, [([("s", np.arange(S)[:, None])], (S, T)), ([("s", np.arange(S)[:, None])], (S, T))]),
     )
     expected_x_x = second_moment(means_of_x_y_centred[0], covariances_of_x_y_centred[0]).reshape(S, T, 2, 2)
@@ -183,8 +181,8 @@ def e_step(data, params, start=None):
     # count = Σ 1
     count = sums_sweep_s[0]
     sums_sweep_s_t = data["sums.s.t"] if "sums.s.t" in data else sum_features(*sweep_s_t(data, params))
-    # at_least_t_1 = Σ at_least(t, 1)
-    at_least_t_1_ = sums_sweep_s_t[1]
+    # sum_at_least_t_1 = Σ at_least(t, 1)
+    sum_at_least_t_1 = sums_sweep_s_t[1]
     # rows_count = Σ 1
     rows_count = sums_sweep_s_t[0]
     with single_threaded_blas():
@@ -194,21 +192,26 @@ def e_step(data, params, start=None):
     # laws without latents, and constants
     constant_part = (
         -LOG_2PI * count
-        - 0.5 * at_least_t_1_ * logdet_Q
-        - LOG_2PI * at_least_t_1_
+        - 0.5 * sum_at_least_t_1 * logdet_Q
+        - LOG_2PI * sum_at_least_t_1
         - 0.5 * rows_count * log_r.sum()
         - 2.7568155996140185 * rows_count
     )
     log_likelihood += float(constant_part)
     return (
-        {"count": count, "at_least_t_1": at_least_t_1_, "rows_count": rows_count, **expected_infer_x_y_centred},
+        {
+            "count": count,
+            "sum_at_least_t_1": sum_at_least_t_1,
+            "rows_count": rows_count,
+            **expected_infer_x_y_centred,
+        },
         log_likelihood,
     )
 
 
 def m_step(statistics, params):
     """Parameters that maximise the expected log joint, given its sufficient statistics."""
-    at_least_t_1_ = statistics["at_least_t_1"]
+    sum_at_least_t_1 = statistics["sum_at_least_t_1"]
     rows_count = statistics["rows_count"]
     x_x_ij = statistics["x_x_ij"]
     x_x_ij_2 = statistics["x_x_ij_2"]
@@ -218,16 +221,11 @@ def m_step(statistics, params):
     x_x_H_H_i = statistics["x_x_H_H_i"]
     # F: maximises x_x_ij_2_jk F_jk − ½ x_x_jk F_lj F_lk
     F = solve(x_x_jk, x_x_ij_2)
-    # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_ij_2_ij Q⁻¹_ik F_kj − ½
+    # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ sum_at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_ij_2_ij Q⁻¹_ik F_kj − ½
     # x_x_jk F_ij Q⁻¹_il F_lk
     Q = covariance(
-        (
-            0.5 * np.eye(2)
-            + 0.5 * x_x_ij
-            - np.einsum("ij,kj->ik", x_x_ij_2, F)
-            + 0.5 * np.einsum("jk,ij,lk->il", x_x_jk, F, F)
-        ),
-        4 + 0.5 * at_least_t_1_,
+        0.5 * np.eye(2) + 0.5 * x_x_ij - x_x_ij_2 @ F.T + 0.5 * (F @ x_x_jk @ F.T),
+        4 + 0.5 * sum_at_least_t_1,
         "Q",
     )
     # r: maximises −½ rows_count log r_i − ½ y_y_i r_i^-1 + y_x_H_i r_i^-1 − ½ x_x_H_H_i r_i^-1
@@ -241,7 +239,7 @@ def objective(log_likelihood, params):
     logdet_Q = log_determinant(Q)
     inverse_Q = inverse(Q)
     log_multigamma_2_5_2 = multigammaln_array(2.5, 2)
-    log_prior = -4 * logdet_Q - 0.5 * np.einsum("ii->", inverse_Q) - 3.4657359027997265 - log_multigamma_2_5_2
+    log_prior = -4 * logdet_Q - 0.5 * np.trace(inverse_Q) - 3.4657359027997265 - log_multigamma_2_5_2
     return log_likelihood + float(log_prior)
 
 
