@@ -68,6 +68,13 @@ AUGMENTED: tuple[tuple[str, Drawn, str], ...] = (
         latent z[s, 0] ~ Categorical(start)  latent z[s, t] ~ Categorical(A[z[s, t-1]])
         observed y[s, t] ~ Bernoulli(logit=a[z[s, t]] + b * w[s, t])
     """),
+    ("moves_by_logit", binary(2, 4),
+        """
+        model MovesByLogit()  plate s in S, k in 2  time t in T  given w[s, t] : real  param p : unit
+        param a[k] : real ~ Normal(0, sd=1)  param b : real ~ Normal(0, sd=1)  param q[k] : unit
+        latent z[s, 0] ~ Bernoulli(p)  latent z[s, t] ~ Bernoulli(logit=a[z[s, t-1]] + b * w[s, t])
+        observed y[s, t] ~ Bernoulli(q[z[s, t]])
+    """),
     ("exposed_negative_binomials", exposures(),
         """
         model ExposedNegativeBinomials(K = 2)  plate n in N, k in K  given e[n] : real  param p : simplex[K]
