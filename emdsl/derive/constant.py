@@ -123,6 +123,9 @@ class Constants:
         if len(long) < 2 or first is None or assign.target in names_read(value):
             return [assign]
         rest = [one for one in long if one is not first]
+        taken = next((one for one in rest if _is_plain(one)), None)
+        if taken is not None and _is_negative(first):  # y − x in one go
+            first, rest = Total((taken, first), value.axes), [one for one in rest if one is not taken]
         rest += [total(tuple(short), value.axes)] if short else []
         return [replace(assign, value=first), *(Assign(assign.target, one, added=True) for one in rest)]
 
@@ -153,16 +156,19 @@ class Constants:
 
     def _constant(self, value: Array) -> Array:
         if isinstance(value, Contraction) and value.coefficient != 1.0:
-            plain = self._constant(replace(value, coefficient=1.0))
+            whole = replace(value, coefficient=1.0)
+            if _is_plain(whole):
+                return value
+            plain = self._constant(whole)
             return Contraction(value.coefficient, (read(plain),), value.axes)
         axes = _own_axes(value)
         key = _canonical(value)
         if key not in self.values:
             target = self.setting.names.fresh(self._hint(value))
-            whole = value if not isinstance(value, Contraction) else replace(value, axes=axes)
+            own = value if not isinstance(value, Contraction) else replace(value, axes=axes)
             self.values[key] = target
             self.known.add(target)
-            self.taken.append(Assign(target, whole))
+            self.taken.append(Assign(target, own))
         return Named(self.values[key], axes)
 
     def _hint(self, value: Array) -> str:
@@ -220,6 +226,11 @@ def _is_plain(value: Array) -> bool:
     """A bare name, read as it is or with new axes."""
     own = sole_operand(value)
     return own is not None and isinstance(own.array, Named) and set(own.references) <= set(value.axes)
+
+
+def _is_negative(value: Array) -> bool:
+    """Minus an array, as it is."""
+    return isinstance(value, Contraction) and value.coefficient == -1.0 and _is_plain(replace(value, coefficient=1.0))
 
 
 def _own_axes(value: Array) -> tuple[Index, ...]:
