@@ -4,6 +4,7 @@ array = Named | Contraction | Total | Apply
 
 Named(name)                        an array that the emitted code holds under that name
 Gathered(name, table, index)       one that is read there from the rows of a matrix
+Taken(name)                        any array that is read there at whole numbers
 Lagged(name, array, lag)           one that is moved there along an axis
 AtRows(name, array, rows)          one that has the values of another at some of its rows and zeros elsewhere
 Unit(name, position)               one that is 1 at a position and 0 elsewhere
@@ -43,6 +44,11 @@ class Gathered(Named):
     def by_entry(self) -> str:
         """The code of the matrix with the axis that is read first."""
         return f"{self.table.name}.T" if self.place else self.table.name
+
+
+@dataclass(frozen=True)
+class Taken(Named):
+    """An array read at whole numbers, under the code that reads it."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from emdsl.arrays.algebra import carried_axes, sole_operand
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
-from emdsl.arrays.reading import names_read, ordered_names
+from emdsl.arrays.reading import names_read, ordered_names, times_assigned
 from emdsl.derive.levels import levels_of
 from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
@@ -70,7 +70,7 @@ class Constants:
             match statement:
                 case Assign(target, value, comment):
                     new = self.schedule.arranged(value) if not isinstance(value, str) else value
-                    movable = outermost and re.fullmatch(r"\w+", target) and _assigned(statements, target) == 1
+                    movable = outermost and re.fullmatch(r"\w+", target) and times_assigned(statements, target) == 1
                     if movable and self.is_fixed(new) and self._worthwhile(new):
                         self.known.add(target)
                         self.taken.append(Assign(target, new, comment))
@@ -239,20 +239,6 @@ def _own_axes(value: Array) -> tuple[Index, ...]:
         carried = {r for one in value.operands for r in one.references}
         return tuple(axis for axis in value.axes if axis in carried)
     return value.axes
-
-
-def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
-    """How often a name is assigned."""
-    count = 0
-    for statement in statements:
-        match statement:
-            case Assign(name):
-                count += target in re.split(r", ", name)
-            case When(_, assign):
-                count += assign.target == target
-            case Nested(_, body):
-                count += 2 * _assigned(body, target)
-    return count
 
 
 def _reads_state(value: Array | float | str) -> bool:

@@ -36,6 +36,7 @@ from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, table_of
 from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.repeated import read_once
 from emdsl.derive.residuals import ResidualWriter
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
 from emdsl.derive.row_kinds import row_kinds
@@ -125,7 +126,7 @@ class _Writer(StatisticWriter, ResidualWriter, PosteriorWriter):
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        statements = constants.stepwise(constants.arranged(statements))
+        statements = read_once(constants.stepwise(constants.arranged(statements)), self.setting.names)
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(names_used(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)

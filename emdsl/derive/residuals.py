@@ -87,13 +87,16 @@ class ResidualWriter:
     def _at_means(self) -> list[Array]:
         """Σ cofactor · r̄ᵀ W r̄ of every square."""
         found: list[Array] = []
+        comment: str | None = "values minus their means, at the means of the latents"
         for one in self.squares:
             whole = at_means(one, self.setting)
             cofactor, images = self.moments.gathered(whole.cofactor, frozenset())
             form = whole.quadratic
             residual = form.residual.substitute(images)
             precision = None if form.precision is None else form.precision.substitute(images)
-            stands = replace(residual, terms=(Term(1.0, (self._residual(one, residual),)),))
+            mean, is_new = self._residual(one, residual, comment)
+            comment = None if is_new else comment
+            stands = replace(residual, terms=(Term(1.0, (mean,)),))
             weights = self.setting.copies.of_rows([(index.letter, index) for index in one.factor.plates])
             own = tuple(item for item in weights if item.indices <= set(cofactor.bound))
             whole = QuadraticTerm(replace(cofactor, atoms=(*cofactor.atoms, *own)), Quadratic(stands, precision))
@@ -101,13 +104,12 @@ class ResidualWriter:
             found += [self.moments.contraction(term, ()) for term in squared]
         return found
 
-    def _residual(self, one: CentredSquare, residual: Polynomial) -> Atom:
-        """⟨r⟩ by name, over the indices that it has."""
+    def _residual(self, one: CentredSquare, residual: Polynomial, comment: str | None) -> tuple[Atom, bool]:
+        """⟨r⟩ by name, over the indices that it has; and whether it is more than another name."""
         free = {index for term in residual.terms for index in term.indices - set(term.bound)}
         order = (*one.factor.plates, *residual.axes)
         axes = tuple(sorted(free, key=lambda index: (order.index(index) if index in order else -1, index.identity)))
         value = total(tuple(self.moments.contraction(term, axes) for term in residual.terms), axes)
-        label = self.body.unused(f"residual of {one.factor.variable}")
-        comment = f"{one.factor.variable} minus its mean, at the posterior means"
+        label, before = self.body.unused(f"residual of {one.factor.variable}"), len(self.body.statements)
         self.body.define(label, self.moments.covered(value, axes), axes, comment)
-        return Atom(label, IDENTITY, axes)
+        return Atom(label, IDENTITY, axes), len(self.body.statements) > before

@@ -130,10 +130,10 @@ def infer_x_y_centred(data, params, start=None):
         means_of_x_y_centred[1][np.arange(S * T)],
         crosses_of_x_y_centred[1],
     ).reshape(S, T, 2, 3)
-    # x minus its mean, at the posterior means
-    residual_of_x_2 = np.tensordot(lagged(expected_x, 1, 1), -F, (2, 1))
+    lagged_expected_x = lagged(expected_x, 1, 1)
+    # values minus their means, at the means of the latents
+    residual_of_x_2 = np.tensordot(lagged_expected_x, -F, (2, 1))
     residual_of_x_2 += expected_x
-    # y minus its mean, at the posterior means
     residual_of_y = np.tensordot(expected_x, -H, (2, 1))
     residual_of_y += expected_y_centred
     # x_x_ij = Σ E[x_sti x_stj at_least(t, 1) w_s]
@@ -143,7 +143,7 @@ def infer_x_y_centred(data, params, start=None):
         np.tensordot(weights_of_s, np.tensordot(covariance_of_x_x, at_least_t_1, (1, 0)), (0, 0))
         + np.tensordot(
             expected_x * at_least_t_1[:, None] * weights_of_s[:, None, None],
-            lagged(expected_x, 1, 1),
+            lagged_expected_x,
             ((0, 1), (0, 1)),
         )
     )
