@@ -99,7 +99,7 @@ def _contraction(array: Contraction, size_text: SizeText) -> tuple[str, float]:
         factors.append(body)
     written = sign + " * ".join(factors)
     if len(factors) == 1 and not sign:
-        return written, TIGHTEST if body.startswith("np.einsum") or " " not in written else STRENGTH["*"]
+        return written, TIGHTEST if body.startswith(("np.einsum", "np.vdot")) or " " not in written else STRENGTH["*"]
     return written, STRENGTH["negative"] if sign and len(factors) == 1 else STRENGTH["*"]
 
 
@@ -116,6 +116,9 @@ def _product(operands: list[Operand], axes: tuple[Index, ...], size_text: SizeTe
         return f"{_enclosed(prepared[0][0])}.T"
     if len(prepared) == 1 and distinct and _subsequence(output, prepared[0][1]):
         code, indices = prepared[0]
+        root = _root(operands[0].array)
+        if root is not None and summed:
+            return _broadcast(_sum_of_squares(root, indices, output), output, axes)
         places = [str(place) for place, index in enumerate(indices) if index in summed]
         axis = "" if len(places) == len(indices) else places[0] if len(places) == 1 else f"({', '.join(places)})"
         return _broadcast(f"{_enclosed(code)}.sum({f'axis={axis}' if axis else ''})", output, axes)
@@ -125,6 +128,23 @@ def _product(operands: list[Operand], axes: tuple[Index, ...], size_text: SizeTe
     arguments = ", ".join(code for code, _ in prepared)
     written = f'np.einsum("{inputs}->{result}", {arguments})'
     return _broadcast(written, output, axes)
+
+
+def _root(array: Array) -> str | None:
+    """The name of what is squared; None for other arrays."""
+    match array:
+        case Apply("**", (Named(name), 2.0)) if name.isidentifier():
+            return name
+    return None
+
+
+def _sum_of_squares(name: str, indices: tuple[Index, ...], output: tuple[Index, ...]) -> str:
+    """Without an array of the squares."""
+    if not output:
+        return f"np.vdot({name}, {name})"
+    letters = _letters(list(indices))
+    read = "".join(letters[index] for index in indices)
+    return f'np.einsum("{read},{read}->{"".join(letters[index] for index in output)}", {name}, {name})'
 
 
 def _at_numbers(operand: Operand, size_text: SizeText) -> tuple[str, tuple[Index, ...]]:

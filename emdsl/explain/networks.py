@@ -260,7 +260,7 @@ def objective_terms(derivation: Derivation, notation: Notation) -> Signed:
         if terms.network.exact and not conjugate:
             for one in terms.blocks:
                 found += _partitions(one, block_notation(one, derivation, notation))
-            at = notation.expecting(terms.network.variables)
+            at = notation.expecting({*terms.network.variables, *setting.forms})
             found += [at.quadratic(at_means(one, setting), at.letters) for one in setting.squares[terms.network.name]]
             continue
         kept = tuple(term for term in terms.collapsed if not setting.vanishes(term))

@@ -152,7 +152,7 @@ def infer_x_y_centred(data, params, start=None):
     # y_y_i = Σ E[ỹ_sti ỹ_sti w_s]
     y_y_i = (
         np.einsum("stii,s->i", covariance_of_y_centred_y_centred, weights_of_s)
-        + weights_of_s @ (expected_y_centred**2).sum(axis=1)
+        + weights_of_s @ np.einsum("sti,sti->si", expected_y_centred, expected_y_centred)
     )
     # y_x_H_i = Σ E[ỹ_sti x_stj H_ij w_s]
     y_x_H_i = np.einsum("ij,ji->i", H, np.tensordot(expected_x_y_centred.sum(axis=1), weights_of_s, (0, 0)))
@@ -171,7 +171,7 @@ def infer_x_y_centred(data, params, start=None):
                 ) @ at_least_t_1
             )
         )
-        - 0.5 * (inverse_r @ (weights_of_s @ (residual_of_y**2).sum(axis=1)))
+        - 0.5 * (inverse_r @ (weights_of_s @ np.einsum("sti,sti->si", residual_of_y, residual_of_y)))
     )
     return (
         {
