@@ -1,6 +1,6 @@
 """The function that infers one network: `infer_z(data, params, start)`.
 
-One block: its log partition is the log likelihood. Several: each is updated given the others until nothing moves, and
+One block: its log partition is the log likelihood, or `residuals` has it. Several: updated until nothing moves, and
 
     bound = Σ E[terms] + Σ_blocks (log partition − Σ natural · expectation)
 """
