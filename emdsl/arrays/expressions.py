@@ -4,7 +4,9 @@ array = Named | Contraction | Total | Apply
 
 Named(name)                        an array that the emitted code holds under that name
 Gathered(name, table, index)       one that is read there from the rows of a matrix
+Taken(name)                        any array that is read there at whole numbers
 Lagged(name, array, lag)           one that is moved there along an axis
+AtRows(name, array, rows)          one that has the values of another at some of its rows and zeros elsewhere
 Unit(name, position)               one that is 1 at a position and 0 elsewhere
 Contraction(c, operands, axes)     c · Σ Π operands, summed over every index that is not an axis
 Total(parts)                       a sum of arrays with the same axes
@@ -45,12 +47,25 @@ class Gathered(Named):
 
 
 @dataclass(frozen=True)
+class Taken(Named):
+    """An array read at whole numbers, under the code that reads it."""
+
+
+@dataclass(frozen=True)
 class Lagged(Named):
     """`array` moved along its axis `place`, under the code that moves it: at each entry what stands `lag` before it."""
 
     array: Named = field(kw_only=True, compare=False, repr=False)
     lag: int = field(kw_only=True)
     place: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class AtRows(Named):
+    """`array` at `rows`, whole numbers along its first axis, and zeros elsewhere, under the code that makes it."""
+
+    array: Named = field(kw_only=True, compare=False, repr=False)
+    rows: str = field(kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,20 @@ def names_used(statements: Sequence[ProgrammeStatement], result: str = "") -> se
     return found
 
 
+def times_assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
+    """How often a name is assigned, at least: once in a loop is more than once."""
+    count = 0
+    for statement in statements:
+        match statement:
+            case Assign(name):
+                count += target in re.split(r", ", name)
+            case When(_, assign):
+                count += assign.target == target
+            case Nested(_, body):
+                count += 2 * times_assigned(body, target)
+    return count
+
+
 def renamed(code: str, names: dict[str, str]) -> str:
     """The code with other names for those that it reads."""
     return TOKEN.sub(lambda found: names.get(found[1], found[0]) if found[1] else found[0], code)

@@ -9,7 +9,7 @@ part one centred quantity. The polynomial keeps its shape; what it loses is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
@@ -39,16 +39,35 @@ class Centred:
 
 
 @dataclass(frozen=True)
+class CentredSquare:
+    """A quadratic form of a factor, its residual about the reference points, and the terms that it comes to."""
+
+    factor: Factor
+    form: QuadraticTerm
+    terms: tuple[Term, ...]
+
+    @property
+    def unknowns(self) -> frozenset[str]:
+        """What stands in the residual."""
+        return _variables(self.form.quadratic.residual.terms)
+
+    def beside(self, latents: Set[str]) -> tuple[Term, ...]:
+        """The terms that have none of these latents in them."""
+        return tuple(term for term in self.terms if not term.variables() & latents)
+
+
+@dataclass(frozen=True)
 class CentredJoint:
     """The factors as scalar terms only; the centred quantities; the location parameters and their gated axes.
 
-    `joint` is the log joint with the centred quantities among its symbols. `by_state`: those gated locations of which
-    data read no other entry than that of their state. `origins`: what real latents are about; `levels`: those of them
-    that are levels.
+    `joint` is the log joint with the centred quantities among its symbols. `squares`: the quadratic forms whose terms
+    are among those of the factors. `by_state`: those gated locations of which data read no other entry than that of
+    their state. `origins`: what real latents are about; `levels`: those of them that are levels.
     """
 
     joint: LogJoint
     factors: tuple[tuple[Factor, tuple[Term, ...]], ...]
+    squares: tuple[CentredSquare, ...]
     centred: tuple[Centred, ...]
     locations: tuple[str, ...]
     gated_axes: dict[str, tuple[int, ...]]
@@ -80,13 +99,15 @@ def centre(
         quantity, about[name], levels[name] = level_origin(name, joint, ordered)
         joint = replace(joint, derived={**joint.derived, quantity.name: quantity})
     centred: list[Centred] = []
-    factors = []
+    factors, squares = [], []
     for factor in joint.factors:
         terms = list(factor.terms)
         for item in factor.quadratics:
             residual = _about_reference(factor, item, joint, locations, about, partly_known, centred)
-            squared = _square(replace(item, quadratic=replace(item.quadratic, residual=residual)), joint.source)
-            terms += resolve_deltas(Polynomial(tuple(squared))).terms
+            form = replace(item, quadratic=replace(item.quadratic, residual=residual))
+            squared = resolve_deltas(Polynomial(tuple(square(form, joint.source)))).terms
+            squares.append(CentredSquare(factor, form, squared))
+            terms += squared
         factors.append((factor, tuple(terms)))
     symbols = {item.name: _symbol(item, joint) for item in centred}
     for name in sorted(multiply_levels):
@@ -95,7 +116,8 @@ def centre(
     axes = _gated_axes(joint, locations)
     told = frozenset(axes) - _read_otherwise(joint, partly_known)
     names = tuple(sorted(locations))
-    return CentredJoint(replace(joint, scope=scope), tuple(factors), tuple(centred), names, axes, told, about, levels)
+    whole = replace(joint, scope=scope)
+    return CentredJoint(whole, tuple(factors), tuple(squares), tuple(centred), names, axes, told, about, levels)
 
 
 def is_centred_datum(name: str) -> bool:
@@ -214,7 +236,7 @@ def _free_name(name: str, centred: list[Centred]) -> str:
     return candidate
 
 
-def _square(item: QuadraticTerm, source: IndexSource) -> list[Term]:
+def square(item: QuadraticTerm, source: IndexSource) -> list[Term]:
     """cofactor · residual², or cofactor · residual @ precision @ residual, as terms."""
     residual, precision = item.quadratic.residual, item.quadratic.precision
     if precision is None:

@@ -14,7 +14,7 @@ from emdsl.arrays.algebra import carried_axes, sole_operand
 from emdsl.arrays.body import Assign, When
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Total, read, total
 from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
-from emdsl.arrays.reading import names_read, ordered_names
+from emdsl.arrays.reading import names_read, ordered_names, times_assigned
 from emdsl.derive.levels import quantity_name
 from emdsl.derive.schedule import Schedule, is_new
 from emdsl.derive.setting import Setting
@@ -70,7 +70,7 @@ class Constants:
             match statement:
                 case Assign(target, value, comment):
                     new = self.schedule.arranged(value) if not isinstance(value, str) else value
-                    movable = outermost and re.fullmatch(r"\w+", target) and _assigned(statements, target) == 1
+                    movable = outermost and re.fullmatch(r"\w+", target) and times_assigned(statements, target) == 1
                     if movable and self.is_fixed(new) and self._worthwhile(new):
                         self.known.add(target)
                         self.taken.append(Assign(target, new, comment))
@@ -123,6 +123,9 @@ class Constants:
         if len(long) < 2 or first is None or assign.target in names_read(value):
             return [assign]
         rest = [one for one in long if one is not first]
+        taken = next((one for one in rest if _is_plain(one)), None)
+        if taken is not None and _is_negative(first):  # y − x in one go
+            first, rest = Total((taken, first), value.axes), [one for one in rest if one is not taken]
         rest += [total(tuple(short), value.axes)] if short else []
         return [replace(assign, value=first), *(Assign(assign.target, one, added=True) for one in rest)]
 
@@ -153,16 +156,19 @@ class Constants:
 
     def _constant(self, value: Array) -> Array:
         if isinstance(value, Contraction) and value.coefficient != 1.0:
-            plain = self._constant(replace(value, coefficient=1.0))
+            whole = replace(value, coefficient=1.0)
+            if _is_plain(whole):
+                return value
+            plain = self._constant(whole)
             return Contraction(value.coefficient, (read(plain),), value.axes)
         axes = _own_axes(value)
         key = _canonical(value)
         if key not in self.values:
             target = self.setting.names.fresh(self._hint(value))
-            whole = value if not isinstance(value, Contraction) else replace(value, axes=axes)
+            own = value if not isinstance(value, Contraction) else replace(value, axes=axes)
             self.values[key] = target
             self.known.add(target)
-            self.taken.append(Assign(target, whole))
+            self.taken.append(Assign(target, own))
         return Named(self.values[key], axes)
 
     def _hint(self, value: Array) -> str:
@@ -230,26 +236,17 @@ def _is_plain(value: Array) -> bool:
     return own is not None and isinstance(own.array, Named) and set(own.references) <= set(value.axes)
 
 
+def _is_negative(value: Array) -> bool:
+    """Minus an array, as it is."""
+    return isinstance(value, Contraction) and value.coefficient == -1.0 and _is_plain(replace(value, coefficient=1.0))
+
+
 def _own_axes(value: Array) -> tuple[Index, ...]:
     """The axes that an array really has, in order."""
     if isinstance(value, Contraction):
         carried = {r for one in value.operands for r in one.references}
         return tuple(axis for axis in value.axes if axis in carried)
     return value.axes
-
-
-def _assigned(statements: Sequence[ProgrammeStatement], target: str) -> int:
-    """How often a name is assigned."""
-    count = 0
-    for statement in statements:
-        match statement:
-            case Assign(name):
-                count += target in re.split(r", ", name)
-            case When(_, assign):
-                count += assign.target == target
-            case Nested(_, body):
-                count += 2 * _assigned(body, target)
-    return count
 
 
 def _reads_optional(value: Array | float | str) -> bool:

@@ -37,6 +37,7 @@ from emdsl.derive.network_terms import NetworkCollector, NetworkTerms, is_row_lo
 from emdsl.derive.posterior_function import posterior_function
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.reference_points import reference_points_function
+from emdsl.derive.residuals import squares_at_means
 from emdsl.derive.setting import Setting
 from emdsl.derive.start import initialise_function
 from emdsl.derive.statistics import Collapsed
@@ -206,7 +207,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
         check_states([*(block.discrete for block in blocks), *finite], holed, model)
-    collapsed = Collapser(centred.joint, blocks, partly, elsewhere).collapse(local.rows)
+    collapser = Collapser(centred.joint, blocks, partly, elsewhere)
+    collapsed = collapser.collapse(local.rows)
     coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))
     collapsed = replace(collapsed, terms=collapsed.terms + coupled)
     spans = spans_of(bound, joint)
@@ -221,6 +223,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         with_prior = [v.name for v in model.variables if v.name in free and v.definitions]
         groups = [group for request in model.factorisations for group in request.groups]
         forms = posterior_forms(terms, with_prior, scope, joint.source, symmetric, spans, groups)
+    squares = {one.network.name: squares_at_means(one, centred, frozenset(forms)) for one in networks}
+    apart = [(one.factor, one.beside(elsewhere)) for own in squares.values() for one in own]
     held = held_entries(model.fixes, types, bound.constants, frozenset(forms))
     _check_factorisation(bound, blocks, networks, forms, centred.joint)
     _check_starts(joint, forms, spans)
@@ -263,6 +267,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         auxiliaries=frozenset(joint.auxiliaries),
         starts=joint.starts,
         spans=spans,
+        squares=squares,
+        in_squares=tuple(term for _, term in collapser.collapse(apart).terms),
     )
     reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
     module = _module(bound, method, setting, steps, loadings(joint, reals, unknown))

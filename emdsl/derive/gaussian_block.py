@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
-from emdsl.arrays.expressions import Contraction, Named, Operand, total
+from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment, places_of
@@ -38,16 +38,18 @@ class GaussianInference:
         spans: Mapping[str, Span | None],
         scope: Scope | None = None,
         kinds: Mapping[int, str] | None = None,
+        at_means: bool = False,
     ) -> None:
         """`starts`: values at which series of some variables start. `copies`: which weights count the variables.
 
         `spans`: where variables are defined. `scope`: one where the variables have more rows. `kinds`: of the rows of
-        those monomials, by identity, whose natural parameters are for one row of each kind.
+        those monomials, by identity, whose natural parameters are for one row of each kind. `at_means`: whether the
+        exponent at the means is found elsewhere, and of the log partition the rest is asked.
         """
         self.block, self.monomials, self.moments, self.body = block, monomials, moments, body
         self.starts, self.copies, self.spans = starts, copies, spans
         self.scope: Scope = scope or moments.scope
-        self.kinds = kinds or {}
+        self.kinds, self.at_means = kinds or {}, at_means
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
         """Lengths of the plates and of the event axes of a variable."""
@@ -80,8 +82,10 @@ class GaussianInference:
         places = [self.copies and places_of(name, self.moments, self.copies) for name in self.block.variables]
         if any(places):
             listed += f", copies_of(data, [{', '.join(f'({one})' if one else '([], ())' for one in places)}])"
-        names = tuple(f"{what} of {label}" for what in ("means", "covariances", "crosses", "log partition"))
-        call = f"gaussian_systems({listed}, {laws})" if laws else f"gaussian_system({listed})"
+        what = ("means", "covariances", "crosses", "log volume" if self.at_means else "log partition")
+        names = tuple(f"{one} of {label}" for one in what)
+        function = "gaussian_law" if self.at_means else "gaussian_system"
+        call = f"gaussian_systems({listed}, {laws})" if laws else f"{function}({listed})"
         means, spreads, crosses, partition = self.body.several(
             names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
         )
@@ -268,8 +272,17 @@ class GaussianInference:
             code = solved.covariance(monomial.variables[0])
         else:
             code = self._at_own_rows(solved.cross(monomial), monomial)
-        label = self.body.unused(f"covariance of {' '.join(monomial.variables)}")
-        covariance = self.body.define(label, f"{code}.reshape({self._shape(monomial.all_axes)})", monomial.all_axes)
+        code = f"{code}.reshape({self._shape(monomial.all_axes)})"
+        lagged = self._lagged_rows(monomial)
+        if lagged is not None and len(monomial.rows) == 1:
+            own = ", ".join(("-1", *(self.moments.length(axis.size) for axis in monomial.axes)))
+            vectors = all(len(self.sizes(name)[1]) == 1 for name in monomial.variables)
+            shaped = solved.cross(monomial) + ("" if vectors else f".reshape({own})")
+            values = Named(shaped, monomial.all_axes)
+            covariance: Named = AtRows(code, monomial.all_axes, array=values, rows=lagged)
+        else:
+            label = self.body.unused(f"covariance of {' '.join(monomial.variables)}")
+            covariance = self.body.define(label, code, monomial.all_axes)
         means = tuple(Operand(self._mean(item.variable, solved), item.references) for item in monomial.atoms)
         self.moments.sums[id(monomial)] = ((Operand(covariance, covariance.axes),), means)
 

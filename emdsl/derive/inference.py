@@ -1,6 +1,6 @@
 """The function that infers one network: `infer_z(data, params, start)`.
 
-One block: its log partition is the log likelihood. Several: each is updated given the others until nothing moves, and
+One block: its log partition is the log likelihood, or `residuals` has it. Several: updated until nothing moves, and
 
     bound = Σ E[terms] + Σ_blocks (log partition − Σ natural · expectation)
 """
@@ -28,7 +28,6 @@ from emdsl.derive.declared_order import given_array, in_declared_order
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.discrete_tables import Stored
 from emdsl.derive.field import FieldMoments, Moment, places_of
-from emdsl.derive.gaussian_block import GaussianInference
 from emdsl.derive.gaussian_children import GaussianChildren
 from emdsl.derive.joint_children import JointChildren
 from emdsl.derive.labels import given_states, labelled, telling
@@ -37,6 +36,8 @@ from emdsl.derive.lower import lower
 from emdsl.derive.network_results import PosteriorWriter, table_of
 from emdsl.derive.network_statistics import StatisticWriter
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.repeated import read_once
+from emdsl.derive.residuals import ResidualWriter
 from emdsl.derive.row_evidence import RowEvidence, row_evidence
 from emdsl.derive.row_kinds import row_kinds
 from emdsl.derive.setting import Setting
@@ -73,7 +74,7 @@ def inference_code(terms: NetworkTerms, setting: Setting) -> InferenceCode:
     return _Writer(terms, setting).write()
 
 
-class _Writer(StatisticWriter, PosteriorWriter):
+class _Writer(StatisticWriter, ResidualWriter, PosteriorWriter):
     def __init__(self, terms: NetworkTerms, setting: Setting) -> None:
         self.terms, self.setting = terms, setting
         self.body = LoopBody(setting.names)
@@ -105,7 +106,8 @@ class _Writer(StatisticWriter, PosteriorWriter):
             statements: list[ProgrammeStatement] = list(self.body.before)
         else:
             statements = self._several()
-        partition = self.setting.names.of(f"log partition of {self.terms.network.name}")
+        kind = "evidence" if self.squares else "log partition"
+        partition = self.setting.names.of(f"{kind} of {self.terms.network.name}")
         after: list[Statement] = []
         self.body.statements = after
         listed = self._statistics()
@@ -124,7 +126,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
         goal = "log likelihood" if self.single else "bound"
         doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
-        statements = constants.stepwise(constants.arranged(statements))
+        statements = read_once(constants.stepwise(constants.arranged(statements)), self.setting.names)
         sources = self.setting.sources(params=True, data=True)
         fixed = constants.function(names_used(statements, result), sources)
         sources = (*constants.sources(fixed), *sources)
@@ -203,9 +205,7 @@ class _Writer(StatisticWriter, PosteriorWriter):
             self._choice(one, monomials, naturals)
             return
         if one.block.kind == "gaussian":
-            known = self.setting.starts, self.setting.copies, self.setting.spans
-            gaussian = GaussianInference(one.block, monomials, self.moments, self.body, *known, kinds=self.kinds)
-            self.partitions.append(Named(gaussian.write(naturals, summed=self._summed(one))))
+            self.partitions += self._normal_law(one, monomials, naturals)
         else:
             self._finite(one, monomials, naturals)
         if not self.single and one is not self._last and not one.block.coupled:

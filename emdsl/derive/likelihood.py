@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emdsl.algebra.terms import Polynomial, Term
 from emdsl.arrays.body import Assign, Body
@@ -45,7 +45,8 @@ def constant_part(target: str, setting: Setting) -> ConstantPart | None:
 
 
 def data_only_terms(setting: Setting) -> list[Term]:
-    """Terms of the data's laws in which no latent occurs."""
+    """Terms of the data's laws in which no latent occurs, but for those of squares that stand as residuals."""
     without = {item.name for s in setting.collapsed.sweeps if s.block is None for item in s.statistics}
     terms = [term for _, term in setting.collapsed.terms if term.variables() & without]
+    terms += [replace(term, coefficient=-term.coefficient) for term in setting.in_squares]
     return [term for term in terms if not vanishes(term.atoms, setting.ungated, frozenset(setting.forms))]

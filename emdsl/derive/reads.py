@@ -15,7 +15,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indice
 from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, NUMBER, SPLIT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, lagged, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Named, Operand, Taken, lagged, total
 from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
@@ -260,7 +260,7 @@ class Reads(VariationalMoments):
         after = left[len(before) :] if adjacent else left
         axes, read = (*before, *entries, *after), code + subscript(codes)
         if code != array.name or not entries or len(codes) != 2 or len(places) != 1:
-            return Operand(Named(read, as_indices(axes)), axes)
+            return Operand(Taken(read, as_indices(axes)), axes)
         (place,) = places
         if place == 1:
             axes, read = (*entries, *before), f"np.take({code}.T, {codes[1]}, axis=0)"

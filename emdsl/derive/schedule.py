@@ -15,7 +15,19 @@ from math import prod
 
 from emdsl.algebra.indices import Index, Reference
 from emdsl.arrays.algebra import bare, carried_axes
-from emdsl.arrays.expressions import Apply, Array, Contraction, Gathered, Lagged, Named, Operand, Total, Unit, lagged
+from emdsl.arrays.expressions import (
+    Apply,
+    Array,
+    AtRows,
+    Contraction,
+    Gathered,
+    Lagged,
+    Named,
+    Operand,
+    Total,
+    Unit,
+    lagged,
+)
 
 #: Lengths by which orders of products are compared.
 MANY, STATES, FEW = 10_000, 12, 8
@@ -103,7 +115,7 @@ class Schedule:
         plain = all(isinstance(r, Index) for one in arrays for r in one.references)
         if not plain or any(len(set(one.references)) < len(one.references) for one in arrays):
             return array
-        arrays = powers(self.shifted(arrays, array.axes))
+        arrays = powers(self.shifted(at_own_rows(arrays, array.axes), array.axes))
         carried = {reference for one in arrays for reference in one.references}
         outputs = tuple(axis for axis in array.axes if axis in carried)
         if len(arrays) < 2 or (carried == set(outputs) and not self._large(carried)):
@@ -290,6 +302,25 @@ def _read_at(operand: Operand, index: Index, position: int) -> Operand:
     code = f"{operand.array.name}[{', '.join((*[':'] * place, str(position)))}]"
     left = tuple(r for r in operand.references if isinstance(r, Index) and r != index)
     return Operand(Named(code, left), left)
+
+
+def at_own_rows(operands: Sequence[Operand], axes: Sequence[Index]) -> list[Operand]:
+    """Σ_t x_t m_t, with x_t zero but at some rows, as the sum over those of x times m there."""
+    for place, one in enumerate(operands):
+        if not isinstance(one.array, AtRows) or one.references[0] in axes:
+            continue
+        row, rows = one.references[0], one.array.rows
+        others = [other for other in operands if other is not one]
+        if any(row in other.references and other.references != (row,) for other in others):
+            continue
+        taken = [
+            replace(other, array=Apply("np.take", (other.array, rows), other.array.axes))
+            if row in other.references
+            else other
+            for other in others
+        ]
+        return [*taken[:place], replace(one, array=one.array.array), *taken[place:]]
+    return list(operands)
 
 
 def powers(operands: Sequence[Operand]) -> list[Operand]:

@@ -10,7 +10,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, 
 from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
-from emdsl.derive.centre import Centred
+from emdsl.derive.centre import Centred, CentredSquare
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
 from emdsl.derive.declared_order import inwards
@@ -40,7 +40,8 @@ class Setting:
     `networks`: latents that meet beyond one row. `copies`: which weights count what. `observed`: observed variables,
     but for the `holed` ones, whose missing entries are inferred. `given_latents`: latents whose values may be given,
     and these. `auxiliaries`: latents that the compiler added. `starts`: values at which real latents over time start.
-    `spans`: where each variable is defined.
+    `spans`: where each variable is defined. `squares`: by network, the quadratic forms that are evaluated as residuals
+    at the means of its latents; `in_squares`: what these come to beside the latents, with rows summed out.
     """
 
     names: Names
@@ -67,6 +68,8 @@ class Setting:
     auxiliaries: frozenset[str]
     starts: Mapping[str, Polynomial]
     spans: Mapping[str, Span | None]
+    squares: Mapping[str, tuple[CentredSquare, ...]]
+    in_squares: tuple[Term, ...]
 
     @property
     def ungated(self) -> frozenset[str]:

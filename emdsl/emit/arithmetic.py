@@ -106,4 +106,12 @@ def _at_numbers(operand: Operand, size_text: SizeText) -> Factor:
             places.pop()
         whole = Factor(code, strength, indices).within(TIGHTEST)
         return Factor(f"{whole}[{', '.join(places)}]", TIGHTEST, indices)
-    return Factor(code, strength, indices)
+    return Factor(code, strength, indices, _root(operand.array))
+
+
+def _root(array: Array) -> str:
+    """The name of what is squared; nothing for other arrays."""
+    match array:
+        case Apply("**", (Named(name), 2.0)) if name.isidentifier():
+            return name
+    return ""

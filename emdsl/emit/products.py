@@ -3,6 +3,7 @@
 a_i b_j              a[:, None] * b       Σ_k a_k b_k             a @ b
 A_ji b_j             A.T * b              Σ_k a_k b_k b_k         a @ b**2
 Σ_i A_ij             A.sum(axis=0)        Σ_jk A_ij B_jk C_lk     A @ B @ C.T
+Σ_k a_k a_k          a @ a                Σ_ij A_ij A_ij          np.vdot(A, A)
 Σ_i A_ii             np.trace(A)          Σ_d v_d W_dl W_dm       W.T @ (v[:, None] * W)
 a_i Σ_j B_ij c_j     a * (B @ c)          anything else           np.einsum in the model's own letters
 """
@@ -24,11 +25,15 @@ Axes = tuple[Index, ...]
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """Code of an array, how strongly it binds, and the index of each of its axes; equal to itself only."""
+    """Code of an array, how strongly it binds, and the index of each of its axes; equal to itself only.
+
+    `root`: the name of what it is the square of.
+    """
 
     code: str
     strength: float
     indices: Axes
+    root: str = ""
 
     @property
     def turned(self) -> Factor:
@@ -73,7 +78,8 @@ def _power(factors: Sequence[Factor]) -> list[Factor]:
     first = factors[0]
     if len(factors) == 1 or any((one.code, one.indices) != (first.code, first.indices) for one in factors):
         return list(factors)
-    return [Factor(f"{first.within(TIGHTEST)}**{len(factors)}", STRENGTH["**"], first.indices)]
+    root = first.code if len(factors) == 2 and first.code.isidentifier() else ""
+    return [Factor(f"{first.within(TIGHTEST)}**{len(factors)}", STRENGTH["**"], first.indices, root)]
 
 
 def _tied(factors: Sequence[Factor], summed: set[Index]) -> list[list[Factor]]:
@@ -118,9 +124,20 @@ def _single(one: Factor, output: Axes) -> Factor | None:
         return one
     if not _subsequence(output, one.indices):
         return None
+    if one.root:
+        return _sum_of_squares(one, output)
     places = [str(place) for place, index in enumerate(one.indices) if index not in output]
     axis = "" if not output else f"axis={places[0]}" if len(places) == 1 else f"axis=({', '.join(places)})"
     return Factor(f"{one.within(TIGHTEST)}.sum({axis})", TIGHTEST, output)
+
+
+def _sum_of_squares(one: Factor, output: Axes) -> Factor:
+    """Squares summed without an array of them."""
+    if output:
+        return _einsum([Factor(one.root, TIGHTEST, one.indices)] * 2, output)
+    if len(one.indices) == 1:
+        return Factor(f"{one.root} @ {one.root}", STRENGTH["@"], ())
+    return Factor(f"np.vdot({one.root}, {one.root})", TIGHTEST, ())
 
 
 def _matrix_product(factors: Sequence[Factor], output: Axes) -> Factor | None:

@@ -35,11 +35,18 @@ def rows_meet(block: BlockNotation) -> bool:
     return any(len(m.atoms) == 2 and not is_diagonal(m, block) for m, _ in block.one.monomials.listed())
 
 
+def is_at_means(block: BlockNotation) -> bool:
+    """Whether the log density at the means stands for the exponent there."""
+    names = block.one.block.variables
+    own = (network.network for network in block.setting.networks if network.network.variables == names)
+    return any(block.setting.squares[network.name] for network in own)
+
+
 # ---------------------------------------------------------------- one joint normal law
 
 
 def gaussian_blocks(block: BlockNotation) -> list[Block]:
-    """The natural parameters of a joint normal law, its mean and covariance, and its log partition."""
+    """The natural parameters of a joint normal law, its mean and covariance, and its log partition or its volume."""
     variables = block.one.block.variables
     lines: list[str] = []
     couplings = rows_meet(block)
@@ -76,7 +83,8 @@ def _off_diagonal(block: BlockNotation, monomial: Monomial) -> str:
 def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
     variables = block.one.block.variables
     symbols = block.setting.scope.symbols
-    linear, precision, partition = (block.symbol(letter, variables) for letter in ("h", "P", "A"))
+    at_means = is_at_means(block)
+    linear, precision, partition = (block.symbol(letter, variables) for letter in ("h", "P", "V" if at_means else "A"))
     own = block.notation.letters
     rows: list[str] = []
     sizes = [size for name in variables for size, _ in symbols[name].axes]
@@ -92,7 +100,7 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
     if len(variables) > 1:
         products = [block.notation.count(size for size, _ in symbols[name].axes) or "1" for name in variables]
         count = rf"\left({' + '.join(products)}\right)"
-    lines = normal_law(subject, h, matrix, with_indices(partition, rows), count)
+    lines = normal_law(subject, h, matrix, with_indices(partition, rows), count, at_means)
     lagged = any(isinstance(r, Shift) for m, _ in block.one.monomials.listed() for a in m.atoms for r in a.references)
     text = "Rows do not meet, so each has a normal law of its own" if not couplings else "All rows have one normal law"
     if lagged:
@@ -100,7 +108,12 @@ def _joint_law(block: BlockNotation, couplings: bool) -> list[Block]:
     elif couplings:
         text += "; second moments are taken only of what meets in a term"
     known = given_values(variables, block.setting)
-    return [Prose(f"{text}{f'; {known}' if known else ''}:"), Display(lines)]
+    law: list[Block] = [Prose(f"{text}{f'; {known}' if known else ''}:"), Display(lines)]
+    if not at_means:
+        return law
+    power = f"e^{{{with_indices(partition, rows)}}}"
+    why = f"The exponential of a quadratic form integrates to its largest value, which is at the mean, times ${power}$."
+    return [*law, Prose(why)]
 
 
 def given_values(variables: Sequence[str], setting: Setting) -> str:
@@ -110,12 +123,18 @@ def given_values(variables: Sequence[str], setting: Setting) -> str:
     return f"{in_words(known)} is known, and the law that of the others given it" if known else ""
 
 
-def normal_law(subject: str, linear: str, precision: str, partition: str, count: str) -> tuple[str, ...]:
-    """`q(x) = N(P⁻¹ h, P⁻¹)`, and the log of the integral; `count`: how many numbers x has, nothing for one."""
+def normal_law(
+    subject: str, linear: str, precision: str, partition: str, count: str, volume: bool = False
+) -> tuple[str, ...]:
+    """`q(x) = N(P⁻¹ h, P⁻¹)`, and the log of the integral; `count`: how many numbers x has, nothing for one.
+
+    `volume`: without the exponent at the mean.
+    """
     inverse, transposed = superscripted(precision, "-1"), superscripted(linear, r"\top")
+    peak = "" if volume else rf"\tfrac{{1}}{{2}} {transposed} {inverse} {linear} "
     return (
         rf"q({subject}) &= \mathcal{{N}}\left({inverse} {linear},\, {inverse}\right)",
-        rf"{partition} &= \tfrac{{1}}{{2}} {transposed} {inverse} {linear} - \tfrac{{1}}{{2}} \log |{precision}| "
+        rf"{partition} &= {peak}- \tfrac{{1}}{{2}} \log |{precision}| "
         rf"+ \tfrac{{1}}{{2}} {f'{count} ' if count else ''}\log 2\pi",
     )
 

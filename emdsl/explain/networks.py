@@ -15,12 +15,13 @@ from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, STRUCTURE, Atom, Polyn
 from emdsl.derive.coupled import CoupledStatistic
 from emdsl.derive.derivation import Derivation
 from emdsl.derive.network_terms import BlockTerms, NetworkTerms
+from emdsl.derive.residuals import at_means
 from emdsl.explain.children_laws import children_blocks
 from emdsl.explain.document import Block, Display, Prose
 from emdsl.explain.eliminations import elimination_blocks, partitions
 from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
-from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, rows_meet
+from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, is_at_means, rows_meet
 from emdsl.explain.network_plan import listed
 from emdsl.explain.statistics import is_placed, label_of
 from emdsl.explain.symbols import Letters, in_prose, in_words, with_indices
@@ -265,15 +266,17 @@ def _count(one: BlockTerms, block: BlockNotation, counted: Container[str] = ()) 
 
 
 def objective_terms(derivation: Derivation, notation: Notation) -> Signed:
-    """The log partitions of exact networks; of others the expected terms and the entropies."""
+    """The log partitions of exact networks, or volumes and what squares are at the means; of others ⟨log joint⟩ + H."""
     found: Signed = []
-    for terms in derivation.setting.networks:
+    setting = derivation.setting
+    for terms in setting.networks:
         conjugate = any(one.block.kind == "conjugate" for one in terms.blocks)
         if terms.network.exact and not conjugate:
             for one in terms.blocks:
                 found += _partitions(one, block_notation(one, derivation, notation))
+            at = notation.expecting({*terms.network.variables, *setting.forms})
+            found += [at.quadratic(at_means(one, setting), at.letters) for one in setting.squares[terms.network.name]]
             continue
-        setting = derivation.setting
         kept = tuple(term for term in terms.collapsed if not setting.vanishes(term))
         found += notation.expecting(setting.forms).terms(setting.merged(Polynomial(kept)).terms)
         for one in terms.blocks:
@@ -303,7 +306,7 @@ def _times(count: Polynomial, block: BlockNotation, letters: Letters, rows: list
 def _partitions(one: BlockTerms, block: BlockNotation) -> Signed:
     """Σ_rows A of every final step; the partition of a Gaussian block."""
     if one.block.kind == "gaussian":
-        partition = block.symbol("A", one.block.variables)
+        partition = block.symbol("V" if is_at_means(block) else "A", one.block.variables)
         if rows_meet(block):
             return [("+", partition)]
         plates = block.setting.scope.symbols[one.block.variables[0]].plates

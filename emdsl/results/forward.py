@@ -139,8 +139,9 @@ class Forward:
         self, bound: BoundModel, program: Program, raw: Mapping[str, Any], data: Mapping[str, Any], reach: int = 0
     ) -> None:
         self.bound, self.raw, self.data, self.reach = bound, raw, data, reach
-        names = ("lagged", "chain_forward", "chain_backward", "chain_expectations", "gaussian_system")
-        self.module = program.executed({name: getattr(self, f"_{name}") for name in names} | _REFUSED)
+        names = ("lagged", "chain_forward", "chain_backward", "chain_expectations")
+        replaced = {name: getattr(self, f"_{name}") for name in names} | dict.fromkeys(_LAWS, self._gaussian_law)
+        self.module = program.executed(replaced | _REFUSED)
         self.kept: int | None = None
         """How many steps terms may be moved back in the current run; None for any number."""
         self.moved = 0
@@ -236,7 +237,7 @@ class Forward:
         evidence = messages["evidence"]
         return Expectations(evidence, np.zeros((messages["series"], evidence.states))), messages["pairs"]
 
-    def _gaussian_system(
+    def _gaussian_law(
         self, linear: list[Array], diagonal: list[Array], couplings: list[Any], known: Any = None, counts: Any = None
     ) -> tuple[list[Array], list[Array], list[Array], float]:
         """Terms are those of one copy of a series, so that it does not matter how often each stands there."""
@@ -263,6 +264,8 @@ def _no_chain(*arguments: Any, **named: Any) -> Any:
     raise NoChain
 
 
+#: What infers real latents, with all of the log partition or without the exponent at the means.
+_LAWS = ("gaussian_system", "gaussian_law")
 #: Laws of real latents given discrete ones: there is no chain of them alone.
 _REFUSED = {"gaussian_systems": _no_chain}
 

@@ -105,13 +105,22 @@ def chain_group(linear: list[np.ndarray], links: list[Coupling]) -> list[int]:
     return []
 
 
-def rows_log_partition(half: np.ndarray, white: np.ndarray, counts: np.ndarray | None = None) -> float:
-    """Σ_rows ½|u|² + ½ d log 2π + log |W| for whitened linear terms u (row, entry) and inverse factors W."""
+def rows_log_partition(half: np.ndarray, white: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+    """Σ_rows ½|u|², and Σ_rows ½ d log 2π + log |W|, for whitened linear terms u (row, entry) and inverse factors W."""
     if counts is not None:
         logs = np.log(np.diagonal(half, axis1=1, axis2=2)).sum(axis=1)
-        return float(counts @ (0.5 * (white * white).sum(axis=1) + 0.5 * np.log(2 * np.pi) * white.shape[1] + logs))
+        peaks, volumes = 0.5 * (white * white).sum(axis=1), 0.5 * np.log(2 * np.pi) * white.shape[1] + logs
+        return np.array([counts @ peaks, counts @ np.broadcast_to(volumes, counts.shape)])
     log_halves = np.log(np.diagonal(half, axis1=1, axis2=2)).sum() * (len(white) if len(half) == 1 else 1)
-    return float(0.5 * (white * white).sum() + 0.5 * np.log(2 * np.pi) * white.size + log_halves)
+    return np.array([0.5 * (white * white).sum(), 0.5 * np.log(2 * np.pi) * white.size + log_halves])
+
+
+def entries_log_partition(
+    pull: np.ndarray, mean: np.ndarray, log_halves: np.ndarray, counts: np.ndarray | None = None
+) -> np.ndarray:
+    """½ hᵀx and ½ log |2πP⁻¹| of x = P⁻¹h, from what each entry (entry,) adds to log |W|, as often as it counts."""
+    parts = np.array([0.5 * pull * mean, 0.5 * np.log(2 * np.pi) + log_halves])
+    return parts.sum(axis=1) if counts is None else parts @ counts
 
 
 def entry_counts(linear: list[np.ndarray], counts: Counts) -> np.ndarray:

@@ -49,8 +49,8 @@ def chain_moments(
     starts: np.ndarray,
     sides: np.ndarray,
     counts: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Solutions (row, entry, side), covariances (row, entry, entry), those with the row before, the log partition.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Solutions (row, entry, side), covariances (row, entry, entry), those with the row before, the log partition (2,).
 
     diagonal: (row, entry, entry); lower: (row, entry, entry), zero where a series starts; starts: (row,), True there;
     sides: (row, entry, side). The log partition belongs to the first side as linear term; counts: (row,), how often
@@ -65,8 +65,8 @@ def chain_moments(
     else:
         solution, spread, lag = found[:3]
     size = sides.shape[0] if counts is None else float(counts.sum())
-    log_partition = 0.5 * found[3] + found[4] + 0.5 * np.log(2 * np.pi) * size * sides.shape[1]
-    return solution, spread, lag, log_partition
+    log_partition = [0.5 * found[3], found[4] + 0.5 * np.log(2 * np.pi) * size * sides.shape[1]]
+    return solution, spread, lag, np.array(log_partition)
 
 
 def reduced_chain(

@@ -22,8 +22,9 @@ from emdsl.runtime.carried.gaussian_blocks import (
 from emdsl.runtime.carried.gaussian_chains import chain_moments, inverse_halves
 from emdsl.runtime.carried.sweeps import as_slice
 
-#: Means (row, entry), covariances (row, entry, entry), one covariance (pair, entry, entry) a coupling, log partition.
-Moments = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], float]
+#: Means (row, entry), covariances (row, entry, entry), one covariance (pair, entry, entry) a coupling, and the log
+#: partition in two parts (2,): the exponent at the means, and ½ log |2πP⁻¹|.
+Moments = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], np.ndarray]
 #: The linear terms, diagonal blocks, couplings and counts that are left, and the moments of all from those of these.
 Step = tuple[list[np.ndarray], list[np.ndarray], list[Coupling], Counts | None, Callable[[Moments], Moments]]
 

@@ -12,6 +12,7 @@ from emdsl.runtime.carried.gaussian_blocks import (
     Coupling,
     chain_group,
     dense_moments,
+    entries_log_partition,
     entry_counts,
     few_new_links,
 )
@@ -67,7 +68,7 @@ def eliminated_densely(
     pull = np.concatenate([np.ravel(linear[v]) for v in inner])
     often = entry_counts([linear[v] for v in inner], [counts[v] for v in inner])
     centre, inverse, log_halves = dense_moments(precision, pull)
-    log_partition = float(often @ (0.5 * pull * centre + 0.5 * np.log(2 * np.pi) + log_halves))
+    log_partition = entries_log_partition(pull, centre, log_halves, often)
     gain = inverse @ arms
     counted = arms * often[:, None]
     loss, drop, met = counted.T @ gain, counted.T @ centre, (np.abs(arms).T @ np.abs(inverse) @ np.abs(arms)) > 0

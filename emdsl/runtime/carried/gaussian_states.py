@@ -85,7 +85,7 @@ def joined_states(
         for v in group:
             means[v] = means[last][state[v][:, None], entry[v]]
             spreads[v] = spread[state[v][:, None, None], entry[v][:, :, None], entry[v][:, None, :]]
-        return means[:last], spreads[:last], crosses, log_partition - filling
+        return means[:last], spreads[:last], crosses, log_partition - np.array([0.0, filling])
 
     return states_linear, states_diagonal, rest, states_counts, finish
 

@@ -14,6 +14,7 @@ from emdsl.runtime.carried.gaussian_blocks import (
     chain_group,
     chosen_blocks,
     dense_moments,
+    entries_log_partition,
     entry_counts,
     few_new_links,
     incident_links,
@@ -43,6 +44,34 @@ def gaussian_system(
     couplings: list[Coupling],
     known: list[np.ndarray | None] | None = None,
     counts: Counts | None = None,
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], float]:
+    """As `gaussian_moments`, with the log partition as one number."""
+    means, spreads, crosses, log_partition = gaussian_moments(linear, diagonal, couplings, known, counts)
+    return means, spreads, crosses, float(log_partition.sum())
+
+
+def gaussian_law(
+    linear: list[np.ndarray],
+    diagonal: list[np.ndarray],
+    couplings: list[Coupling],
+    known: list[np.ndarray | None] | None = None,
+    counts: Counts | None = None,
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], float]:
+    """As `gaussian_moments`, with ½ log |2πP⁻¹| alone of the log partition.
+
+    What it lacks, the exponent at the means, is the log joint density of the data and the means but for constants:
+    taken from their residuals it does not cancel, as hᵀP⁻¹h does against the squares of the data.
+    """
+    means, spreads, crosses, log_partition = gaussian_moments(linear, diagonal, couplings, known, counts)
+    return means, spreads, crosses, float(log_partition[1])
+
+
+def gaussian_moments(
+    linear: list[np.ndarray],
+    diagonal: list[np.ndarray],
+    couplings: list[Coupling],
+    known: list[np.ndarray | None] | None = None,
+    counts: Counts | None = None,
 ) -> Moments:
     """Means (row, entry), covariances (row, entry, entry), covariances of the coupled pairs, and the log partition.
 
@@ -66,7 +95,7 @@ def conditioned_system(
     known: list[np.ndarray | None],
     counts: Counts | None = None,
 ) -> Moments:
-    """As `gaussian_system` with known entries: they move into the linear terms, and stand aside as unit normals.
+    """As `gaussian_moments` with known entries: they move into the linear terms, and stand aside as unit normals.
 
     A variable that is known altogether leaves the system, and so does a pair with a row that is.
     """
@@ -74,11 +103,11 @@ def conditioned_system(
     given = [np.zeros(h.shape, bool) if k is None else ~np.isnan(np.broadcast_to(k, h.shape)) for h, k in pairs]
     values = [np.zeros(h.shape) if k is None else np.where(g, k, 0.0) for (h, k), g in zip(pairs, given, strict=True)]
     settled = [np.all(g, axis=1) for g in given]
-    constant, left_linear, left_diagonal = 0.0, [], []
+    constant, left_linear, left_diagonal = np.zeros(2), [], []
     for v, (h, block, g, x) in enumerate(zip(linear, diagonal, given, values, strict=True)):
         pull = block_products(block, x[:, :, None])[:, :, 0] if np.any(g) else np.zeros(h.shape)
         own = 1.0 if counts is None else counts[v][1][:, None]
-        constant += float((own * (h - 0.5 * pull) * x).sum())
+        constant[0] += (own * (h - 0.5 * pull) * x).sum()
         left_linear.append(h - pull)
         if np.any(g):
             block = np.where(~g[:, :, None] & ~g[:, None, :], block, g[:, :, None] * np.eye(h.shape[1]))
@@ -92,7 +121,7 @@ def conditioned_system(
             often = np.ones(1) if counts is None else pair_counts(counts, v, one, w, two)
             mine_seen = often if counts is None else often / counts[v][1][one]
             theirs_seen = often if counts is None else often / counts[w][1][two]
-            constant -= float((often[:, None] * mine * pull).sum())
+            constant[0] -= (often[:, None] * mine * pull).sum()
             pull = mine_seen[:, None] * pull
             left_linear[v] = left_linear[v] - scattered_blocks(pull, one, len(linear[v]))
             pull = block_products(turned_blocks(blocks), mine[:, :, None])[:, :, 0]
@@ -111,7 +140,7 @@ def conditioned_system(
         else:
             left_linear[v] = np.where(g, 0.0, left_linear[v])
             own = np.ones(len(g)) if counts is None else counts[v][1]
-            constant -= 0.5 * np.log(2 * np.pi) * float(own @ g.sum(axis=1))
+            constant[1] -= 0.5 * np.log(2 * np.pi) * (own @ g.sum(axis=1))
     left_counts = counts and [(depth, often[: len(h)]) for (depth, often), h in zip(counts, left_linear, strict=True)]
     means, spreads, crosses, log_partition = solved_system(left_linear, left_diagonal, left, left_counts)
     for v, (g, x) in enumerate(zip(given, values, strict=True)):
@@ -131,7 +160,7 @@ def conditioned_system(
 def solved_system(
     linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling], counts: Counts | None = None
 ) -> Moments:
-    """As `gaussian_system` with nothing known: by the elimination that the structure allows.
+    """As `gaussian_moments` with nothing known: by the elimination that the structure allows.
 
     Each variable pair gets one link, whose row pairs are distinct.
     """
@@ -249,7 +278,7 @@ def separate_system(
     linear: list[np.ndarray], diagonal: list[np.ndarray], links: list[Coupling], counts: Counts | None
 ) -> Moments:
     """The moments where nothing is coupled: every row by itself."""
-    means, spreads, log_partition = [], [], 0.0
+    means, spreads, log_partition = [], [], np.zeros(2)
     for v, (h, block) in enumerate(zip(linear, diagonal, strict=True)):
         half = inverse_halves(block[: len(h)])
         white = block_products(half, h[:, :, None])
@@ -262,7 +291,7 @@ def separate_system(
 def dense_system(
     linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling], counts: Counts | None
 ) -> Moments:
-    """As `gaussian_system` with nothing known, by one dense Cholesky factor of all variables together."""
+    """As `gaussian_moments` with nothing known, by one dense Cholesky factor of all variables together."""
     entries, total = [], 0
     for h in linear:
         entries.append(total + np.arange(h.size).reshape(h.shape))
@@ -276,8 +305,7 @@ def dense_system(
         np.add.at(precision, (two, one), coupling[4])
     pull = np.concatenate([np.zeros(0), *(np.ravel(h) for h in linear)])
     mean, spread, log_halves = dense_moments(precision, pull)
-    parts = 0.5 * pull * mean + 0.5 * np.log(2 * np.pi) + log_halves
-    log_partition = float(parts.sum() if counts is None else parts @ entry_counts(linear, counts))
+    log_partition = entries_log_partition(pull, mean, log_halves, entry_counts(linear, counts) if counts else None)
     means = [mean[at] for at in entries]
     spreads = [spread[at[:, :, None], at[:, None, :]] for at in entries]
     return means, spreads, [spread[one, two] for one, two in places], log_partition
@@ -313,7 +341,7 @@ def rooted_system(
             to += [theirs, mine]
     root = sparse_matrix(data, at, to, (size, size))
     pull = np.concatenate([np.zeros(0), *(np.ravel(h) for w, h in enumerate(linear) if w != v)])
-    log_partition, around = 0.0, []
+    log_partition, around = np.zeros(2), []
     if v is not None:
         n, d = linear[v].shape
         around = incident_links(v, links)
@@ -352,9 +380,8 @@ def rooted_system(
         mean = factor.solve(pull)
         log_halves = -0.5 * np.log(pivots[factor.perm_c])
         step = 256
-    parts = log_halves + 0.5 * pull * mean + 0.5 * np.log(2 * np.pi)
     kept = counts and [(depth, often if w != v else often[:0]) for w, (depth, often) in enumerate(counts)]
-    log_partition += float(parts @ entry_counts(linear, kept) if kept else parts.sum())
+    log_partition += entries_log_partition(pull, mean, log_halves, entry_counts(linear, kept) if kept else None)
     means = [mean[rows] for rows in entries]
     spreads = [np.zeros((*rows.shape, rows.shape[1])) for rows in entries]
     crosses = [np.zeros((len(one), linear[a].shape[1], linear[b].shape[1])) for a, b, one, _, _ in links]

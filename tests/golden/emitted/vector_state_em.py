@@ -104,8 +104,8 @@ def infer_x_y_centred(data, params, start=None):
         means_of_x_y_centred,
         covariances_of_x_y_centred,
         crosses_of_x_y_centred,
-        log_partition_of_x_y_centred,
-    ) = gaussian_system(
+        log_volume_of_x_y_centred,
+    ) = gaussian_law(
         [np.zeros((S * T, 2)), np.zeros((S * T, 3))],
         [
             precision_of(np.reshape(natural_x, (-1, 2, 2)))[np.broadcast_to(kinds_of_rows_of_x, (S, T)).ravel()],
@@ -118,16 +118,22 @@ def infer_x_y_centred(data, params, start=None):
         [known_rows(data.get("x"), 2), y.reshape(-1, 3)],
         copies_of(data, [([("s", np.arange(S)[:, None])], (S, T)), ([("s", np.arange(S)[:, None])], (S, T))]),
     )
+    expected_x = means_of_x_y_centred[0].reshape(S, T, 2)
+    expected_y_centred = means_of_x_y_centred[1].reshape(S, T, 3)
     expected_x_x = second_moment(means_of_x_y_centred[0], covariances_of_x_y_centred[0]).reshape(S, T, 2, 2)
     covariance_of_x_x = at_rows(crosses_of_x_y_centred[0], later_rows_of_s_t, S * T).reshape(S, T, 2, 2)
-    expected_x = means_of_x_y_centred[0].reshape(S, T, 2)
     covariance_of_y_centred_y_centred = covariances_of_x_y_centred[1].reshape(S, T, 3, 3)
-    expected_y_centred = means_of_x_y_centred[1].reshape(S, T, 3)
     expected_x_y_centred = cross_moment(
         means_of_x_y_centred[0][np.arange(S * T)],
         means_of_x_y_centred[1][np.arange(S * T)],
         crosses_of_x_y_centred[1],
     ).reshape(S, T, 2, 3)
+    lagged_expected_x = lagged(expected_x, 1, 1)
+    # values minus their means, at the means of the latents
+    residual_of_x_2 = np.tensordot(lagged_expected_x, -F, (2, 1))
+    residual_of_x_2 += expected_x
+    residual_of_y = np.tensordot(expected_x, -H, (2, 1))
+    residual_of_y += expected_y_centred
     # x_x_ij = Σ E[x_sti x_stj at_least(t, 1) w_s]
     x_x_ij = np.tensordot(weights_of_s, np.tensordot(expected_x_x, at_least_t_1, (1, 0)), (0, 0))
     # x_x_ij_2 = Σ E[x_sti x_{s,t−1,j} at_least(t, 1) w_s]
@@ -135,7 +141,7 @@ def infer_x_y_centred(data, params, start=None):
         np.tensordot(weights_of_s, np.tensordot(covariance_of_x_x, at_least_t_1, (1, 0)), (0, 0))
         + np.tensordot(
             expected_x * at_least_t_1[:, None] * weights_of_s[:, None, None],
-            lagged(expected_x, 1, 1),
+            lagged_expected_x,
             ((0, 1), (0, 1)),
         )
     )
@@ -144,13 +150,27 @@ def infer_x_y_centred(data, params, start=None):
     # y_y_i = Σ E[ỹ_sti ỹ_sti w_s]
     y_y_i = (
         np.einsum("stii,s->i", covariance_of_y_centred_y_centred, weights_of_s)
-        + weights_of_s @ (expected_y_centred**2).sum(axis=1)
+        + weights_of_s @ np.einsum("sti,sti->si", expected_y_centred, expected_y_centred)
     )
     # y_x_H_i = Σ E[ỹ_sti x_stj H_ij w_s]
     y_x_H_i = np.einsum("ij,ji->i", H, np.tensordot(expected_x_y_centred.sum(axis=1), weights_of_s, (0, 0)))
     # x_x_H_H_i = Σ E[x_stj x_stk H_ij H_ik w_s]
     x_x_H_H_i = np.einsum("ij,ij->i", H, H @ np.tensordot(expected_x_x.sum(axis=1), weights_of_s, (0, 0)))
     centred_mean_y_centred = means_of_x_y_centred[1].reshape(S, T, 3)
+    evidence_of_x_y_centred = (
+        log_volume_of_x_y_centred
+        - 0.5 * (weights_of_s @ ((expected_x[:, 0]**2).sum(axis=1)))
+        - 0.5 * (
+            weights_of_s @ (
+                np.einsum(
+                    "stj,stj->st",
+                    residual_of_x_2,
+                    np.tensordot(residual_of_x_2, inverse_Q, (2, 0)),
+                ) @ at_least_t_1
+            )
+        )
+        - 0.5 * (inverse_r @ (weights_of_s @ np.einsum("sti,sti->si", residual_of_y, residual_of_y)))
+    )
     return (
         {
             "x_x_ij": x_x_ij,
@@ -167,7 +187,7 @@ def infer_x_y_centred(data, params, start=None):
             },
             "y": {"mean": centred_mean_y_centred},
         },
-        float(log_partition_of_x_y_centred),
+        float(evidence_of_x_y_centred),
     )
 
 
