@@ -34,7 +34,7 @@ def code_of(subscripts: str, names: str, coefficient: float = 1.0) -> str:
     ("subscripts", "names", "code"),
     [
         ("k,k->", "ab", "a @ b"),
-        ("k,k->", "aa", "(a**2).sum()"),
+        ("k,k->", "aa", "a @ a"),
         ("k,k,k->", "abb", "(a * b) @ b"),
         ("k,k->k", "aa", "a**2"),
         ("k,k,k->k", "abb", "a * b * b"),

@@ -175,7 +175,7 @@ def objective(log_likelihood, params):
         1.7917594692280554
         + expected_log_pi.sum()
         - 1.7174462294224444 * K
-        - 0.02 * (prior_centred**2).sum()
+        - 0.02 * (prior_centred @ prior_centred)
         - 0.02 * second_offset_mu.sum()
         + expected_log_tau.sum()
         - 1.5 * expected_value_tau.sum()

@@ -159,7 +159,7 @@ def infer_x_y_centred(data, params, start=None):
     centred_mean_y_centred = means_of_x_y_centred[1].reshape(S, T, 3)
     evidence_of_x_y_centred = (
         log_volume_of_x_y_centred
-        - 0.5 * (weights_of_s @ ((expected_x[:, 0]**2).sum(axis=1)))
+        - 0.5 * (weights_of_s @ (expected_x[:, 0]**2).sum(axis=1))
         - 0.5 * (
             weights_of_s @ (
                 np.einsum(
