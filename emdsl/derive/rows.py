@@ -15,6 +15,7 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.levels import LEVEL
 from emdsl.derive.lower import (
     OVER_AXES,
+    Lengths,
     derived_statistic,
     log_complement_of_known,
     log_of_known,
@@ -26,7 +27,7 @@ from emdsl.derive.lower import (
 from emdsl.errors import CompilerBug
 
 
-class RowMoments:
+class RowMoments(Lengths):
     """Operands for the atoms of features, within a function that fills the block `rows`."""
 
     def __init__(
@@ -42,14 +43,6 @@ class RowMoments:
         """`lead`: the letter of the plate that blocks run over; None: all rows at once."""
         self.body, self.scope, self.derived, self.centred = body, scope, derived, centred
         self.gated_axes, self.missing, self.lead = gated_axes, missing, lead
-
-    def length(self, size: str | int) -> str:
-        return str(size) if isinstance(size, int) else self.body.names.of(size)
-
-    def size(self, size: str | int) -> Named | int:
-        if isinstance(size, int):
-            return size
-        return Named(self.body.names.of(size))
 
     def structural(self, item: Atom) -> Operand:
         tables = [reference for reference in item.references if isinstance(reference, Gather)]
