@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
+from emdsl.algebra.plain import as_written
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
@@ -72,7 +73,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
 
 
 def _plates_text(sweep: Sweep) -> str:
-    return f"`{sweep.block.name}`" if sweep.block else "the data"
+    return f"`{as_written(sweep.block.name)}`" if sweep.block else "the data"
 
 
 def _features_doc(plan: Layout) -> str:
@@ -87,7 +88,7 @@ def feature_text(feature: Feature) -> str:
             parts.append(f"[{item.references[0].letter} = {item.references[1].letter}']")  # type: ignore[union-attr]
             continue
         letters = "".join(getattr(r, "letter", "") for r in item.references if r not in feature.rows)
-        stem = item.variable.replace("~", "\u0303")
+        stem = as_written(item.variable)
         index = f"_{letters}" if letters else ""
         match item.statistic.kind, item.statistic.exponent:
             case "hot", _:

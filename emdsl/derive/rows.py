@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.plain import as_written
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
@@ -191,7 +192,7 @@ class RowMoments(Lengths):
         axes += tuple(axis for axis in item.indices if axis.letter == self.lead)
         known = self.body.known(item.name)
         if known is None:
-            comment = f"{item.name}: about the reference point"
+            comment = f"{as_written(item.name)}: about the reference point"
             known = self.body.define(item.name, self.centred_value(item, axes), axes, comment)
         places = {index: reference for index, reference in zip(item.indices, references, strict=True)}
         return Operand(known, tuple(places[axis] for axis in axes))
