@@ -26,6 +26,11 @@ def product_text(atoms: Sequence[Atom]) -> str:
     return " ".join(_atom(item, letters) for item in atoms)
 
 
+def as_written(name: str) -> str:
+    """The name of a quantity about a reference point has a tilde: `ỹ`."""
+    return name.replace("~", "\u0303")
+
+
 def _term(term: Term) -> tuple[bool, str]:
     letters: dict[Index, str] = {}
     factors = [_atom(item, letters) for item in term.atoms]
@@ -48,7 +53,7 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
         return places
     if item.variable.startswith(WEIGHTS):  # of the row, or of the row of an outer plate that it lies in
         return f"w_{item.variable.removeprefix(WEIGHTS)}"
-    name = item.variable.replace("~", "\u0303")
+    name = as_written(item.variable)
     index = f"_{places}" if places else ""
     stem = name if places and name.endswith(f"_{places}") else f"{name}{index}"
     if stem.endswith(f")_{places}"):  # a function of indices, which its name shows

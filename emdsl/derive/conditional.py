@@ -8,7 +8,7 @@ natural parameter that belongs to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
@@ -58,7 +58,8 @@ def conditional(symbol: Symbol, terms: Iterable[Term], source: IndexSource) -> C
         for position in range(len(own)):
             if position not in names:
                 names[position] = tuple(source.copy_of(axis) for axis in axes)
-        moved, used = _in_common_axes(term, own, [names[position] for position in range(len(own))])
+        rest = tuple(item for item in term.atoms if item not in own or item.variable != own[0].variable)
+        moved, used = in_common_axes(replace(term, atoms=rest), own, [names[position] for position in range(len(own))])
         kinds = tuple((item.statistic.kind, item.statistic.exponent) for item in own)
         collected.setdefault(kinds, []).append((moved, used))
     parts = []
@@ -74,10 +75,10 @@ def _rank(statistic: Statistic, symbol: Symbol) -> int:
     return len(symbol.plates) if statistic.kind in WHOLE else len(symbol.axes)
 
 
-def _in_common_axes(
-    term: Term, own: tuple[Atom, ...], names: list[tuple[Index, ...]]
+def in_common_axes(
+    rest: Term, own: Sequence[Atom], names: Sequence[tuple[Index, ...]]
 ) -> tuple[Term, tuple[Index, ...]]:
-    """The cofactor of one term: its own atoms taken out, their references renamed to the common axes.
+    """What multiplies some atoms, with the references of these renamed to common axes; and those that they have.
 
     A reference that is fixed, or that stands twice, becomes a delta between axes.
     """
@@ -93,9 +94,8 @@ def _in_common_axes(
                 deltas.append(Atom(STRUCTURE, DELTA, (replacement[reference], axis)))
             elif isinstance(reference, Fixed):
                 deltas.append(Atom(STRUCTURE, DELTA, (axis, reference)))
-    rest = tuple(item for item in term.atoms if item not in own or item.variable != own[0].variable)
-    bound = tuple(index for index in term.bound if index not in replacement)
-    cofactor = Term(term.coefficient, rest, bound).substitute(replacement)
+    bound = tuple(index for index in rest.bound if index not in replacement)
+    cofactor = replace(rest, bound=bound).substitute(replacement)
     return replace(cofactor, atoms=(*cofactor.atoms, *deltas)), tuple(used)
 
 

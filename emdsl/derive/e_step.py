@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
+from emdsl.algebra.plain import as_written
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
@@ -40,7 +41,8 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
     """`sweep_z(data, params)`: all arguments of the pass over the rows of one block."""
     body = Body(setting.names)
     plan = layout(sweep, setting.size_text)
-    name = setting.names.of(f"sweep {sweep.block.name if sweep.block else '_'.join(sweep.plates) or 'data'}")
+    rows = sweep.block.name if sweep.block else "_".join(sweep.plates) or "data"
+    name = setting.names.of(f"sweep {rows}{' about references' if sweep.moving else ''}")
     writer = _writer(sweep, setting, plan)
     arguments = ["write" if writer else "write_nothing"]
     statements: list[ProgrammeStatement] = []
@@ -71,7 +73,7 @@ def sweep_code(sweep: Sweep, setting: Setting) -> SweepCode:
 
 
 def _plates_text(sweep: Sweep) -> str:
-    return f"`{sweep.block.name}`" if sweep.block else "the data"
+    return f"`{as_written(sweep.block.name)}`" if sweep.block else "the data"
 
 
 def _features_doc(plan: Layout) -> str:
@@ -86,7 +88,7 @@ def feature_text(feature: Feature) -> str:
             parts.append(f"[{item.references[0].letter} = {item.references[1].letter}']")  # type: ignore[union-attr]
             continue
         letters = "".join(getattr(r, "letter", "") for r in item.references if r not in feature.rows)
-        stem = item.variable.replace("~", "\u0303")
+        stem = as_written(item.variable)
         index = f"_{letters}" if letters else ""
         match item.statistic.kind, item.statistic.exponent:
             case "hot", _:
@@ -320,4 +322,18 @@ def unpacking(code: SweepCode, total_name: str, setting: Setting) -> list[Progra
 def e_step_codes(setting: Setting) -> list[SweepCode]:
     """The sweeps with latents first, then those of data without."""
     ordered = sorted(setting.collapsed.sweeps, key=lambda sweep: sweep.block is None)
-    return [sweep_code(sweep, setting) for sweep in ordered]
+    return [sweep_code(one, setting) for sweep in ordered for one in _parted(sweep, setting)]
+
+
+def is_moving(feature: Feature, setting: Setting) -> bool:
+    """Whether a feature is about a reference point, which moves from iteration to iteration."""
+    return any(setting.centred[i.variable].references for i in feature.atoms if i.variable in setting.centred)
+
+
+def _parted(sweep: Sweep, setting: Setting) -> list[Sweep]:
+    """A sweep without latents in two, where some features of the data stay what they are: they are summed once."""
+    moving = tuple(one for one in sweep.statistics if is_moving(one.feature, setting))
+    fixed = tuple(one for one in sweep.statistics if one not in moving)
+    if sweep.block is not None or not moving or all(is_constant(one.feature) for one in fixed):
+        return [sweep]
+    return [replace(sweep, statistics=fixed), replace(sweep, statistics=moving, moving=True)]

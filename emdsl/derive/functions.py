@@ -10,7 +10,7 @@ from emdsl.arrays.expressions import Array, total
 from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary
 from emdsl.derive.cavi import entropies
 from emdsl.derive.constant import prepared_key as constants_key
-from emdsl.derive.e_step import SweepCode, unpacking
+from emdsl.derive.e_step import SweepCode, is_moving, unpacking
 from emdsl.derive.folding import out_of_products
 from emdsl.derive.inference import InferenceCode
 from emdsl.derive.levels import level_code
@@ -80,10 +80,7 @@ def log_likelihood(setting: Setting) -> str:
 
 def is_fixed(code: SweepCode, setting: Setting) -> bool:
     """Whether a sweep without latents sums the same features in every iteration: none is about a reference point."""
-    names = {item.variable for feature, _ in code.layout.features for item in feature.atoms}
-    return code.sweep.block is None and not any(
-        setting.centred[name].references for name in names & set(setting.centred)
-    )
+    return code.sweep.block is None and not any(is_moving(feature, setting) for feature, _ in code.layout.features)
 
 
 def _sums_of_latents(code: SweepCode, targets: str, setting: Setting) -> list[ProgrammeStatement]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index, Reference, Shift
+from emdsl.algebra.plain import as_written
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
@@ -87,7 +88,7 @@ class GaussianInference:
         function = "gaussian_law" if self.at_means else "gaussian_system"
         call = f"gaussian_systems({listed}, {laws})" if laws else f"{function}({listed})"
         means, spreads, crosses, partition = self.body.several(
-            names, call, f"the joint normal law of {' and '.join(f'`{n}`' for n in position)}"
+            names, call, f"the joint normal law of {' and '.join(f'`{as_written(n)}`' for n in position)}"
         )
         solved = Solved(self.block.variables, tuple(unpack), means, spreads, crosses)
         for monomial in sorted(self.monomials, key=lambda one: len(one.atoms)):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Reference
-from emdsl.algebra.plain import product_text
+from emdsl.algebra.plain import as_written, product_text
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.algebra import summands, turned_only
@@ -124,7 +124,7 @@ class _Writer(StatisticWriter, ResidualWriter, PosteriorWriter):
         result = f"{{{', '.join(listed)}}}, {known}, float({partition})"
         what = " and ".join(f"`{one}`" for one in self.terms.network.variables if not self.setting.scope.is_choice(one))
         goal = "log likelihood" if self.single else "bound"
-        doc = f"Expected statistics, posterior and {goal} of {what or 'the data'}."
+        doc = as_written(f"Expected statistics, posterior and {goal} of {what or 'the data'}.")
         constants = Constants(self.terms.network.name, self.terms.network.variables, self.setting)
         statements = read_once(constants.stepwise(constants.arranged(statements)), self.setting.names)
         sources = self.setting.sources(params=True, data=True)

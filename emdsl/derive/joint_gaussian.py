@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.deltas import resolve_deltas
-from emdsl.algebra.indices import Fixed, Index, IndexSource, Reference
+from emdsl.algebra.indices import Index, IndexSource, Reference
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import scaled
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
-from emdsl.derive.conditional import axes_of
+from emdsl.derive.conditional import axes_of, in_common_axes
 from emdsl.derive.held import Held, define_held
 from emdsl.derive.lower import Moments, lower
 from emdsl.derive.statistics import normal_form
@@ -125,29 +125,12 @@ def _collect(
         rest = replace(term, atoms=tuple(item for item in term.atoms if item.variable not in by_name))
         if len(own) == 1:
             member = by_name[own[0].variable]
-            linear[member.name].append(renamed(rest, own, [member.first]))
+            linear[member.name].append(in_common_axes(rest, own, [member.first])[0])
             continue
         for one, two in (own, own[::-1]):
             axes = [by_name[one.variable].first, by_name[two.variable].second]
-            pairs[one.variable, two.variable].append(renamed(rest, [one, two], axes))
+            pairs[one.variable, two.variable].append(in_common_axes(rest, [one, two], axes)[0])
     return {name: tuple(found) for name, found in linear.items()}, {key: tuple(v) for key, v in pairs.items()}
-
-
-def renamed(rest: Term, own: Sequence[Atom], axes: Sequence[tuple[Index, ...]]) -> Term:
-    """A cofactor in the members' axes; a reference that is fixed or stands twice becomes a delta."""
-    replacement: dict[Index, Reference] = {}
-    deltas: list[Atom] = []
-    for item, names in zip(own, axes, strict=True):
-        for axis, reference in zip(names, item.references, strict=True):
-            if isinstance(reference, Index) and reference not in replacement:
-                replacement[reference] = axis
-            elif isinstance(reference, Index):
-                deltas.append(Atom(STRUCTURE, DELTA, (replacement[reference], axis)))
-            elif isinstance(reference, Fixed):
-                deltas.append(Atom(STRUCTURE, DELTA, (axis, reference)))
-    bound = tuple(index for index in rest.bound if index not in replacement)
-    moved = replace(rest, bound=bound).substitute(replacement)
-    return replace(moved, atoms=(*moved.atoms, *deltas))
 
 
 def _plates(members: Sequence[Member], pairs: dict[tuple[str, str], tuple[Term, ...]]) -> list[tuple[int, ...]]:

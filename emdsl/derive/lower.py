@@ -8,6 +8,7 @@ from typing import Protocol
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Index
 from emdsl.algebra.terms import DELTA, IDENTITY, NUMBER, STRUCTURE, Atom, Polynomial, Statistic, Term
+from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Unit, total
 from emdsl.errors import CompilerBug
 
@@ -44,6 +45,18 @@ class Moments(Protocol):
     def length(self, size: str | int) -> str:
         """The length of an axis as text."""
         ...
+
+
+class Lengths:
+    """The lengths of axes, under the names that they have in a body."""
+
+    body: Body
+
+    def length(self, size: str | int) -> str:
+        return str(size) if isinstance(size, int) else self.body.names.of(size)
+
+    def size(self, size: str | int) -> Named | int:
+        return size if isinstance(size, int) else Named(self.length(size))
 
 
 #: Kinds of data that may be exactly zero and have logarithms nevertheless, where they multiply zero.
@@ -100,11 +113,17 @@ def lower_term(term: Term, axes: tuple[Index, ...], moments: Moments) -> Array:
     structure = [item for item in term.atoms if item.variable == STRUCTURE]
     factor, operands = moments.operands(plain)
     operands += [moments.structural(item) for item in structure]
+    return summed(term.coefficient * factor, operands, term.bound, axes, moments)
+
+
+def summed(
+    coefficient: float, operands: Sequence[Operand], bound: Sequence[Index], axes: tuple[Index, ...], moments: Moments
+) -> Contraction:
+    """The product of operands summed over `bound`: times its length for each index that none of them carries."""
     carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
     counted = []
-    coefficient = term.coefficient * factor
-    for index in term.bound:
-        if index not in carried:
+    for index in bound:
+        if index not in carried and index not in axes:
             size = moments.size(index.size)
             if isinstance(size, int):
                 coefficient *= size

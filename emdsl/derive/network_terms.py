@@ -13,6 +13,7 @@ from emdsl.algebra.symbols import (
     Scope,
     bind_size,
     first_table,
+    is_first_row,
     is_padded,
     parent_table,
     position_table,
@@ -292,7 +293,7 @@ class NetworkCollector:
         return found, replace(term, atoms=(replace(own, variable=found.name, references=orders[place]), *rest))
 
     def _name(self, inner: Term, axes: tuple[Index, ...]) -> str:
-        """`z_k`, `z_x_k`: what is summed, then its axes."""
+        """`z_k`, `z_x_k`, `z_first_k`, `x_x_lag_ij`: what is summed, at which rows, then its axes."""
         shown = [
             item
             for item in inner.atoms
@@ -301,7 +302,7 @@ class NetworkCollector:
             and item.variable != STRUCTURE
             and not item.variable.startswith(RAGGED_TABLES)
         ]
-        parts = [_spelling(item).removeprefix("is_") for item in shown]
+        parts = [_spelling(item).removeprefix("is_") + self._of_rows(item) for item in shown]
         stem = "_".join(part for part in parts if part) or "count"
         letters = _letters(axes)
         name = f"{stem}_{letters}" if letters else f"sum_{stem}"
@@ -310,6 +311,15 @@ class NetworkCollector:
         while name in taken:
             name, serial = f"{base}_{serial}", serial + 1
         return name
+
+    def _of_rows(self, item: Atom) -> str:
+        """At which rows of time an atom is read, as part of a name; nothing for the row itself."""
+        symbol = self.scope.symbols.get(item.variable)
+        rows = item.references[: len(symbol.plates)] if symbol is not None else ()
+        lag = max((row.lag for row in rows if isinstance(row, Shift)), default=0)
+        if lag > 0:
+            return "_lag" if lag == 1 else f"_lag{lag}"
+        return "_first" if rows and is_first_row(rows[-1]) else ""
 
     def _monomials(self, block: NetworkBlock, terms: Sequence[Term], expected: Sequence[Term]) -> Monomials:
         """A logarithm of a sum stays whole for the latents that choose it; others see its products.

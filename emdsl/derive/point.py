@@ -12,14 +12,14 @@ from emdsl.algebra.terms import HOT, IDENTITY, OFFSET, WHOLE, Atom, Term
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named, Operand, total
 from emdsl.derive.centre import Centred
-from emdsl.derive.lower import derived_statistic, lower_term, numpy_name, structural_operand
+from emdsl.derive.lower import Lengths, derived_statistic, lower_term, numpy_name, structural_operand
 from emdsl.errors import CompilerBug
 
 #: Supports on which log p is taken with care at zero.
 PROBABILITIES = ("simplex", "unit")
 
 
-class PointMoments:
+class PointMoments(Lengths):
     """Operands for one function body in which every global variable stands under its own name."""
 
     def __init__(
@@ -41,14 +41,6 @@ class PointMoments:
 
     def structural(self, item: Atom) -> Operand:
         return structural_operand(item, self)
-
-    def length(self, size: str | int) -> str:
-        return str(size) if isinstance(size, int) else self.body.names.of(size)
-
-    def size(self, size: str | int) -> Named | int:
-        if isinstance(size, int):
-            return size
-        return Named(self.body.names.of(size))
 
     def axes(self, symbol: Symbol) -> tuple[Index, ...]:
         known = self.body.known(symbol.name)

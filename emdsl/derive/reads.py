@@ -20,7 +20,14 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.coupled import Monomials
 from emdsl.derive.levels import LEVEL
 from emdsl.derive.loop_body import LoopBody
-from emdsl.derive.lower import derived_statistic, log_complement_of_known, log_of_known, numpy_name, power_of_known
+from emdsl.derive.lower import (
+    derived_statistic,
+    log_complement_of_known,
+    log_of_known,
+    numpy_name,
+    power_of_known,
+    summed,
+)
 from emdsl.derive.origins import Origin
 from emdsl.derive.posteriors import PosteriorForm
 from emdsl.derive.variational import VariationalMoments
@@ -316,16 +323,7 @@ class Reads(VariationalMoments):
         factor, others = self.operands(plain)
         operands = [self.plain(operand) for operand in (*operands, *others)]
         operands += [self.plain(self.structural_of(item)) for item in structure]
-        carried = {r for operand in operands for r in operand.references if isinstance(r, Index)}
-        coefficient, counted = term.coefficient * factor, []
-        for index in term.bound:
-            if index not in carried and index not in axes:
-                size = self.size(index.size)
-                if isinstance(size, int):
-                    coefficient *= size
-                else:
-                    counted.append(index.size)
-        return Contraction(coefficient, tuple(operands), axes, tuple(counted))
+        return summed(term.coefficient * factor, operands, term.bound, axes, self)
 
     def structural_of(self, item: Atom) -> Operand:
         """A delta or a number, whatever stands in it."""

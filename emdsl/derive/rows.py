@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from emdsl.algebra.derived import Derived
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, Shift, indices_in
+from emdsl.algebra.plain import as_written
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, MASK, Atom, Polynomial, Term
 from emdsl.arrays.body import Body
@@ -16,6 +17,7 @@ from emdsl.derive.centre import Centred
 from emdsl.derive.levels import LEVEL
 from emdsl.derive.lower import (
     OVER_AXES,
+    Lengths,
     derived_statistic,
     log_complement_of_known,
     log_of_known,
@@ -27,7 +29,7 @@ from emdsl.derive.lower import (
 from emdsl.errors import CompilerBug
 
 
-class RowMoments:
+class RowMoments(Lengths):
     """Operands for the atoms of features, within a function that fills the block `rows`."""
 
     def __init__(
@@ -43,14 +45,6 @@ class RowMoments:
         """`lead`: the letter of the plate that blocks run over; None: all rows at once."""
         self.body, self.scope, self.derived, self.centred = body, scope, derived, centred
         self.gated_axes, self.missing, self.lead = gated_axes, missing, lead
-
-    def length(self, size: str | int) -> str:
-        return str(size) if isinstance(size, int) else self.body.names.of(size)
-
-    def size(self, size: str | int) -> Named | int:
-        if isinstance(size, int):
-            return size
-        return Named(self.body.names.of(size))
 
     def structural(self, item: Atom) -> Operand:
         tables = [reference for reference in item.references if isinstance(reference, Gather)]
@@ -199,7 +193,7 @@ class RowMoments:
         axes += tuple(axis for axis in item.indices if axis.letter == self.lead)
         known = self.body.known(item.name)
         if known is None:
-            comment = f"{item.name}: about the reference point"
+            comment = f"{as_written(item.name)}: about the reference point"
             known = self.body.define(item.name, self.centred_value(item, axes), axes, comment)
         places = {index: reference for index, reference in zip(item.indices, references, strict=True)}
         return Operand(known, tuple(places[axis] for axis in axes))

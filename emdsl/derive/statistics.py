@@ -53,11 +53,15 @@ class SufficientStatistic:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One pass over the rows of one local block, or of data without latents (`block` None)."""
+    """One pass over the rows of one local block, or of data without latents (`block` None).
+
+    `moving`: its features are about reference points, and those that data alone determine have a sweep of their own.
+    """
 
     block: LocalBlock | None
     plates: tuple[str, ...]
     statistics: tuple[SufficientStatistic, ...]
+    moving: bool = False
 
 
 @dataclass(frozen=True)

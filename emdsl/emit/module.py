@@ -70,7 +70,7 @@ def _function(function: Function) -> str:
     lines += [f"{INDENT}{name} = {source}" for name, source in _loads(function)]
     lines += [INDENT + line if line else "" for line in _statements(function.body)]
     if function.result:
-        lines += [INDENT + line for line in _fit(f"return {function.result}")]
+        lines += [INDENT + line for line in _fit(f"return {function.result}", 1)]
     return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines))
 
 
@@ -82,37 +82,37 @@ def _wrapped_doc(doc: str) -> list[str]:
     return [f'{INDENT}"""{wrapped[0]}', *(INDENT + line if line else "" for line in wrapped[1:]), f'{INDENT}"""']
 
 
-def _statements(statements: Sequence[ProgrammeStatement]) -> list[str]:
-    """The lines of statements; neighbours under one condition that they leave as it is share it."""
+def _statements(statements: Sequence[ProgrammeStatement], depth: int = 1) -> list[str]:
+    """The lines of statements so many indents deep; neighbours under a condition that they leave as it is share it."""
     lines: list[str] = []
     shared = ""
     for statement in statements:
         own = statement.condition if isinstance(statement, When) else ""
-        written = _statement(statement)
+        written = _statement(statement, depth)
         lines += written[1:] if own and own == shared else written
         shared = "" if isinstance(statement, When) and statement.assign.target in names_read(own) else own
     return lines
 
 
-def _statement(statement: ProgrammeStatement) -> list[str]:
+def _statement(statement: ProgrammeStatement, depth: int) -> list[str]:
     match statement:
         case Assign(target, value, comment, added):
             lines = [f"# {line}" for line in textwrap.wrap(comment or "", WIDTH - 2 * len(INDENT) - 2)]
-            return lines + _fit(f"{target} {'+=' if added else '='} {value}" if target else str(value))
+            return lines + _fit(f"{target} {'+=' if added else '='} {value}" if target else str(value), depth)
         case Remark(line):
             return [f"# {line}"]
         case When(condition, assign):
-            return [f"if {condition}:", *(INDENT + line for line in _statement(assign))]
+            return [f"if {condition}:", *(INDENT + line for line in _statement(assign, depth + 1))]
         case Lines(code):
-            return [line for item in code for line in _fit(item)]
+            return [line for item in code for line in _fit(item, depth)]
         case Nested(header, body):
-            inner = [INDENT + line if line else "" for line in _statements(body)]
+            inner = [INDENT + line if line else "" for line in _statements(body, depth + 1)]
             return ["", header, *inner, ""] if header.startswith("def ") else [header, *inner]
 
 
-def _fit(line: str) -> list[str]:
-    """A line within the module's width, wherever it is indented."""
-    return fitted(line, WIDTH - 2 * len(INDENT))
+def _fit(line: str, depth: int) -> list[str]:
+    """A line within the module's width where it is so many indents deep."""
+    return fitted(line, WIDTH - depth * len(INDENT))
 
 
 # ---------------------------------------------------------------- loads

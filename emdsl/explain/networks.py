@@ -23,7 +23,7 @@ from emdsl.explain.formulas import Notation, aligned, bracketed, joined
 from emdsl.explain.naturals import BlockNotation, natural, placed, state_letters, unweighted
 from emdsl.explain.network_laws import conjugate_blocks, gaussian_blocks, is_at_means, rows_meet
 from emdsl.explain.network_plan import listed
-from emdsl.explain.statistics import is_placed, label_of
+from emdsl.explain.statistics import is_placed, label_of, unused_head
 from emdsl.explain.symbols import Letters, in_prose, in_words, with_indices
 from emdsl.structure.elimination import lag_of
 from emdsl.structure.networks import NetworkBlock
@@ -56,17 +56,8 @@ def coupled_heads(derivation: Derivation, heads: Mapping[str, str]) -> dict[str,
     notation = Notation(derivation.setting.scope, {}, {}, {}, splits=derivation.joint.splits)
     for statistic in derivation.setting.coupled:
         labels, counts = _labels(statistic, derivation, notation, alone)
-        letter = "N" if counts else "S"
-        head, serial = _superscript(letter, labels), 2
-        while (head, len(statistic.axes)) in used or head in symbols:
-            head, serial = _superscript(letter, [*labels, f"({serial})"]), serial + 1
-        found[statistic.name] = head
-        used.add((head, len(statistic.axes)))
+        found[statistic.name] = unused_head(counts, labels, len(statistic.axes), used, symbols)
     return found
-
-
-def _superscript(letter: str, labels: list[str]) -> str:
-    return f"{letter}^{{{' '.join(labels)}}}" if labels else letter
 
 
 def _labels(

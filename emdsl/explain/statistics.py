@@ -7,7 +7,7 @@ r is the posterior probability of the joint state of a row's discrete latents, â
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import DELTA, HOT, MASK, NUMBER, Atom, Term
@@ -31,13 +31,18 @@ def statistic_heads(collapsed: Collapsed, taken: Mapping[str, object]) -> dict[s
             if not labels and several and sweep.block is not None:
                 labels = [_head(name) for name in sweep.block.variables]
             counts = all(_counts(part) for part in (*item.local.atoms, *item.feature.atoms))
-            letter = "N" if counts else "S"
-            head, serial = _superscript(letter, labels), 2
-            while (head, len(item.axes)) in used or head in taken:
-                head, serial = _superscript(letter, [*labels, f"({serial})"]), serial + 1
-            heads[item.name] = head
-            used.add((head, len(item.axes)))
+            heads[item.name] = unused_head(counts, labels, len(item.axes), used, taken)
     return heads
+
+
+def unused_head(counts: bool, labels: list[str], axes: int, used: set[tuple[str, int]], taken: Container[str]) -> str:
+    r"""`N^{z}` of what counts, else `S^{z}`: no name of the model, and none that is `used` with as many indices."""
+    letter = "N" if counts else "S"
+    head, serial = _superscript(letter, labels), 2
+    while (head, axes) in used or head in taken:
+        head, serial = _superscript(letter, [*labels, f"({serial})"]), serial + 1
+    used.add((head, axes))
+    return head
 
 
 def _counts(item: Atom) -> bool:

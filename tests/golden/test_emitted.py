@@ -122,6 +122,20 @@ def test_names_that_mean_something_else_in_code_say_what_they_are() -> None:
         assert f"    {line}\n" in source
 
 
+def test_what_data_alone_determine_is_summed_once() -> None:
+    """Beside residuals about reference points, which move: the logarithms of gaps were taken in every iteration."""
+    source = parse("""
+        model M()  plate s in S  time t in T[s]  given tm[s, t] : real  param m : real  param q : positive
+        observed y[s, 0] ~ Normal(0, var=1)
+        observed y[s, t] ~ Normal(y[s, t-1] + m, var=q * (tm[s, t] - tm[s, t-1]))
+    """)().source("em")
+    functions = {one.name: ast.unparse(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)}
+    assert "np.log(" in functions["sweep_t"] and "reference" not in functions["sweep_t"]
+    assert "np.log(" not in functions["sweep_t_about_references"]
+    assert "sum_features(*sweep_t(data, params))" in functions["prepare"]
+    assert "sweep_t_about_references" not in functions["prepare"]
+
+
 def test_comments_name_rows_as_formulas_do() -> None:
     """The series of a ragged row is `s(t)`, its place there `t`, and what an index array tells of it `doc_t`."""
     source = parse("""

@@ -103,17 +103,17 @@ def infer_z(data, params, start=None, known=False):
             start["z"] * at_least(np.arange(T), 1)[:, None] * weights_of_s[:, None, None],
             ((0, 1), (0, 1)),
         )
-    # z_z_kl = Σ E[[z_st = k] [z_{s,t−1} = l] at_least(t, 1) w_s]
-    z_z_kl = transitions_of_z.T
-    # z_k = Σ E[[z_s0 = k] w_s]
-    z_k = weights_of_s @ expectations_of_z.first
+    # z_z_lag_kl = Σ E[[z_st = k] [z_{s,t−1} = l] at_least(t, 1) w_s]
+    z_z_lag_kl = transitions_of_z.T
+    # z_first_k = Σ E[[z_s0 = k] w_s]
+    z_first_k = weights_of_s @ expectations_of_z.first
     # z_y_k = Σ E[[z_st = k] y_st w_s]
     z_y_k = expectations_of_z.products[0]
-    # z_k_2 = Σ E[[z_st = k] w_s]
-    z_k_2 = expectations_of_z.constant
+    # z_k = Σ E[[z_st = k] w_s]
+    z_k = expectations_of_z.constant
     log_partition_of_z = log_sum_z @ weights_of_s
     return (
-        {"z_k": z_k, "z_z_kl": z_z_kl, "z_y_k": z_y_k, "z_k_2": z_k_2},
+        {"z_first_k": z_first_k, "z_z_lag_kl": z_z_lag_kl, "z_y_k": z_y_k, "z_k": z_k},
         {"z": {"probabilities": chain_backward(messages_of_z)[0].reshape(S, T, K)}} if known else {},
         float(log_partition_of_z),
     )
@@ -136,17 +136,17 @@ def e_step(data, params, start=None):
 
 def m_step(statistics, params):
     """Posteriors of the parameters, and estimates of those without a prior, given the sufficient statistics."""
-    z_k = statistics["z_k"]
-    z_z_kl = statistics["z_z_kl"]
+    z_first_k = statistics["z_first_k"]
+    z_z_lag_kl = statistics["z_z_lag_kl"]
     z_y_k = statistics["z_y_k"]
-    z_k_2 = statistics["z_k_2"]
-    # start: q ∝ exp of the expectation of ½ log start_d + z_k log start_k
-    start_concentration = 1.5 + z_k
-    # A: q ∝ exp of the expectation of 2 log A_k0 + 3/2 log A_k1 − log A_ki + z_z_kl log A_lk
-    A_concentration = 2 * unit_vector(K, 0) + 1.5 * unit_vector(K, 1) + z_z_kl.T
-    # rate: q ∝ exp of the expectation of log rate_k − ½ rate_k + z_y_k log rate_k − z_k_2_k rate_k
+    z_k = statistics["z_k"]
+    # start: q ∝ exp of the expectation of ½ log start_d + z_first_k log start_k
+    start_concentration = 1.5 + z_first_k
+    # A: q ∝ exp of the expectation of 2 log A_k0 + 3/2 log A_k1 − log A_ki + z_z_lag_kl log A_lk
+    A_concentration = 2 * unit_vector(K, 0) + 1.5 * unit_vector(K, 1) + z_z_lag_kl.T
+    # rate: q ∝ exp of the expectation of log rate_k − ½ rate_k + z_y_k log rate_k − z_k rate_k
     rate_shape = 2 + z_y_k
-    rate_rate = 0.5 + z_k_2
+    rate_rate = 0.5 + z_k
     return {
         "start.concentration": start_concentration,
         "A.concentration": A_concentration,

@@ -20,11 +20,7 @@ LOG_2PI = np.log(2 * np.pi)
 def initialise(data, rng):
     """One random start: rows shared out among seeds that lie apart, then two M-steps."""
     D = data["x"].shape[1]
-    params = {
-        "W": np.zeros((D, L)),
-        "m": np.broadcast_to(np.nanmean(data["x"], axis=0), (D,)),
-        "psi": np.ones((D,)),
-    }
+    params = {"W": np.zeros((D, L)), "m": np.broadcast_to(np.nanmean(data["x"], axis=0), (D,)), "psi": np.ones((D,))}
     data = data if "products.f" in data else prepare(data, params)
     start = {"f": projected(sweep_f(data, params), rng, [slice(0, L)], products_f_about(data, params))}
     for _ in range(2):
@@ -50,7 +46,7 @@ def sweep_f(data, params, start=None):
     naturals_of_f[0:L, 1:1 + D] = natural_f_x_ld
 
     def write(rows, group, out):
-        # x~: about the reference point
+        # x̃: about the reference point
         x_centred = x[rows].T - m[:, None]
         out[1:1 + D] = x_centred
 
@@ -81,7 +77,7 @@ def sweep_n(data, params):
     N = data["x"].shape[0]
 
     def write(rows, group, out):
-        # x~: about the reference point
+        # x̃: about the reference point
         x_centred = x[rows].T - m[:, None]
         out[1:1 + D] = x_centred
         out[1 + D:1 + 2 * D] = x_centred**2
@@ -148,10 +144,7 @@ def e_step(data, params, start=None):
         - 0.5 * (x_x_d @ inverse_psi)
     )
     log_likelihood += float(constant_part)
-    return (
-        {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d},
-        log_likelihood,
-    )
+    return {"f_f_lm": f_f_lm, "f_x_ld": f_x_ld, "f_l": f_l, "count": count, "x_x_d": x_x_d, "x_d": x_d}, log_likelihood
 
 
 def m_step(statistics, params):

@@ -60,7 +60,7 @@ def sweep_z(data, params, start=None):
     naturals_of_z[:, 1 + D:1 + D + D * (D + 1) // 2] = pairs(natural_x_x_kde)
 
     def write(rows, group, out):
-        # x~: about the reference point
+        # x̃: about the reference point
         x_centred = x[rows].T - reference_mu[group][:, None]
         out[1:1 + D] = x_centred
         write_pairs(x_centred, out[1 + D:1 + D + D * (D + 1) // 2])

@@ -53,14 +53,7 @@ def sweep_z(data, params, start=None):
             labelled(logits.reshape((1, K, 1, -1)), data["z"][rows].reshape(-1))
         return softmax(logits)
 
-    return (
-        write,
-        by_group(naturals_of_z),
-        start.get("z", expect) if start else expect,
-        N,
-        1,
-        data.get("weights.n"),
-    )
+    return (write, by_group(naturals_of_z), start.get("z", expect) if start else expect, N, 1, data.get("weights.n"))
 
 
 def e_step(data, params, start=None):

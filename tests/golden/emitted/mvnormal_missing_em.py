@@ -26,7 +26,7 @@ def initialise(data, rng):
 
 
 def sweep_x_centred(data, params, start=None):
-    """Features and natural parameters of the rows of `x~`: T = (1)."""
+    """Features and natural parameters of the rows of `x̃`: T = (1)."""
     x = data["x"]
     m = params["m"]
     Sigma = params["Sigma"]

@@ -112,10 +112,10 @@ def infer_z(data, params, start=None, known=False):
         transitions_of_z = lagged(start["z"], 1, 0).T @ (
             start["z"] * at_least(position_t, 1)[:, None] * weights_of_s[parent_t_s][:, None]
         )
-    # z_z_kl = Σ E[[z_t = k] [z_{t−1} = l] at_least(t, 1) w_s]
-    z_z_kl = transitions_of_z.T
-    # z_k = Σ E[[z_s0 = k] w_s]
-    z_k = weights_of_s @ expectations_of_z.first
+    # z_z_lag_kl = Σ E[[z_t = k] [z_{t−1} = l] at_least(t, 1) w_s]
+    z_z_lag_kl = transitions_of_z.T
+    # z_first_k = Σ E[[z_s0 = k] w_s]
+    z_first_k = weights_of_s @ expectations_of_z.first
     # sum_z_has_y = Σ E[[z_t = k] [y_t seen] w_s]
     sum_z_has_y = expectations_of_z.products[0].sum()
     # sum_z_has_y_y_y = Σ E[[z_t = k] [y_t seen] ỹ_t ỹ_t w_s]
@@ -127,8 +127,8 @@ def infer_z(data, params, start=None, known=False):
     log_partition_of_z = log_sum_z @ weights_of_s
     return (
         {
-            "z_k": z_k,
-            "z_z_kl": z_z_kl,
+            "z_first_k": z_first_k,
+            "z_z_lag_kl": z_z_lag_kl,
             "sum_z_has_y": sum_z_has_y,
             "sum_z_has_y_y_y": sum_z_has_y_y_y,
             "z_has_y_y_k": z_has_y_y_k,
@@ -163,8 +163,8 @@ def e_step(data, params, start=None):
 
 def m_step(statistics, params):
     """Parameters that maximise the expected log joint, given its sufficient statistics."""
-    z_k = statistics["z_k"]
-    z_z_kl = statistics["z_z_kl"]
+    z_first_k = statistics["z_first_k"]
+    z_z_lag_kl = statistics["z_z_lag_kl"]
     sum_z_has_y = statistics["sum_z_has_y"]
     sum_z_has_y_y_y = statistics["sum_z_has_y_y_y"]
     z_has_y_y_k = statistics["z_has_y_y_k"]
@@ -172,10 +172,10 @@ def m_step(statistics, params):
     reference_m = reference_points(params)["m"]
     # m: maximises z_has_y_y_k m̃_k − ½ z_has_y_k m̃_k m̃_k
     m = reference_m + quotient(z_has_y_y_k, z_has_y_k)
-    # start: maximises z_k log start_k
-    start_probabilities = normalised(z_k)
-    # A: maximises z_z_kl log A_lk
-    A = normalised(z_z_kl.T)
+    # start: maximises z_first_k log start_k
+    start_probabilities = normalised(z_first_k)
+    # A: maximises z_z_lag_kl log A_lk
+    A = normalised(z_z_lag_kl.T)
     offset_m = m - reference_m
     # v: maximises −½ sum_z_has_y log v − ½ sum_z_has_y_y_y v^-1 + z_has_y_y_k v^-1 m̃_k − ½ z_has_y_k v^-1 m̃_k
     # m̃_k

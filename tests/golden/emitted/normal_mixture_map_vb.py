@@ -55,12 +55,7 @@ def sweep_z(data, params, start=None):
     second_offset_mu = offset_mu**2 + covariance_mu
     expected_value_tau = tau_shape / tau_rate
     # coefficient of [z = k]
-    natural_N_k = (
-        expected_log_pi
-        + 0.5 * expected_log_tau
-        - 0.5 * LOG_2PI
-        - 0.5 * second_offset_mu * expected_value_tau
-    )
+    natural_N_k = expected_log_pi + 0.5 * expected_log_tau - 0.5 * LOG_2PI - 0.5 * second_offset_mu * expected_value_tau
     # coefficient of [z = k] x̃
     natural_x_k = expected_value_tau * offset_mu
     # coefficient of [z = k] x̃ x̃
@@ -71,7 +66,7 @@ def sweep_z(data, params, start=None):
     naturals_of_z[:, 2] = natural_x_x_k
 
     def write(rows, group, out):
-        # x~: about the reference point
+        # x̃: about the reference point
         x_centred = x[rows] - reference_mu[group]
         out[1] = x_centred
         out[2] = x_centred**2

@@ -62,7 +62,7 @@ def sweep_z(data, params, start=None):
     naturals_of_z[:, 2 + P:2 + P + P * (P + 1) // 2] = pairs(natural_X_X_kpq)
 
     def write(rows, group, out):
-        # y~: about the reference point
+        # ỹ: about the reference point
         y_centred = y[rows] - X[rows] @ reference_b[group]
         out[1] = y_centred**2
         out[2:2 + P] = X[rows].T * y_centred
@@ -121,11 +121,7 @@ def m_step(statistics, params):
     offset_b = b - reference_b
     # v: maximises −½ N_k log v_k − ½ y_y_k v_k^-1 + X_y_kp v_k^-1 b̃_kp − ½ X_X_kpq v_k^-1 b̃_kp b̃_kq
     v = spread_root(
-        (
-            y_y_k
-            - 2 * np.einsum("kp,kp->k", X_y_kp, offset_b)
-            + np.einsum("kpq,kp,kq->k", X_X_kpq, offset_b, offset_b)
-        ),
+        y_y_k - 2 * np.einsum("kp,kp->k", X_y_kp, offset_b) + np.einsum("kpq,kp,kq->k", X_X_kpq, offset_b, offset_b),
         N_k,
         1,
         "v",

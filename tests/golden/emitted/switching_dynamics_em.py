@@ -157,18 +157,18 @@ def infer_z_x(data, params, start=None):
         expected_z = transitions_of_z.T
         if np.max(np.abs(q_z - last)) <= 1e-9 * np.max(np.abs(q_z)):
             break
-    # z_k = Σ E[[z_s0 = k] w_s]
-    z_k = weights_of_s @ q_z[:, 0]
+    # z_first_k = Σ E[[z_s0 = k] w_s]
+    z_first_k = weights_of_s @ q_z[:, 0]
     # x_x_t = Σ E[x_st x_st w_s]
     x_x_t = weights_of_s @ q_x_x
-    # z_k_2 = Σ E[[z_st = k] at_least(t, 1) w_s]
-    z_k_2 = weights_of_s @ np.tensordot(q_z, at_least_t_1, (1, 0))
+    # z_k = Σ E[[z_st = k] at_least(t, 1) w_s]
+    z_k = weights_of_s @ np.tensordot(q_z, at_least_t_1, (1, 0))
     # z_x_x_k = Σ E[[z_st = k] x_st x_st at_least(t, 1) w_s]
     z_x_x_k = np.tensordot(q_z, weights_of_s[:, None] * q_x_x * at_least_t_1, ((0, 1), (0, 1)))
-    # z_x_x_k_2 = Σ E[[z_st = k] x_st x_{s,t−1} at_least(t, 1) w_s]
-    z_x_x_k_2 = np.tensordot(q_z, weights_of_s[:, None] * q_x_x_2 * at_least_t_1, ((0, 1), (0, 1)))
-    # z_x_x_k_3 = Σ E[[z_st = k] x_{s,t−1} x_{s,t−1} at_least(t, 1) w_s]
-    z_x_x_k_3 = np.tensordot(q_z, weights_of_s[:, None] * lagged(q_x_x, 1, 1) * at_least_t_1, ((0, 1), (0, 1)))
+    # z_x_x_lag_k = Σ E[[z_st = k] x_st x_{s,t−1} at_least(t, 1) w_s]
+    z_x_x_lag_k = np.tensordot(q_z, weights_of_s[:, None] * q_x_x_2 * at_least_t_1, ((0, 1), (0, 1)))
+    # z_x_lag_x_lag_k = Σ E[[z_st = k] x_{s,t−1} x_{s,t−1} at_least(t, 1) w_s]
+    z_x_lag_x_lag_k = np.tensordot(q_z, weights_of_s[:, None] * lagged(q_x_x, 1, 1) * at_least_t_1, ((0, 1), (0, 1)))
     # sum_x_y = Σ E[x_st y_st w_s]
     sum_x_y = np.tensordot(expected_x, y_weights_of_s, ((0, 1), (0, 1)))
     # sum_x_x = Σ E[x_st x_st w_s]
@@ -186,13 +186,13 @@ def infer_z_x(data, params, start=None):
     state.update({"q_x_x": q_x_x, "q_x_x_2": q_x_x_2, "q_z": q_z})
     return (
         {
-            "z_k": z_k,
-            "z_z_kl": expected_z,
+            "z_first_k": z_first_k,
+            "z_z_lag_kl": expected_z,
             "x_x_t": x_x_t,
-            "z_k_2": z_k_2,
+            "z_k": z_k,
             "z_x_x_k": z_x_x_k,
-            "z_x_x_k_2": z_x_x_k_2,
-            "z_x_x_k_3": z_x_x_k_3,
+            "z_x_x_lag_k": z_x_x_lag_k,
+            "z_x_lag_x_lag_k": z_x_lag_x_lag_k,
             "sum_x_y": sum_x_y,
             "sum_x_x": sum_x_x,
         },
@@ -221,12 +221,7 @@ def e_step(data, params, start=None):
     with single_threaded_blas():
         expected_infer_z_x, _, log_likelihood = infer_z_x(data, params, start)
     # laws without latents, and constants
-    constant_part = (
-        -0.5 * LOG_2PI * count
-        - 0.5 * LOG_2PI * sum_at_least_t_1
-        - 0.5723649429247001 * rows_count
-        - y_y
-    )
+    constant_part = -0.5 * LOG_2PI * count - 0.5 * LOG_2PI * sum_at_least_t_1 - 0.5723649429247001 * rows_count - y_y
     log_likelihood += float(constant_part)
     return (
         {
@@ -242,20 +237,20 @@ def e_step(data, params, start=None):
 
 def m_step(statistics, params):
     """Parameters that maximise the expected log joint, given its sufficient statistics."""
+    z_first_k = statistics["z_first_k"]
+    z_z_lag_kl = statistics["z_z_lag_kl"]
     z_k = statistics["z_k"]
-    z_z_kl = statistics["z_z_kl"]
-    z_k_2 = statistics["z_k_2"]
     z_x_x_k = statistics["z_x_x_k"]
-    z_x_x_k_2 = statistics["z_x_x_k_2"]
-    z_x_x_k_3 = statistics["z_x_x_k_3"]
-    # a: maximises z_x_x_k_2_k a_k − ½ z_x_x_k_3_k a_k a_k
-    a = quotient(z_x_x_k_2, z_x_x_k_3)
-    # start: maximises z_k log start_k
-    start_probabilities = normalised(z_k)
-    # A: maximises z_z_kl log A_lk
-    A = normalised(z_z_kl.T)
-    # q: maximises −½ z_k_2_k log q_k − ½ z_x_x_k q_k^-1 + z_x_x_k_2_k q_k^-1 a_k − ½ z_x_x_k_3_k q_k^-1 a_k a_k
-    q = spread_root(z_x_x_k - 2 * z_x_x_k_2 * a + z_x_x_k_3 * a * a, z_k_2, 1, "q")
+    z_x_x_lag_k = statistics["z_x_x_lag_k"]
+    z_x_lag_x_lag_k = statistics["z_x_lag_x_lag_k"]
+    # a: maximises z_x_x_lag_k a_k − ½ z_x_lag_x_lag_k a_k a_k
+    a = quotient(z_x_x_lag_k, z_x_lag_x_lag_k)
+    # start: maximises z_first_k log start_k
+    start_probabilities = normalised(z_first_k)
+    # A: maximises z_z_lag_kl log A_lk
+    A = normalised(z_z_lag_kl.T)
+    # q: maximises −½ z_k log q_k − ½ z_x_x_k q_k^-1 + z_x_x_lag_k q_k^-1 a_k − ½ z_x_lag_x_lag_k q_k^-1 a_k a_k
+    q = spread_root(z_x_x_k - 2 * z_x_x_lag_k * a + z_x_lag_x_lag_k * a * a, z_k, 1, "q")
     return {"start": start_probabilities, "A": A, "a": a, "q": q}
 
 

@@ -68,7 +68,7 @@ def fixed_x_y_centred(data, params):
 
 
 def infer_x_y_centred(data, params, start=None):
-    """Expected statistics, posterior and log likelihood of `x` and `y~`."""
+    """Expected statistics, posterior and log likelihood of `x` and `ỹ`."""
     fixed = data["fixed.x_y~"] if "fixed.x_y~" in data else fixed_x_y_centred(data, params)
     at_least_t_1 = fixed["at_least_t_1"]
     kinds_of_rows_of_x = fixed["kinds_of_rows_of_x"]
@@ -99,7 +99,7 @@ def infer_x_y_centred(data, params, start=None):
     natural_y_centred = -0.5 * inverse_r[:, None] * np.eye(3)
     # coefficient of x_sti ỹ_stj
     natural_x_y_centred = H.T * inverse_r
-    # the joint normal law of `x` and `y~`
+    # the joint normal law of `x` and `ỹ`
     (
         means_of_x_y_centred,
         covariances_of_x_y_centred,
@@ -136,8 +136,8 @@ def infer_x_y_centred(data, params, start=None):
     residual_of_y += expected_y_centred
     # x_x_ij = Σ E[x_sti x_stj at_least(t, 1) w_s]
     x_x_ij = np.tensordot(weights_of_s, np.tensordot(expected_x_x, at_least_t_1, (1, 0)), (0, 0))
-    # x_x_ij_2 = Σ E[x_sti x_{s,t−1,j} at_least(t, 1) w_s]
-    x_x_ij_2 = (
+    # x_x_lag_ij = Σ E[x_sti x_{s,t−1,j} at_least(t, 1) w_s]
+    x_x_lag_ij = (
         np.tensordot(weights_of_s, np.tensordot(covariance_of_x_x, at_least_t_1, (1, 0)), (0, 0))
         + np.tensordot(
             expected_x * at_least_t_1[:, None] * weights_of_s[:, None, None],
@@ -145,8 +145,8 @@ def infer_x_y_centred(data, params, start=None):
             ((0, 1), (0, 1)),
         )
     )
-    # x_x_jk = Σ E[x_{s,t−1,j} x_{s,t−1,k} at_least(t, 1) w_s]
-    x_x_jk = np.tensordot(lagged(at_least_t_1, -1, 0), np.tensordot(weights_of_s, expected_x_x, (0, 0)), (0, 0))
+    # x_lag_x_lag_jk = Σ E[x_{s,t−1,j} x_{s,t−1,k} at_least(t, 1) w_s]
+    x_lag_x_lag_jk = np.tensordot(lagged(at_least_t_1, -1, 0), np.tensordot(weights_of_s, expected_x_x, (0, 0)), (0, 0))
     # y_y_i = Σ E[ỹ_sti ỹ_sti w_s]
     y_y_i = (
         np.einsum("stii,s->i", covariance_of_y_centred_y_centred, weights_of_s)
@@ -174,8 +174,8 @@ def infer_x_y_centred(data, params, start=None):
     return (
         {
             "x_x_ij": x_x_ij,
-            "x_x_ij_2": x_x_ij_2,
-            "x_x_jk": x_x_jk,
+            "x_x_lag_ij": x_x_lag_ij,
+            "x_lag_x_lag_jk": x_lag_x_lag_jk,
             "y_y_i": y_y_i,
             "y_x_H_i": y_x_H_i,
             "x_x_H_H_i": x_x_H_H_i,
@@ -219,12 +219,7 @@ def e_step(data, params, start=None):
     )
     log_likelihood += float(constant_part)
     return (
-        {
-            "count": count,
-            "sum_at_least_t_1": sum_at_least_t_1,
-            "rows_count": rows_count,
-            **expected_infer_x_y_centred,
-        },
+        {"count": count, "sum_at_least_t_1": sum_at_least_t_1, "rows_count": rows_count, **expected_infer_x_y_centred},
         log_likelihood,
     )
 
@@ -234,17 +229,17 @@ def m_step(statistics, params):
     sum_at_least_t_1 = statistics["sum_at_least_t_1"]
     rows_count = statistics["rows_count"]
     x_x_ij = statistics["x_x_ij"]
-    x_x_ij_2 = statistics["x_x_ij_2"]
-    x_x_jk = statistics["x_x_jk"]
+    x_x_lag_ij = statistics["x_x_lag_ij"]
+    x_lag_x_lag_jk = statistics["x_lag_x_lag_jk"]
     y_y_i = statistics["y_y_i"]
     y_x_H_i = statistics["y_x_H_i"]
     x_x_H_H_i = statistics["x_x_H_H_i"]
-    # F: maximises x_x_ij_2_jk F_jk − ½ x_x_jk F_lj F_lk
-    F = solve(x_x_jk, x_x_ij_2)
-    # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ sum_at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_ij_2_ij Q⁻¹_ik F_kj − ½
-    # x_x_jk F_ij Q⁻¹_il F_lk
+    # F: maximises x_x_lag_ij_jk F_jk − ½ x_lag_x_lag_jk F_lj F_lk
+    F = solve(x_lag_x_lag_jk, x_x_lag_ij)
+    # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ sum_at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_lag_ij Q⁻¹_ik F_kj − ½
+    # x_lag_x_lag_jk F_ij Q⁻¹_il F_lk
     Q = covariance(
-        0.5 * np.eye(2) + 0.5 * x_x_ij - x_x_ij_2 @ F.T + 0.5 * (F @ x_x_jk @ F.T),
+        0.5 * np.eye(2) + 0.5 * x_x_ij - x_x_lag_ij @ F.T + 0.5 * (F @ x_lag_x_lag_jk @ F.T),
         4 + 0.5 * sum_at_least_t_1,
         "Q",
     )
