@@ -168,6 +168,11 @@ EXAMPLES: tuple[Example, ...] = (
         model GammaScaleMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param b[k] : positive
         latent z[n] ~ Categorical(pi)  observed y[n] ~ Gamma(3, scale=b[z[n]])
     """),
+    Example("gamma_mixture_unknown_shapes", positive(), text="""
+        model GammaMixtureOfShapes(K = 2)  plate n in N, k in K  param pi : simplex[K]  param b[k] : positive
+        param a[k] : positive
+        latent z[n] ~ Categorical(pi)  observed y[n] ~ Gamma(a[z[n]], scale=b[z[n]])
+    """),
     Example("lognormal_mixture", positive(), text="""
         model LogNormalMixture(K = 2)  plate n in N, k in K  param pi : simplex[K]  param m[k] : real
         param v[k] : positive

@@ -414,13 +414,17 @@ def _supports(name: str, setting: Setting) -> dict[str, str]:
 
 
 def _update_blocks(steps: tuple[Update, ...], setting: Setting) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Names of the blocks with the keys that each writes; a Gaussian and its spread are one block."""
+    """Names of the blocks with the keys that each writes.
+
+    A Gaussian and its spread are one block, and so are a parameter and one that is at its best for each value of it.
+    """
     blocks = []
-    spreads = {form.scale for form in setting.forms.values()}
+    followers = {name for step in steps if step.best is not None for name in step.best.variables}
+    followers |= {form.scale for form in setting.forms.values() if form.scale is not None}
     for step in steps:
-        if any(name in spreads for name in step.variables):
+        if any(name in followers for name in step.variables):
             continue
-        names = list(step.variables)
+        names = [*step.variables, *(step.best.variables if step.best is not None else ())]
         for name in step.variables:
             form = setting.forms.get(name)
             if form is not None and form.scale is not None:

@@ -26,9 +26,12 @@ from emdsl.derive.log_joint import not_compiled
 from emdsl.derive.lower import Moments
 from emdsl.derive.naturals import lowered_naturals
 from emdsl.derive.posteriors import PosteriorForm
+from emdsl.derive.profiles import best_terms, with_best
 from emdsl.derive.statistics import normal_form
 from emdsl.derive.variational import VariationalMoments
 from emdsl.errors import Span
+from emdsl.kernels.gamma import GammaKernel
+from emdsl.kernels.positive import PositiveNewton
 from emdsl.kernels.registry import match, match_law
 
 
@@ -45,6 +48,8 @@ class Update:
     reason: str
     terms: tuple[Term, ...]
     exact: bool = True
+    best: Update | None = None
+    """The update of a parameter that is at its best for each value of this block."""
 
 
 def updates(
@@ -65,7 +70,11 @@ def updates(
         *_coupled(terms, points),
         *((name,) for name in (*reals, *others) if name in forms),
     ]
-    ordered += [(name,) for name in others if name not in forms]
+    free = [name for name in others if name not in forms]
+    apart = [name for name in free if name not in held]
+    best = _followed(terms, apart, scope, symmetric, source)
+    following = {update.variables[0] for update in best.values()}
+    ordered += [(name,) for name in sorted(free, key=lambda name: name in following)]
     result = []
     for place, group in enumerate(ordered):
         own = normal_form([with_single_powers(t, scope) for t in terms if t.variables() & set(group)], symmetric)
@@ -91,11 +100,39 @@ def updates(
             closed_form = not kernel_reason
         later = {name for other in ordered[place + 1 :] for name in other}
         given = {name for term in reduced for name in term.variables() & later}
+        follower = best.get(group[0])
+        follows = ""
+        if follower is not None:
+            reduced = (*reduced, *(term for term in follower.terms if not term.variables() & set(group)))
+            given -= {*follower.variables}
+            follows = f"`{follower.variables[0]}` at its best for each value"
         if group[0] in points:  # parts of a group that is no square at once
             given |= {name for term in reduced for name in term.variables() & set(points)} - set(group)
-        reason = "; ".join(part for part in (_reason(cancelled, given), kernel_reason) if part)
-        result.append(Update(group, kernel_name, closed_form, reason, reduced))
+        reason = "; ".join(part for part in (_reason(cancelled, given), follows, kernel_reason) if part)
+        result.append(Update(group, kernel_name, closed_form, reason, reduced, best=follower))
     return tuple(result)
+
+
+def _followed(
+    terms: Sequence[Term], names: Sequence[str], scope: Scope, symmetric: frozenset[str], source: IndexSource
+) -> dict[str, Update]:
+    """Parameters that Newton's method updates, each with the update of one that is at its best for each value of it."""
+    own = {
+        name: normal_form([with_single_powers(t, scope) for t in terms if name in t.variables()], symmetric)
+        for name in names
+        if scope.symbols[name].kind == "positive"
+    }
+    found = dict[str, Update]()
+    for name, held_terms in own.items():
+        if not held_terms:
+            continue
+        symbol = scope.symbols[name]
+        kernel, _ = match(symbol, conditional(symbol, held_terms, source).signature)
+        other = next((one for one in own if one != name and best_terms(name, one, own[one], scope)), None)
+        if isinstance(kernel, PositiveNewton) and other is not None:
+            reason = f"at its best for the current `{name}`"
+            found[name] = Update((other,), GammaKernel().name, True, reason, own[other])
+    return found
 
 
 def with_single_powers(term: Term, scope: Scope) -> Term:
@@ -205,6 +242,8 @@ def write_update(
 
     `cancels`: squares are taken about points that all states share, and are larger than what is left of them.
     """
+    if update.best is not None:
+        write_update(update.best, body, moments, scope, source, symmetric, held, cancels)
     what = "q ∝ exp of the expectation of" if update.variables[0] in getattr(moments, "forms", {}) else "maximises"
     what = what if update.closed_form else f"{update.reason.replace('`', '')}, on"
     body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms)}"
@@ -221,6 +260,9 @@ def write_update(
     naturals = lowered_naturals(name, update.terms, moments, scope, source)
     if found.steps:
         naturals = replace(naturals, current=body.assume(name, naturals.axes))
+    if update.best is not None and naturals.current is not None:
+        (other,) = update.best.variables
+        naturals = with_best(naturals, other, update.best.terms, naturals.current, moments, scope, source)
     mode: Array = found.mode(naturals)
     squares = found.squares(naturals) if cancels else None
     if squares is not None and isinstance(mode, Apply):

@@ -236,6 +236,7 @@ def reason(update: Update, derivation: Derivation) -> str:
 def others(update: Update, derivation: Derivation) -> tuple[str, ...]:
     """The other parameters in the terms of an update, in declared order."""
     found = {name for term in update.terms for name in term.variables()} - set(update.variables)
+    found -= set() if update.best is None else {*update.best.variables}
     return tuple(name for name in derivation.setting.parameters if name in found)
 
 

@@ -17,7 +17,7 @@ from emdsl.families.registry import family
 from emdsl.model import mistakes
 from emdsl.model.bound import BoundModel, CheckedModel
 from emdsl.model.declarations import check_declaration, scope_of
-from emdsl.model.graph import find_cycle
+from emdsl.model.graph import find_cycle, undeclared
 from emdsl.model.indexing import Scope
 from emdsl.model.laws import drawn, laws_of_language
 from emdsl.model.names import Names, closest, collect
@@ -102,6 +102,10 @@ def _check(model: Model, numbers: Mapping[str, float | int]) -> CheckedModel:
         check_declaration(variable, names)
     cycle = find_cycle(model, names)
     if cycle is not None:
+        unknown = undeclared(cycle, names)
+        if unknown is not None:
+            close = closest(unknown.name, names.values())
+            raise mistakes.names.unknown_name(unknown.name, close, unknown.span)
         raise mistakes.statements.cycle(cycle, names.variables[cycle[0]].span)
     events = _declared(model)
     reader = Reader(names, Sizes(numbers), events)

@@ -6,11 +6,11 @@ latent z[t] ~ Categorical(A[z[t-1]]):     A → z,   z → z with lag 1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, children
+from emdsl.algebra.expressions import Expression, Name, Number, Subscript, children, walk
 from emdsl.model.indexing import lag_of
 from emdsl.model.laws import expressions
 from emdsl.model.names import Names, collect
@@ -66,6 +66,12 @@ def find_cycle(model: Model, names: Names) -> tuple[str, ...] | None:
         first = path.index(min(path, key=list(names.variables).index))
         return (*path[first:], *path[:first], path[first])
     return None
+
+
+def undeclared(variables: Collection[str], names: Names) -> Name | None:
+    """The first name in what defines these variables that stands for nothing: a lag misread, say, as in `z[t-l]`."""
+    found = (node for name in variables for _, source in _sources(names.variables[name]) for node in walk(source))
+    return next((node for node in found if isinstance(node, Name) and names.meaning(node.name) is None), None)
 
 
 def _sources(variable: Variable) -> Iterator[tuple[int | None, Expression]]:

@@ -34,7 +34,7 @@ SHORT_RUN, CONTINUED_SHARE = 20, 1 / 3
 #: Nats that a start must promise beyond the best optimum to be continued all the same.
 WORTHWHILE = 0.01
 #: Relative drop of the objective that is rounding, and relative step of a parameter that is.
-ROUNDING, STILL = 3e-9, 1e-15
+ROUNDING, STILL = 3e-9, 1e-12
 #: Relative drop of the objective that the sum over the data may have by rounding alone.
 LEVEL = 1e-13
 #: An accelerated run hides the slowest direction in most of its steps; it showed in one of so many M-steps.
