@@ -100,12 +100,7 @@ def infer_x_y_centred(data, params, start=None):
     # coefficient of x_sti ỹ_stj
     natural_x_y_centred = H.T * inverse_r
     # the joint normal law of `x` and `ỹ`
-    (
-        means_of_x_y_centred,
-        covariances_of_x_y_centred,
-        crosses_of_x_y_centred,
-        log_volume_of_x_y_centred,
-    ) = gaussian_law(
+    means_of_x_y_centred, covariances_of_x_y_centred, crosses_of_x_y_centred, log_volume_of_x_y_centred = gaussian_law(
         [np.zeros((S * T, 2)), np.zeros((S * T, 3))],
         [
             precision_of(np.reshape(natural_x, (-1, 2, 2)))[np.broadcast_to(kinds_of_rows_of_x, (S, T)).ravel()],
