@@ -126,7 +126,10 @@ def _base(reference: Reference) -> Reference:
 def _joint(
     variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
 ) -> Children | None:
-    """A joint law for each row of the parents; None where rows meet that belong to different ones, or single rows."""
+    """A joint law for each row of the parents; None where rows meet that belong to different ones.
+
+    None too where entries that terms name meet, as x[0, t] and x[1, t] do: their rows are none of the law's.
+    """
     parents = dict.fromkeys(i.variable for i in _beside(variables, own) if symbols[i.variable].categories is not None)
     plates = {symbols[name].plates for name in parents}
     rows = {name: tuple(source.fresh(*axis) for axis in symbols[name].plates) for name in variables}
@@ -135,7 +138,7 @@ def _joint(
         for atoms in own
         if any(item.variable in variables for item in atoms)
     ]
-    if any(isinstance(one, Fixed) for places in terms for name, row in places for one in row if name in variables):
+    if any(_names_entries(name, terms) for name in variables):
         return None
     members: dict[str, Member] = {}
 
@@ -160,6 +163,13 @@ def _joint(
     law_rows = tuple(source.fresh(*axis) for axis in axes)
     found = tuple((name, law_rows) for name in parents)
     return Children("joint", tuple(variables), law_rows, found, tuple(members[name] for name in variables))
+
+
+def _names_entries(name: str, terms: Sequence[Sequence[Place]]) -> bool:
+    """Whether terms read a variable at numbers along a plate that is not its time."""
+    rows = [row for places in terms for own, row in places if own == name]
+    times = {place for row in rows for place, one in enumerate(row) if isinstance(one, Shift)}
+    return any(isinstance(one, Fixed) and place not in times for row in rows for place, one in enumerate(row))
 
 
 def _of_series(reference: Reference) -> Reference:
