@@ -671,6 +671,13 @@ NETWORKS: tuple[Network, ...] = (
         param q[k] : positive  {CHAIN}  latent x[s, 0] ~ Normal(0, var=1)
         latent x[s, t] ~ Normal(a[z[s, t]] * x[s, t-1], var=q[z[s, t]])  observed y[s, t] ~ Normal(x[s, t], var=0.5)
     """),
+    # chains over a plate that meet in a sum
+    Network("chains_in_a_sum", walk(2, 3), text="""
+        model ChainsInASum(K = 2)  plate s in S, c in 2, k in K  time t in T  param start[c] : simplex[K]
+        param A[c, k] : simplex[K]  param h[c] : real  param r : positive  latent z[c, s, 0] ~ Categorical(start[c])
+        latent z[c, s, t] ~ Categorical(A[c, z[c, s, t-1]])
+        observed y[s, t] ~ Normal(sum(h[c] * z[c, s, t], c), var=r)
+    """),
     # known factors of unknown spreads: sums of data, matrices written out, Cholesky factors
     Network("unequal_steps", with_given(tracks_alone, d=[0.5, 1.5, 1.0, 2.0]), text="""
         model UnequalSteps()  plate s in S  time t in T  given d[t] : positive  param q : positive  param r : positive

@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 from emdsl.algebra.symbols import Symbol
 
 
-def given_array(holder: str, symbol: Symbol, read: str = '["{}"]') -> str:
+def given_array(holder: str, symbol: Symbol, optional: bool = False) -> str:
     """The text of a variable's array in a holder of arrays of the user, with the plates of the symbol.
 
-    `read`: how it is read; where it may be None, that stays None. Of an entry it is a part of the whole array.
+    `optional`: there may be none, and then it is None. Of an entry it is a part of the whole array.
     """
+    code = f'{holder}.get("{symbol.whole}")' if optional else f'{holder}["{symbol.whole}"]'
     if symbol.entry is None:
-        return inwards(holder + read.format(symbol.name), symbol)
+        return inwards(code, symbol)
     positions = symbol.entry.positions
-    index = ", ".join(str(positions.get(axis, "slice(None)")) for axis in range(max(positions) + 1))
-    return inwards(f"entry_of({holder}{read.format(symbol.entry.variable)}, {index})", symbol)
+    places = [str(positions[axis]) if axis in positions else None for axis in range(max(positions) + 1)]
+    if optional:
+        return inwards(f"entry_of({code}, {', '.join(place or 'slice(None)' for place in places)})", symbol)
+    return inwards(f"{code}[{', '.join(place or ':' for place in places)}]", symbol)
 
 
 def whole_arrays(codes: Mapping[str, str], symbols: Mapping[str, Symbol]) -> dict[str, str]:

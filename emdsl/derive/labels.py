@@ -13,7 +13,7 @@ from emdsl.errors import CompilerBug
 
 def given_states(name: str, moments: FieldMoments) -> str:
     """The code of the states that are given of a discrete latent."""
-    return given_array("data", moments.scope.symbols[name], '.get("{}")')
+    return given_array("data", moments.scope.symbols[name], optional=True)
 
 
 def telling(monomials: Sequence[Monomial], given: Set[str]) -> Mapping[int, tuple[str, ...]]:

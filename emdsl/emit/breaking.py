@@ -1,4 +1,7 @@
-"""Long lines of code broken as a careful writer would: sums term by term, calls and dicts argument by argument."""
+"""Long lines of code broken as a careful writer would: sums term by term, calls and dicts argument by argument.
+
+Products are broken factor by factor where nothing else makes them short enough.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,16 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
     terms = list(_terms(code))
     if len(terms) > 1:
         return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]
+    lines = _at_brackets(prefix, code, width)
+    factors = list(_factors(code))
+    if len(factors) > 1 and max(map(len, lines)) > width:
+        sign = factors[0][:2] if factors[0].startswith(("+ ", "- ", "* ")) else ""  # of the term or factor itself
+        parts = (part for one in (factors[0].removeprefix(sign), *factors[1:]) for part in fitted(one, width - 4))
+        return [f"{prefix}{sign}(", *(INDENT + part for part in parts), ")"]
+    return lines
+
+
+def _at_brackets(prefix: str, code: str, width: int) -> list[str]:
     brackets = _brackets(code)
     if not brackets:
         return [prefix + code]
@@ -64,19 +77,24 @@ def _piece(piece: str, width: int) -> list[str]:
 
 def _terms(code: str) -> Iterator[str]:
     """The terms of a sum, each later one with its sign."""
-    start = 0
-    for place, depth in _depths(code):
-        if depth == 0 and place > start and code[place : place + 3] in (" + ", " - "):
-            yield code[start:place]
-            start = place + 1
-    yield code[start:]
+    return _parts(code, " + ", " - ")
+
+
+def _factors(code: str) -> Iterator[str]:
+    """The factors of a product, each later one with its sign."""
+    return _parts(code, " * ")
 
 
 def _choices(code: str) -> Iterator[str]:
     """The alternatives of a conditional expression, each with its condition."""
+    return _parts(code, " else ")
+
+
+def _parts(code: str, *signs: str) -> Iterator[str]:
+    """What stands between some signs outside brackets, each later part with the sign before it."""
     start = 0
     for place, depth in _depths(code):
-        if depth == 0 and place > start and code[place : place + 6] == " else ":
+        if depth == 0 and place > start and code.startswith(signs, place):
             yield code[start:place]
             start = place + 1
     yield code[start:]

@@ -247,6 +247,7 @@ REVIEWED = (
     "normal_chain_missing",
     "vector_state",
     "switching_dynamics",
+    "chains_in_a_sum",
 )
 
 

@@ -1,4 +1,4 @@
-"""What the compiler writes for ten small models: as it was reviewed, lint clean, short, and running alone.
+"""What the compiler writes for eleven small models: as it was reviewed, lint clean, short, and running alone.
 
 A golden holds what was derived; the numerics that every module carries along below it have tests of their own.
 `--promote` writes the goldens anew; review them as a diff.
@@ -40,6 +40,7 @@ METHODS = {
     "chain_map": "vb",
     "vector_state": "em",
     "switching_dynamics": "em",
+    "chains_in_a_sum": "em",
 }
 EXAMPLES = {**BY_NAME, **{one.name: one for one in NETWORKS}}
 LONGEST = 300
