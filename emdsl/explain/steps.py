@@ -68,9 +68,7 @@ def _model(derivation: Derivation, model: Model) -> tuple[Block, ...]:
     names = derivation.setting.scope.symbols
     listed = {letter: size for symbol in names.values() for size, letter in (*symbol.plates, *symbol.event)}
     ragged = {plate.letter: plate for plate in model.plates if plate.parents}
-    ranges = ", ".join(
-        f"${letter} = 0, \\dots, {_size(size)} - 1$" for letter, size in listed.items() if letter not in ragged
-    )
+    ranges = ", ".join(f"${letter} = {_range(size)}$" for letter, size in listed.items() if letter not in ragged)
     lines = [line for variable in model.variables for line in _variable_lines(variable)]
     for fix in model.fixes:
         held = with_indices(name_text(fix.name), [expression_text(index) for index in fix.indices])
@@ -96,10 +94,12 @@ def _ragged(plate: Plate, ranged: bool) -> str:
     )
 
 
-def _size(size: str | int) -> str:
-    if is_padded(size):
-        return rf"\max {name_text(str(size).removeprefix(padded_size('')))}"
-    return str(size) if isinstance(size, int) else name_text(size)
+def _range(size: str | int) -> str:
+    """The values of an index: a few one by one, else the first and the last."""
+    if isinstance(size, int):
+        return ", ".join(map(str, range(size))) if size <= 3 else rf"0, \dots, {size - 1}"
+    whole = rf"\max {name_text(size.removeprefix(padded_size('')))}" if is_padded(size) else name_text(size)
+    return rf"0, \dots, {whole} - 1"
 
 
 def _variable_lines(variable: Variable) -> list[str]:
