@@ -206,7 +206,7 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         check_inferred([one.network for one in networks], holed, model, centred.joint.scope)
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
-        check_states([*(block.discrete for block in blocks), *finite], holed, model)
+        check_states([*(block.discrete for block in blocks), *finite], holed, model, centred.joint.scope)
     collapser = Collapser(centred.joint, blocks, partly, elsewhere)
     collapsed = collapser.collapse(local.rows)
     coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))

@@ -38,9 +38,9 @@ def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model, s
     Beside unknowns of another kind they are independent of these under q: then a bound is maximised, as for latents.
     """
     for network in networks:
-        coupled = {name for block in network.blocks if block.coupled for name in block.all}
+        coupled = {scope.symbols[name].whole for block in network.blocks if block.coupled for name in block.all}
         apart = {
-            name: other
+            scope.symbols[name].whole: scope.symbols[other].whole
             for pair in network.broken
             for name, other in (pair, pair[::-1])
             if scope.is_choice(other) or network.block_of(name).kind == network.block_of(other).kind
@@ -50,17 +50,18 @@ def check_inferred(networks: Sequence[Network], holed: Set[str], model: Model, s
             if name not in holed or name not in coupled | set(apart):
                 continue
             beside = "where they meet each other"
-            if name in apart:
+            if apart.get(name, name) != name:
                 beside = "in a sum of products" if scope.is_choice(apart[name]) else f"beside `{apart[name]}`"
             cure = f"declare `{name}` a latent and give what is known of it: then a bound is maximised"
             raise _refused(variable, f"they have no exact posterior {beside}", cure)
 
 
-def check_states(groups: Sequence[Sequence[str]], holed: Set[str], model: Model) -> None:
+def check_states(groups: Sequence[Sequence[str]], holed: Set[str], model: Model, scope: Scope) -> None:
     """Refuses, under hard EM, states to choose beside missing ones, which are summed out."""
     for group in groups:
-        gone = [name for name in group if name in holed]
-        chosen = [name for name in group if name not in holed]
+        wholes = [scope.symbols[name].whole for name in group]
+        gone = [name for name in wholes if name in holed]
+        chosen = [name for name in wholes if name not in holed]
         if gone and chosen:
             variable = model.variable(gone[0])
             assert variable is not None

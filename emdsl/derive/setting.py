@@ -163,7 +163,8 @@ class Setting:
 
     def chooses_states(self, discrete: Sequence[str]) -> bool:
         """The same of discrete variables: choices that the compiler adds and missing observations are summed out."""
-        return self.hard and not any(self.scope.is_choice(name) or name in self.holed for name in discrete)
+        symbols = [self.scope.symbols[name] for name in discrete]
+        return self.hard and not any(symbol.choice or symbol.whole in self.holed for symbol in symbols)
 
     def is_fixed(self, item: Atom) -> bool:
         """Whether data and constants alone determine an atom."""

@@ -135,6 +135,13 @@ EXACT: dict[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"y": Y[:3]},
         ("em",),
     ),
+    # what is not missing is known, and hard EM sums out what is
+    "of_a_row_missing": (
+        """model M() plate p in P, c in 2 param u[c] : unit param b[c] : real observed d[p, c] missing ~ Bernoulli(u[c])
+        observed y[p] ~ Normal(sum(b[c]*d[p, c], c), sd=1)""",
+        {"y": Y, "d": np.array([[1, np.nan], [np.nan, np.nan], [0, 1], [np.nan, 0]])},
+        ("em", "hard"),
+    ),
     # real latents at several entries ended in a fault of the compiler
     "real_ones_at_fixed_entries": (
         """model M() time t in T plate c in 2 param h[c] : real latent x[c, 0] ~ Normal(0, sd=1)
@@ -248,6 +255,22 @@ def test_given_states() -> None:
     check_network(
         SUM, {}, {"y": Y, "d": np.array([[1.0, np.nan, np.nan, 0.0], [np.nan, np.nan, 1.0, np.nan]])}, fit=False
     )
+
+
+MISSING = CHAINS.replace("latent", "observed").replace("] ~", "] missing ~")
+
+
+def test_hard_em_refuses_missing_entries_beside_states() -> None:
+    text = f"""{HEAD} latent z[t] ~ Bernoulli(0.3) {MISSING}
+        observed y[t] ~ Normal(sum(h[c]*d[c, t], c) + z[t], sd=1)"""
+    with pytest.raises(ModelError, match="hard EM would sum them out and choose the states of `z`"):
+        parse(text)().program("hard")
+
+
+def test_missing_entries_beyond_the_budget_are_refused() -> None:
+    text = IN_A_SUM.replace("latent", "observed").replace("] ~ C", "] missing ~ C")
+    with pytest.raises(ModelError, match="no exact posterior where they meet each other"):
+        parse(text)().program("em")
 
 
 def test_the_derivation_names_the_entries() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import emdsl as em
+from emdsl.data.binding import bind_data
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -225,3 +226,24 @@ def test_levels_are_those_of_rows_that_share_a_law() -> None:
     assert fit.log_likelihood == pytest.approx(near.log_likelihood, rel=1e-9)
     np.testing.assert_allclose(fit.params["m"] - far, near.params["m"], atol=1e-5)
     np.testing.assert_allclose(fit.impute()["x"] - far, near.impute()["x"], atol=1e-5)
+
+
+def test_blocks_with_levels_of_their_own_add_up() -> None:
+    """The statistics of two blocks lead to the M-step of the whole, and so do their log likelihoods."""
+    for name in ("rows", "several, one on the other", "vectors"):
+        case = CASES[name]
+        data, start = _shifted(case, 1e3)
+        model = _declared(case)
+        module = model.program("em").module
+        whole, *blocks = (
+            {**bind_data(model.bound_model, {key: value[rows] for key, value in data.items()})}
+            for rows in (slice(None), slice(20), slice(20, None))
+        )
+        params = module.from_estimates(start, module.initialise(whole, np.random.default_rng(0)))
+        statistics, log_likelihood = module.e_step(whole, params)
+        found = [module.e_step(block, params) for block in blocks]
+        added = {key: sum(block[key] for block, _ in found) for key in statistics}
+        assert sum(one for _, one in found) == pytest.approx(log_likelihood, rel=1e-9)
+        expected = module.m_step(statistics, params)
+        for key, value in module.m_step(added, params).items():
+            np.testing.assert_allclose(value, expected[key], rtol=1e-8, err_msg=f"{key} of {name}")
