@@ -235,7 +235,7 @@ class FiniteInference(ChainStates):
         )
         series = step.sent_rows
         sizes = [self.moments.length(index.size) for index in (*outer, *series)]
-        log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if len(sizes) > 1 else evidence_name
+        log_partition = f"{evidence_name}.reshape({', '.join(sizes)})" if outer or series[1:] else evidence_name
         if not sizes:
             log_partition = f"{evidence_name}[0]"
         array = self.body.define(self.body.unused(f"log sum {name}"), log_partition, (*outer, *series))

@@ -203,6 +203,13 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": np.random.default_rng(5).normal(size=(4, 3, 2)) * 3},
         ("em", "hard"),
     ),
+    # a chain under a state without plates: what one series says of it had an axis for the series, and this was no number
+    "a_chain_under_one_state": (
+        """model M() time t in T plate k in 2 param q[k] : unit param h[k] : real latent g ~ Bernoulli(0.3)
+        latent d[0] ~ Bernoulli(0.4) latent d[t] ~ Bernoulli(q[d[t-1]]) observed y[t] ~ Normal(h[g]*d[t], sd=1)""",
+        {"y": X[:3]},
+        ("em", "hard"),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive
