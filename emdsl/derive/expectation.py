@@ -10,6 +10,7 @@ from __future__ import annotations
 from emdsl.algebra.indices import Index
 from emdsl.algebra.terms import HOT
 from emdsl.arrays.body import Assign, Body
+from emdsl.arrays.expressions import Apply, Array
 from emdsl.arrays.programme import Lines, Nested, ProgrammeStatement
 from emdsl.derive.layout import Layout
 from emdsl.derive.row_origins import origin_statements
@@ -124,7 +125,9 @@ def _centred_values(
     )
     item = setting.centred[name]
     axes: tuple[Index, ...] = item.indices
-    value = moments.centred_value(item, axes)
+    value: Array = moments.centred_value(item, axes)
+    if len(sweep.plates) > 1:  # rows are on one axis there
+        value = Apply("np.reshape", (value, "(natural.shape[1], -1)"), axes)
     if states is not None:
         filled = (*inner.statements, Assign(f"values[group, :, {entries}]", value))
         return [Nested(f"for group in range({states}):", filled)]

@@ -31,6 +31,8 @@ def lowered_naturals(name: str, terms: Sequence[Term], moments: Moments, scope: 
         axes = pair_axes[0] if pair_axes else collected.parts[0][0].axes[0]
     carried = frozenset(axis for array in parts.values() for axis in carried_axes(array))
     if absent := [axis for axis in axes if axis not in carried]:
+        if pair_axes is not None:  # both factors of a product run over it
+            absent += [second for first, second in zip(*pair_axes, strict=True) if first in absent and second != first]
         lengths = {axis: moments.length(axis.size) for axis in absent}
         for kinds, array in parts.items():
             own = tuple(axis for axis in absent if axis in array.axes)

@@ -130,7 +130,8 @@ class NetworkCollector:
 
     def _gates(self, split: str) -> tuple[str, ...]:
         listed = [item for cofactor, _ in self.cofactors.get(split, ()) for item in cofactor.atoms]
-        return tuple(dict.fromkeys(item.variable for item in listed if item.variable in self.latents))
+        gates = dict.fromkeys(item.variable for item in listed if item.variable in self.latents)
+        return tuple(inner for name in gates for inner in self._inner(name))
 
     def _weighted(self, factor: Factor, term: Term) -> Term:
         """The weights of all rows that a row of the factor lies in."""
@@ -372,8 +373,10 @@ class NetworkCollector:
             term = Term(alternative.coefficient, (hot, *alternative.atoms), (*split.indices, split.choice))
             monomials.add(self._opened(term))
         counts: dict[tuple[object, ...], tuple[Term, tuple[Reference, ...]]] = {}
-        for cofactor, references in self.cofactors[name]:
-            counts.setdefault((repr(cofactor), repr(references)), (cofactor, references))
+        for whole, references in self.cofactors[name]:
+            for cofactor, chosen in with_entries(whole, self.entries):
+                places = tuple(chosen.get(one, one) if isinstance(one, Index) else one for one in references)
+                counts.setdefault((repr(cofactor), repr(places)), (cofactor, places))
         return BlockTerms(block, monomials, self._elimination(block, monomials), tuple(counts.values()))
 
     def collect_cofactors(self, factor: Factor, term: Term) -> None:

@@ -90,9 +90,10 @@ def _gaussian_entry(
     mean = setting.names.of(f"mean {name}")
     body.append(Assign(mean, f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"))
     base = setting.centred[name].base if name in setting.centred else None
-    if base is not None:
-        return f'"{base}": {{"mean": {mean} + {setting.names.of(f"origin {name}")}}}'
     shape = ", ".join((*filter(None, [plates]), *event)) or "()"
+    if base is not None:
+        whole = mean if len(code.sweep.plates) == 1 else f"{mean}.reshape({shape})"
+        return f'"{base}": {{"mean": {whole} + {setting.names.of(f"origin {name}")}}}'
     statements, origin = origin_statements(name, code.sweep.plates, setting)
     body += statements
     whole = f"{mean}.reshape({shape})" + (f" + {origin}" if origin else "")
@@ -126,7 +127,10 @@ def _origin(name: str, code: SweepCode, table: str, setting: Setting) -> list[Pr
     if any(part.variable not in setting.locations for term in negative for part in term.atoms):
         statements.append(Assign("rows", "slice(None)"))
     if has_own_points(code.sweep, setting):
-        share = Operand(Named(f"{table}[group]", item.indices[:1]), item.indices[:1])
+        rows = item.indices[: len(code.sweep.plates)]
+        lengths = [setting.size_text(index.size) for index in rows]
+        weight = f"{table}[group]" if len(rows) == 1 else f"{table}[group].reshape({', '.join(lengths)})"
+        share = Operand(Named(weight, rows), rows)
         added = Contraction(1.0, (share, Operand(value, item.indices)), item.indices)
         assert code.sweep.block is not None
         count = _states(code.sweep.block, setting)[0]

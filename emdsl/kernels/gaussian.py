@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.symbols import Symbol
-from emdsl.arrays.algebra import reordered, scaled
+from emdsl.arrays.algebra import reordered, repeated, scaled
 from emdsl.arrays.expressions import Apply, Array
 from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
@@ -51,6 +51,8 @@ class GaussianKernel(Kernel):
         others = tuple(axis for axis in second if axis not in plates)
         pair = next(naturals.parts[kinds] for kinds in PAIR if kinds in naturals.parts)
         precision = reordered(scaled(pair, -2.0), plates + joint + others)
+        sizes = {axis: naturals.size_text(axis.size) for axis in joint + others}
+        precision = repeated(precision, joint + others, sizes)  # a sum of all entries has the same for every pair
         linear = next((naturals.parts[kinds] for kinds in SINGLE if kinds in naturals.parts), None)
         if linear is None:
             linear = Apply("np.zeros", (_shape(plates + joint, naturals),), plates + joint)

@@ -20,6 +20,8 @@ RNG = np.random.default_rng(11)
 X = RNG.normal(size=8)
 Y = RNG.poisson(3.0, size=8)
 DOC = np.array([0, 0, 1, 2, 2, 1, 0, 2])
+VECTORS = np.random.default_rng(3).normal(size=(3, 2, 2)) * 2
+VECTORS[0, 1, 1] = VECTORS[2, 0, 0] = np.nan
 MIXTURE = "param pi : simplex[K]  latent z[n] ~ Categorical(pi)"
 GATHERED = f"plate i in I, n in N, k in K  {MIXTURE}  given doc[i] : index[N]"
 
@@ -41,6 +43,25 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         """model M() plate n in N, c in 2 param h[c] : real latent x[n, c] ~ Normal(h[c], sd=1)
         observed y[n] ~ Normal(sum(x[n, c], c), sd=1) observed w ~ Normal(h[0], sd=1)""",
         {"y": X[:4], "w": 0.3},
+        ("em",),
+    ),
+    # a sum of all entries has the same coefficient for every pair of them, which was no matrix
+    "only_sums_of_parameters": (
+        """model M() plate n in N, c in 2 given q[n] : real param h[c] : real
+        observed y[n] ~ Normal(q[n]*sum(h[c], c), sd=1) observed w[n] ~ Normal(sum(h[c], c), sd=1)""",
+        {"q": X, "y": X[::-1], "w": X + 1},
+        ("em",),
+    ),
+    "only_sums_of_gathered_parameters": (
+        """model M() plate n in N, g in G, c in C given gr[n] : index[G] given q[c] : real param h[g, c] : real
+        observed y[n] ~ Normal(sum(h[gr[n], c], c), sd=1)""",
+        {"q": X[:2], "y": X, "gr": DOC},
+        ("em",),
+    ),
+    "only_sums_of_parameters_partly_held": (
+        """model M() plate n in N, c in 3 param h[c] : real fix h[0] = 0.5
+        observed y[n] ~ Normal(sum(h[c], c), sd=1)""",
+        {"y": X},
         ("em",),
     ),
     # rows of probabilities that a state chooses among crashed
@@ -210,6 +231,20 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"y": X[:3]},
         ("em", "hard"),
     ),
+    # and with missing entries as if rows had one plate
+    "missing_in_vectors_on_two_plates": (
+        f"""model M(K = 2) plate n in N, j in J, k in K {MIXTURE.replace("[n]", "[n, j]")} param m[k] : real[2]
+        param S[k] : cov[2] ~ InvWishart(4, scale=eye(2))
+        observed y[n, j] missing ~ MvNormal(m[z[n, j]], cov=S[z[n, j]])""",
+        {"y": VECTORS, "weights.n": np.array([1.0, 0.5, 2.0])},
+        ("em", "hard"),
+    ),
+    "missing_in_factors_on_two_plates": (
+        """model M() plate n in N, j in J param A : real[2, 2] param b : real[2]
+        latent f[n, j] ~ MvNormal(0, cov=eye(2)) observed y[n, j] missing ~ MvNormal(A @ f[n, j] + b, cov=2*eye(2))""",
+        {"y": VECTORS},
+        ("em",),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive
@@ -227,6 +262,29 @@ def test_it_is_right_now(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "doc" in data:  # rows are not a plate of the data there, so that there are no blocks of them
         monkeypatch.setattr(checks, "check_additivity", lambda *arguments: None)
     checks.check_model(text, {}, dict(data), methods, fit="latent b" not in text and "latent f" not in text)
+
+
+@pytest.mark.parametrize(
+    ("params", "rate"),
+    [
+        ("param h[d] : positive", "0.5 + sum(z[n, d]*h[d], d)"),
+        ("param h[d] : positive param g : positive", "g + 2*sum(z[n, d]*h[d], d)"),
+        ("param h[e] : positive", "sum(h[z[n, d]], d)"),
+    ],
+)
+def test_sums_that_several_states_of_a_row_choose(params: str, rate: str) -> None:
+    """How often a summand is chosen was read of the data, although latents say it. The M-step is a generalised one."""
+    text = f"""model M() plate n in N, d in 2, e in 2 param p : unit latent z[n, d] ~ Bernoulli(p) {params}
+    observed y[n] ~ Poisson({rate})"""
+    checks.check_model(text, {}, {"y": np.array([1, 3, 2, 1, 6])}, exact=False)
+
+
+@pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
+def test_what_is_filled_in_has_the_shape_of_the_data(name: str) -> None:
+    filled = np.asarray(em.parse(FOUND[name][0])().fit(y=VECTORS, n_init=1, random_state=0).posterior["y"])
+    seen = ~np.isnan(VECTORS)
+    assert filled.shape == VECTORS.shape
+    np.testing.assert_allclose(filled[seen], VECTORS[seen], atol=1e-12)
 
 
 def test_a_prior_on_the_boundary_is_no_optimum() -> None:

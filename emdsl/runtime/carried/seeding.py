@@ -142,18 +142,18 @@ def separated(
 ) -> Callable[..., np.ndarray]:
     """An `expect` for `sweep` over vectors with missing entries: rows lean to the state of their nearest seed.
 
-    values: (row, entry), NaN where missing; a missing entry lies at the mean of its column.
+    values: (row…, entry), NaN where missing; a missing entry lies at the mean of its column.
     """
-    expect, weights = arguments[2], arguments[5]
-    points = np.reshape(values, (len(values), -1)).T
-    kept = np.flatnonzero(np.ones(len(values)) if weights is None else weights)
+    expect, shape, weights = arguments[2], arguments[3:5], arguments[5]
+    points = np.reshape(values, (shape[0] * shape[1], -1)).T
+    kept = np.flatnonzero(np.ones(points.shape[1]) if weights is None else weights)
     centre, scale = np.nanmean(points[:, kept], axis=1), np.nanstd(points[:, kept], axis=1)
     points = np.nan_to_num((points - centre[:, None]) / np.where(scale > 0, scale, np.inf)[:, None])
     sample = kept if len(kept) <= 4096 else rng.choice(kept, 4096, replace=False)
-    chosen = nearest(points, seeds_among(points[:, sample], states, rng))
+    chosen = nearest(points, seeds_among(points[:, sample], states, rng)).reshape(shape)
 
     def start(expected: np.ndarray, rows: slice) -> np.ndarray:
-        expected[:states] += 3.0 * np.equal(chosen[rows], np.arange(states)[:, None])
+        expected[:states] += 3.0 * np.equal(chosen[rows].reshape(-1), np.arange(states)[:, None])
         return np.asarray(expect(expected, rows, False))
 
     return start
