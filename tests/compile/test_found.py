@@ -224,7 +224,7 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": np.random.default_rng(5).normal(size=(4, 3, 2)) * 3},
         ("em", "hard"),
     ),
-    # a chain under a state without plates: what one series says of it had an axis for the series, and this was no number
+    # a chain under a state without plates: what one series says of it had an axis for the series, a crash
     "a_chain_under_one_state": (
         """model M() time t in T plate k in 2 param q[k] : unit param h[k] : real latent g ~ Bernoulli(0.3)
         latent d[0] ~ Bernoulli(0.4) latent d[t] ~ Bernoulli(q[d[t-1]]) observed y[t] ~ Normal(h[g]*d[t], sd=1)""",
