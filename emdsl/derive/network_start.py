@@ -1,4 +1,4 @@
-"""Starts of networks: the features by which the rows of a discrete latent are shared out."""
+"""Starts of networks: the features by which the rows of a discrete latent are shared out, or states that last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from emdsl.algebra.groups import within_own_group
 from emdsl.algebra.indices import Fixed, Index, Reference, indices_in
-from emdsl.algebra.symbols import WEIGHTS
+from emdsl.algebra.symbols import WEIGHTS, position_table
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction
@@ -32,7 +32,12 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             states = moments.length(symbol.categories or 1)
             features = [] if symbol.choice else _features(one, name, setting, body)
             shape = f"({', '.join((*sizes, states))},)"
-            listed[name] = _within(name, f"seeded_shares([{', '.join(features)}], {shape}, rng)", moments)
+            time = next((step.time for step in one.elimination.steps if name in step.variables), None)
+            if time is not None and not features:
+                shares = f"lasting_shares({shape}, {_positions(time, setting)}, rng)"
+            else:
+                shares = f"seeded_shares([{', '.join(features)}], {shape}, rng)"
+            listed[name] = _within(name, shares, moments)
     if not listed:
         return None
     entries = [f'"{name}": {outwards(code, symbols[name])}' for name, code in whole_arrays(listed, symbols).items()]
@@ -45,6 +50,13 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
         f"{{{', '.join(entries)}}}",
         setting.sources(params=True, data=True),
     )
+
+
+def _positions(time: Index, setting: Setting) -> str:
+    """Where each row is in its series."""
+    if time.letter in setting.scope.ragged:
+        return f'data["{position_table(time.letter)}"]'
+    return f"np.arange({setting.size_text(time.size)})"
 
 
 def _within(name: str, shares: str, moments: FieldMoments) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from emdsl.runtime.carried.gaussian_groups import gaussian_systems
+from emdsl.runtime.carried.gaussian_groups import chain_systems, gaussian_systems
 from emdsl.runtime.carried.gaussian_systems import gaussian_system
 
 LENGTHS = {"short": np.array([3, 1, 4, 0, 2]), "long": np.array([60, 2, 31]), "many": np.full(8000, 8)}
@@ -55,6 +57,36 @@ def test_each_law_has_its_own_log_partition() -> None:
             left.append((v, w, *places, blocks[where]))
         own = gaussian_system([h[r] for h, r in zip(linear, rows)], [diagonal[0][rows[0]], diagonal[1]], left)
         np.testing.assert_allclose(partitions[law], own[3])
+
+
+@pytest.mark.parametrize("lengths", [[60, 2, 0, 91, 0], [50] * 40])
+def test_laws_that_are_chains_are_solved_together(lengths: list[int]) -> None:
+    rng, lengths = np.random.default_rng(3), np.array(lengths)
+    starts = np.cumsum([0, *lengths])
+    laws = np.repeat(np.arange(len(lengths)), lengths)
+    late = np.flatnonzero(np.diff(laws, prepend=-1) == 0)
+    couplings = [
+        (0, 0, late, late - 1, rng.normal(0, 0.2, (len(late), 2, 2))),
+        (1, 0, np.arange(len(laws)), np.arange(len(laws)), rng.normal(0, 0.2, (len(laws), 1, 2))),
+        (1, 1, late - 1, late, rng.normal(0, 0.2, (len(late), 1, 1))),
+    ]
+    linear = [rng.normal(size=(len(laws), 2)), rng.normal(size=(len(laws), 1))]
+    diagonal = [3.0 * np.eye(2)[None] * np.ones((len(laws), 1, 1)), np.full((len(laws), 1, 1), 3.0)]
+    assert chain_systems(linear, diagonal, couplings, [laws, laws], len(lengths)) is not None
+    found = gaussian_systems(linear, diagonal, couplings, [None, None], [laws, laws], len(lengths))
+    for law, (first, last) in enumerate(pairwise(starts)):
+        rows, left, kept = slice(first, last), [], []
+        for v, w, one, two, blocks in couplings:
+            where = np.flatnonzero(laws[one] == law)
+            kept.append(where)
+            left.append((v, w, one[where] - first, two[where] - first, blocks[where]))
+        own = gaussian_system([h[rows] for h in linear], [block[rows] for block in diagonal], left)
+        for v in range(2):
+            np.testing.assert_allclose(found[0][v][rows], own[0][v], atol=1e-11)
+            np.testing.assert_allclose(found[1][v][rows], own[1][v], atol=1e-11)
+        for number, where in enumerate(kept):
+            np.testing.assert_allclose(found[2][number][where], own[2][number], atol=1e-11)
+        np.testing.assert_allclose(found[3][law], own[3], atol=1e-9)
 
 
 def test_rows_repeat_those_that_are_known() -> None:

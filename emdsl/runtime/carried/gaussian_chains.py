@@ -49,30 +49,33 @@ def chain_moments(
     starts: np.ndarray,
     sides: np.ndarray,
     counts: np.ndarray | None = None,
+    by_row: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Solutions (row, entry, side), covariances (row, entry, entry), those with the row before, the log partition (2,).
 
     diagonal: (row, entry, entry); lower: (row, entry, entry), zero where a series starts; starts: (row,), True there;
     sides: (row, entry, side). The log partition belongs to the first side as linear term; counts: (row,), how often
-    the series of each row counts in it.
+    the series of each row counts in it. by_row: what each row adds to it, (2, row).
     """
-    found = steady_chain(diagonal, lower, starts, sides) if counts is None else None
-    if found is None:
-        moved = [np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides)]
-        whole, below, right = (part if len(part) > 5 else np.ascontiguousarray(part) for part in moved)
-        found = reduced_chain(whole, below, right, counts)
-        solution, spread, lag = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in found[:3])
-    else:
-        solution, spread, lag = found[:3]
-    size = sides.shape[0] if counts is None else float(counts.sum())
-    log_partition = [0.5 * found[3], found[4] + 0.5 * np.log(2 * np.pi) * size * sides.shape[1]]
-    return solution, spread, lag, np.array(log_partition)
+    volume = 0.5 * np.log(2 * np.pi) * sides.shape[1]
+    found = steady_chain(diagonal, lower, starts, sides) if counts is None and not by_row else None
+    if found is not None:
+        solution, spread, lag, quadratic, total = found
+        return solution, spread, lag, np.array([0.5 * quadratic, total + volume * sides.shape[0]])
+    moved = [np.moveaxis(part, 0, 2) for part in (diagonal, lower, sides)]
+    whole, below, right = (part if len(part) > 5 else np.ascontiguousarray(part) for part in moved)
+    *moments, peaks, log_halves = reduced_chain(whole, below, right)
+    solution, spread, lag = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in moments)
+    parts = np.array([0.5 * peaks, log_halves + volume])
+    if not by_row:
+        parts = parts.sum(axis=1) if counts is None else parts @ counts
+    return solution, spread, lag, parts
 
 
 def reduced_chain(
-    diagonal: np.ndarray, lower: np.ndarray, sides: np.ndarray, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
-    """Odd-even reduction, rows last: solution, covariances, lag-one covariances, hᵀP⁻¹h, and −½ log |P|.
+    diagonal: np.ndarray, lower: np.ndarray, sides: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Odd-even reduction, rows last: solution, covariances, lag-one ones; what rows add to hᵀP⁻¹h and −½ log |P|.
 
     Given its two neighbours every odd row is independent of the rest: x = Wᵀ(u − W_l x_before − W_u x_after + noise).
     They are integrated out all at once, and what is left is a chain of half the length.
@@ -81,12 +84,11 @@ def reduced_chain(
     odd, after = n // 2, (n - 1) // 2
     half = inverse_halves_last(diagonal if n == 1 else diagonal[..., 1::2])
     turned = np.swapaxes(half, 0, 1)
-    own = None if counts is None else counts if n == 1 else counts[1::2]
-    log_halves = float(sum(counted_sum(np.log(half[i, i]), own) for i in range(d)))
+    own_halves = np.log(half[range(d), range(d)]).sum(axis=0)
     if n == 1:
         white = products_last(half, sides)
-        quadratic = counted_sum(white[:, 0] ** 2, own)
-        return products_last(turned, white), products_last(turned, half), np.zeros((d, d, 1)), quadratic, log_halves
+        peak = (white[:, 0] ** 2).sum(axis=0)
+        return products_last(turned, white), products_last(turned, half), np.zeros((d, d, 1)), peak, own_halves
     white = products_last(half, sides[..., 1::2])
     before_odd = products_last(half, lower[..., 1::2])
     after_odd = products_last(half[..., :after], np.swapaxes(lower[..., 2::2], 0, 1))
@@ -98,11 +100,11 @@ def reduced_chain(
     rest_sides[..., :odd] -= products_last(before_turned, white)
     rest_sides[..., 1 : 1 + after] -= products_last(after_turned, white[..., :after])
     rest_lower[..., 1 : 1 + after] = -products_last(after_turned, before_odd[..., :after])
-    means, spreads, lags, quadratic, rest_halves = reduced_chain(
-        rest, rest_lower, rest_sides, None if counts is None else counts[0::2]
-    )
+    means, spreads, lags, rest_peaks, rest_halves = reduced_chain(rest, rest_lower, rest_sides)
     solution, spread, lag = np.empty_like(sides), np.empty_like(diagonal), np.zeros_like(diagonal)
-    quadratic += counted_sum(white[:, 0] ** 2, own)
+    peaks, log_halves = np.empty(n), np.empty(n)
+    peaks[0::2], peaks[1::2] = rest_peaks, (white[:, 0] ** 2).sum(axis=0)
+    log_halves[0::2], log_halves[1::2] = rest_halves, own_halves
     white -= products_last(before_odd, means[..., :odd])
     white[..., :after] -= products_last(after_odd, means[..., 1 : 1 + after])
     solution[..., 0::2], solution[..., 1::2] = means, products_last(turned, white)
@@ -119,18 +121,13 @@ def reduced_chain(
     spread[..., 1::2] = products_last(products_last(turned, inner), half)
     lag[..., 1::2] = -products_last(turned, with_before)
     lag[..., 2::2] = -np.swapaxes(products_last(turned[..., :after], with_after), 0, 1)
-    return solution, spread, lag, quadratic, log_halves + rest_halves
-
-
-def counted_sum(values: np.ndarray, counts: np.ndarray | None) -> float:
-    """The sum of values (…, row), each row as often as it counts."""
-    return float(values.sum() if counts is None else (values * counts).sum())
+    return solution, spread, lag, peaks, log_halves
 
 
 def steady_chain(
     diagonal: np.ndarray, lower: np.ndarray, starts: np.ndarray, sides: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float] | None:
-    """As `reduced_chain`, rows first, for series of one length that share blocks constant over long stretches.
+    """As `reduced_chain`, rows first, with sums over all rows, for series of one length whose blocks seldom change.
 
     Forwards Fₜ = Dₜ − AₜFₜ₋₁⁻¹Aₜᵀ and backwards the covariances Cₜ = Fₜ⁻¹ + Kₜ₊₁ᵀCₜ₊₁Kₜ₊₁ with Kₜ = AₜFₜ₋₁⁻¹ soon stop
     changing; from there on the coefficients are constant. None where that would take too many steps.

@@ -209,11 +209,12 @@ def eliminated_chain(
     diagonal: list[np.ndarray],
     links: list[Coupling],
     counts: Counts | None,
+    by_row: bool = False,
 ) -> Step:
     """The variables of a chain integrated out together, one vector a row.
 
     Given the rows that a series is coupled to, R x_root, it has mean P⁻¹h − Z x_root with Z = P⁻¹R. What is left
-    loses RᵀZ from the couplings of these rows with each other.
+    loses RᵀZ from the couplings of these rows with each other. by_row: as `chain_moments` has it.
     """
     n, d = len(linear[group[0]]), sum(linear[v].shape[1] for v in group)
     ends = np.cumsum([0, *(linear[v].shape[1] for v in group)])
@@ -269,7 +270,7 @@ def eliminated_chain(
         sides[rows[:, None, None], entry, spot] = blocks
         spots.append((rows[:, None, None], entry, spot - 1))
     own = None if counts is None else counts[group[0]][1]
-    solution, chain_spread, chain_lag, log_partition = chain_moments(whole, lower, ~linked, sides, own)
+    solution, chain_spread, chain_lag, log_partition = chain_moments(whole, lower, ~linked, sides, own, by_row)
     root_linear, root_diagonal, root_counts = list(linear), list(diagonal), counts and list(counts)
     for v in group:
         extent = linear[v].shape[1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emdsl.runtime.carried.gaussian_blocks import Coupling
+from emdsl.runtime.carried.gaussian_blocks import Coupling, chain_group
 from emdsl.runtime.carried.gaussian_chains import inverse_halves
-from emdsl.runtime.carried.gaussian_systems import gaussian_system
+from emdsl.runtime.carried.gaussian_eliminations import Moments, eliminated_chain
+from emdsl.runtime.carried.gaussian_systems import gaussian_system, merged_couplings, placed_crosses
 
 
 def gaussian_systems(
@@ -23,7 +24,11 @@ def gaussian_systems(
     """
     known = [k if k is None else np.tile(k, (len(h) // max(len(k), 1), 1)) for k, h in zip(known, linear, strict=True)]
     width = sum(np.bincount(law, minlength=count) * h.shape[1] for law, h in zip(laws, linear, strict=True)).max()
-    dense = width <= 48
+    dense, nothing_known = width <= 48, all(k is None for k in known)
+    if nothing_known and count * int(width) ** 2 > 2**15:
+        chained = chain_systems(linear, diagonal, couplings, laws, count)
+        if chained is not None:
+            return chained
     chunk = max(2**21 // int(max(width, 1)) ** 2, 1) if dense else 1
     if dense and chunk >= count:
         return dense_systems(linear, diagonal, couplings, known, laws, count)
@@ -60,6 +65,20 @@ def gaussian_systems(
         for number, where in enumerate(kept):
             crosses[number][where] = cross[number]
     return means, spreads, crosses, partitions
+
+
+def chain_systems(
+    linear: list[np.ndarray], diagonal: list[np.ndarray], couplings: list[Coupling], laws: list[np.ndarray], count: int
+) -> Moments | None:
+    """As `gaussian_systems` with nothing known, where the rows of all laws, one after the other, make up one chain."""
+    links, places = merged_couplings(linear, couplings)
+    chain = chain_group(linear, [link for link in links if len(link[2])])
+    if len(chain) < len(linear):
+        return None
+    *_, finish = eliminated_chain(chain, linear, diagonal, links, None, by_row=True)
+    empty = [h[:0] for h in linear], [np.zeros((0, h.shape[1], h.shape[1])) for h in linear]
+    means, spreads, crosses, by_row = finish((*empty, [], np.zeros((2, 1))))
+    return means, spreads, placed_crosses(crosses, places), np.bincount(laws[chain[0]], by_row.sum(axis=0), count)
 
 
 def dense_systems(

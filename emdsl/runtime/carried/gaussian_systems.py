@@ -37,6 +37,9 @@ from emdsl.runtime.carried.gaussian_eliminations import (
 from emdsl.runtime.carried.gaussian_levels import eliminated_level
 from emdsl.runtime.carried.gaussian_states import joined_states
 
+#: Of a coupling: the link that it is merged into, the positions there (None: all in order), which pairs are turned.
+Place = tuple[int, np.ndarray | None, np.ndarray | None]
+
 
 def gaussian_system(
     linear: list[np.ndarray],
@@ -166,6 +169,11 @@ def solved_system(
     """
     links, places = merged_couplings(linear, couplings)
     means, spreads, crosses, log_partition = eliminated_system(linear, diagonal, links, counts)
+    return means, spreads, placed_crosses(crosses, places), log_partition
+
+
+def placed_crosses(crosses: list[np.ndarray], places: list[Place]) -> list[np.ndarray]:
+    """The covariances of each coupling's pairs, of those of the links that they are merged into."""
     found = []
     for link, at, turned in places:
         cross = crosses[link] if at is None else crosses[link][at]
@@ -174,15 +182,13 @@ def solved_system(
         elif turned is not None:
             cross = np.where(turned[:, None, None], turned_blocks(cross), cross)
         found.append(cross)
-    return means, spreads, found, log_partition
+    return found
 
 
-def merged_couplings(
-    linear: list[np.ndarray], couplings: list[Coupling]
-) -> tuple[list[Coupling], list[tuple[int, np.ndarray | None, np.ndarray | None]]]:
+def merged_couplings(linear: list[np.ndarray], couplings: list[Coupling]) -> tuple[list[Coupling], list[Place]]:
     """The couplings by variable pairs, lower variable (and row) first, every pair of rows once.
 
-    Returns the links, and for each coupling its link, positions there (None: all in order), which pairs are turned.
+    Returns the links, and the place of each coupling there.
     """
     groups: dict[tuple[int, int], list[tuple[int, np.ndarray, np.ndarray]]] = {}
     turns = []

@@ -177,6 +177,20 @@ def seeded_shares(features: list[np.ndarray | None], shape: tuple[int, ...], rng
     return (0.1 / states + 0.9 * np.equal(chosen[:, None], np.arange(states))).reshape(shape)
 
 
+def lasting_shares(shape: tuple[int, ...], positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Probabilities (row…, time, state) of states that last: series are cut at random, each piece mostly in one state.
+
+    Shares that differ from step to step are all alike in the mean of a chain, which is a fixed point of EM.
+    positions: (time,) of rows in their series.
+    """
+    states, longest = shape[-1], int(np.max(positions, initial=0)) + 1
+    length = np.exp(rng.uniform(np.log(4.0), np.log(max(longest / (2 * states), 8.0))))
+    begins = (rng.random(shape[:-1]) < 1 / length) | (positions == 0)
+    begun = np.maximum.accumulate(np.where(begins, np.arange(shape[-2]), 0), axis=-1)
+    chosen = np.take_along_axis(rng.integers(states, size=shape[:-1]), begun, axis=-1)
+    return 0.1 / states + 0.9 * np.equal(chosen[..., None], np.arange(states))
+
+
 def scattered_features(
     values: np.ndarray, index: tuple[np.ndarray, ...], sizes: tuple[int, ...], rows: int, rng: np.random.Generator
 ) -> np.ndarray | None:
