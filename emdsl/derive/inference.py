@@ -187,9 +187,9 @@ class _Writer(StatisticWriter, ResidualWriter, PosteriorWriter):
         if not self.single or one.block.kind != "finite" or one.block.children:
             return False
         for step in one.elimination.steps:
-            sources = [table.source for table in step.tables if all(refs == step.rows for _, refs in table.places)]
-            if id(monomial) in sources:
-                return len(sources) == len(step.kept) == 1 and not step.neighbours
+            own = [t for t in step.tables if t.everywhere or all(refs == step.rows for _, refs in t.places)]
+            if id(monomial) in (table.source for table in own):
+                return len(own) == len(step.kept) == 1 and not step.neighbours
         return False
 
     # ---------------------------------------------------------------- blocks

@@ -175,7 +175,7 @@ class _Outlook:
         )
 
     def _sites(self, variable: Variable, law: Law) -> list[ReadSite]:
-        """The latents that a law of a variable reads, those of the fewest plates first."""
+        """The latents that a law of a variable reads, those of the fewest plates first, each after what leads to it."""
         found, apart = dict[ReadSite, None](), self.estimated.apart
         for site in (one for read in self._read(law) for one in entries_in_sum(read, variable, self.reader, apart)):
             if any(names(index) - set(variable.plates) - self._known for index in site.indices):
@@ -184,7 +184,13 @@ class _Outlook:
             if self._is_skewed(site.name) and not apart:
                 found |= dict.fromkeys(self._states_of(site))
         discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
-        sites = sorted(found, key=lambda site: (site.name not in discrete and not apart, len(site.indices)))
+
+        def place_of(site: ReadSite) -> tuple[bool, int, int]:
+            leading = (node for index in site.indices for node in walk(index) if isinstance(node, Name))
+            led = sum(self._is_latent(node.name) for node in leading)
+            return site.name not in discrete and not apart, led, len(site.indices)
+
+        sites = sorted(found, key=place_of)
         latents = [v for v in self.model.variables if v.role is Role.LATENT]
         for place, site in enumerate(sites[:-1]):
             own = set(self._variable(site.name).plates)

@@ -12,7 +12,7 @@ import emdsl as em
 from emdsl.compile import compile_model
 from emdsl.errors import ModelError
 from tests.oracles import checks
-from tests.oracles.networks import instance
+from tests.oracles.networks import check_network, instance
 
 Data = Mapping[str, Any]
 
@@ -277,6 +277,20 @@ def test_sums_that_several_states_of_a_row_choose(params: str, rate: str) -> Non
     text = f"""model M() plate n in N, d in 2, e in 2 param p : unit latent z[n, d] ~ Bernoulli(p) {params}
     observed y[n] ~ Poisson({rate})"""
     checks.check_model(text, {}, {"y": np.array([1, 3, 2, 1, 6])}, exact=False)
+
+
+STAYING = """model M(K = 2) plate s in S, k in K time t in T[s] param start : simplex[K] ~ Dirichlet(2)
+    param p : unit ~ Beta(2, 3) param rate[k] : positive ~ Gamma(2, rate=1) latent stay[s, t] ~ Bernoulli(p)
+    latent z[s, 0] ~ Categorical(start) latent z[s, t] ~ switch(stay[s, t], Categorical(start), PointMass(z[s, t-1]))
+    observed y[s, t] ~ Poisson(rate[z[s, t]])"""
+
+
+@pytest.mark.parametrize("method", ["em", "vb", "hard"])
+@pytest.mark.parametrize("observed", ["", " observed w[s, t] ~ Poisson(1 + 2 * stay[s, t])"])
+def test_switches_of_first_steps(observed: str, method: str) -> None:
+    """Evidence that is formed when rows are read left out what states beside transitions say of the first steps."""
+    data: dict[str, Any] = {"y": [[1, 0, 6], [5], [0, 7]], "weights.s": np.array([1.0, 2.0, 0.5])}
+    check_network(STAYING + observed, {}, data | ({"w": [[3, 0, 1], [4], [0, 2]]} if observed else {}), method)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])

@@ -547,6 +547,22 @@ def test_forecasts_through_positive_latents(name: str) -> None:
     assert_allclose(found.var, shares @ square - (shares @ mean) ** 2, rtol=1e-8)
 
 
+def test_forecasts_of_what_states_choose_among_positive_latents() -> None:
+    """The latent that leads to an entry comes before it; the entry came first, which crashed."""
+    text = """model M(K = 2) plate s in S, k in K time t in T[s] param A[k] : simplex[K]
+    latent r[s, k] ~ Gamma(2, rate=0.5) latent z[s, 0] ~ Categorical([0.3, 0.7])
+    latent z[s, t] ~ Categorical(A[z[s, t-1]]) observed y[s, t] ~ Poisson(r[s, z[s, t]])"""
+    fit = em.parse(text)().fit(y=[[1, 0, 6, 7], [5], [0, 7]], n_init=1, max_iter=5, random_state=0)
+    ahead, rates, states = fit.forecast(2), fit.posterior["r"], fit.posterior["z"].probabilities
+    for s in range(3):
+        for step in range(2):
+            share = states[s][-1] @ np.linalg.matrix_power(fit.params["A"], step + 1)
+            mean, var = mixed(share, rates.mean[s], rates.mean[s] + rates.var[s])
+            assert_allclose((ahead["y"].mean[s, step], ahead["y"].var[s, step]), (mean, var), rtol=1e-6)
+    first = mixed(np.array([0.3, 0.7]), np.array([4.0, 4.0]), np.array([12.0, 12.0]))
+    assert_allclose([fit.predictive()["y"].mean[s][0] for s in range(3)], first[0], rtol=1e-6)
+
+
 def test_forecasts_that_no_points_stand_for_are_refused() -> None:
     """The mean of 1/p under a Beta law does not follow from the mean and variance of p."""
     text = "model M() time t in T param q : unit latent p[t] ~ Beta(3, 4) observed y[t] ~ Geometric(p[t])"
