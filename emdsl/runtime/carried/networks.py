@@ -102,6 +102,19 @@ def added_at(values: np.ndarray, added: np.ndarray, axis: int, place: int) -> np
     return values
 
 
+def marginal(values: np.ndarray, axes: int, kept: list[int]) -> np.ndarray:
+    """Probabilities (row…, state…) of joint states, as many axes as said, summed to those of the states kept.
+
+    One product with zeros and ones, as sums along many short axes are slow.
+    """
+    rows, sizes = values.shape[:-axes], values.shape[-axes:]
+    left = tuple(sizes[place] for place in kept)
+    shape = tuple(size if place in kept else 1 for place, size in enumerate(sizes))
+    ones = np.eye(int(np.prod(left))).reshape(*shape, -1)
+    ones = np.broadcast_to(ones, (*sizes, ones.shape[-1])).reshape(-1, ones.shape[-1])
+    return (values.reshape(-1, len(ones)) @ ones).reshape(*rows, *left)
+
+
 def lagged(values: np.ndarray, lag: int, axis: int) -> np.ndarray:
     """The values `lag` steps earlier along an axis; those before the first step are never read."""
     return np.roll(values, lag, axis=axis)
