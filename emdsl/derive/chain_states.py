@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from emdsl.algebra.indices import Fixed, Index, Reference
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
 from emdsl.derive.discrete_tables import Joint, StartedSweep, Stored, operand_indices, product_text
 from emdsl.derive.field import with_axes
 from emdsl.structure.children import Place
@@ -101,6 +101,19 @@ class ChainStates(StartedSweep):
 
     def _lengths(self, pair: tuple[Index, Index]) -> str:
         return ", ".join(self.moments.length(state.size) for state in pair)
+
+    def over_joint_states(self, joint: Joint, parts: list[Array]) -> list[Array]:
+        """Log weights of a row; where there are some of each state it holds, these at the joint states in one."""
+        rows, own = joint.step.rows, [joint.states[place] for place in joint.step.kept]
+        alone = [[one for one in parts if operand_indices(one) == {*rows, state}] for state in own]
+        if len(own) < 2 or not all(alone):
+            return parts
+        sums = []
+        for state, some in zip(own, alone, strict=True):
+            axes = (*rows, state)
+            sums.append(total(tuple(with_axes(one, axes) for one in some), axes))
+        whole = Apply("over_joint_states", tuple(sums), (*rows, *own))
+        return [*(one for one in parts if not any(one is other for some in alone for other in some)), whole]
 
     # ---------------------------------------------------------------- parts that move independently
 

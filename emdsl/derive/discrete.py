@@ -222,7 +222,8 @@ class FiniteInference(ChainStates):
         c = product_text([self.moments.length(index.size) for index in outer])
         formed = self._formed(step)
         if formed is None:
-            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
+            parts = self.over_joint_states(joint, unary)
+            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in parts), axes), axes)
             label, comment = self.body.unused(f"evidence of {name}"), f"log weight of {named_step(step)}"
             e = self.body.define(label, evidence, axes, comment)
         flat_e = formed.array.name if formed else f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"

@@ -92,7 +92,7 @@ def infer_z(data, params, start=None):
     transition_of_z0 = log_A[0]
     transition_of_z1 = log_A[1]
     # log weight of `z₀`, `z₁`
-    evidence_of_z0_z1 = natural_z0_z1 + labelled_z0[:, :, :, None] + labelled_z1[:, :, None, :]
+    evidence_of_z0_z1 = natural_z0_z1 + over_joint_states(labelled_z0, labelled_z1)
     messages_of_z0_z1, log_sum_z0_z1 = chain_forward(
         evidence_of_z0_z1.reshape(-1, K * K),
         [transition_of_z0, transition_of_z1],
