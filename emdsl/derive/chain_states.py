@@ -8,11 +8,13 @@ laws that such rows have as well, so neither tables nor sums over rows need to l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from emdsl.algebra.indices import Fixed, Index, Reference
-from emdsl.arrays.expressions import Array, Contraction, Named, Operand
-from emdsl.derive.discrete_tables import Joint, StartedSweep, Stored
+from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.derive.discrete_tables import Joint, StartedSweep, Stored, operand_indices, product_text
+from emdsl.derive.field import with_axes
 from emdsl.structure.children import Place
 from emdsl.structure.elimination import Step, Table, lag_of
 
@@ -99,6 +101,75 @@ class ChainStates(StartedSweep):
 
     def _lengths(self, pair: tuple[Index, Index]) -> str:
         return ", ".join(self.moments.length(state.size) for state in pair)
+
+    def over_joint_states(self, joint: Joint, parts: list[Array]) -> list[Array]:
+        """Log weights of a row; where there are some of each state it holds, these at the joint states in one."""
+        rows, own = joint.step.rows, [joint.states[place] for place in joint.step.kept]
+        alone = [[one for one in parts if operand_indices(one) == {*rows, state}] for state in own]
+        if len(own) < 2 or not all(alone):
+            return parts
+        sums = []
+        for state, some in zip(own, alone, strict=True):
+            axes = (*rows, state)
+            sums.append(total(tuple(with_axes(one, axes) for one in some), axes))
+        whole = Apply("over_joint_states", tuple(sums), (*rows, *own))
+        return [*(one for one in parts if not any(one is other for some in alone for other in some)), whole]
+
+    # ---------------------------------------------------------------- parts that move independently
+
+    def transitions(self, joint: Joint, pairs: Sequence[Array]) -> list[str]:
+        """The transition of each part of the state that moves independently, as code with one axis for each row."""
+        assert joint.previous is not None
+        step, found = joint.step, list[str]()
+        outer = tuple(joint.states[place] for place in step.neighbours)
+        own, lagged = tuple(joint.states[place] for place in step.kept), tuple(joint.previous.values())
+        for part, within in self._moving_apart(joint, pairs):
+            carried = {index for one in within for index in operand_indices(one)}
+            leading = (*(outer if carried & set(outer) else ()), *(step.rows if carried & set(step.rows) else ()))
+            axes = (*leading, *lagged[part], *own[part])
+            joint.transitions += (axes,)
+            value = total(tuple(with_axes(one, axes) for one in within), axes)
+            label = self.body.unused(f"transition of {self.names_of(joint, axes)}")
+            name = self.body.define(label, self.moments.covered(value, axes), axes).name
+            k = product_text([self.moments.length(index.size) for index in own[part]])
+            c = [product_text([self.moments.length(index.size) for index in outer])] if carried & set(outer) else []
+            shape = ", ".join([*c, *(["-1"] if carried & set(step.rows) else []), k, k])
+            found.append(f"{name}.reshape({shape})" if len(axes) > 2 else name)
+        return found
+
+    def _moving_apart(self, joint: Joint, pairs: Sequence[Array]) -> list[tuple[slice, list[Array]]]:
+        """Log weights of successive states in groups that share no state, and which places of the state each moves.
+
+        One group where they vary by row: messages then move by one matrix of each row.
+        """
+        assert joint.previous is not None
+        places = [{joint.states[own], joint.previous[early]} for own, early in zip(joint.step.kept, joint.step.before)]
+        spans = []
+        for one in pairs:
+            held = [place for place, states in enumerate(places) if states & operand_indices(one)]
+            spans.append((held[0], held[-1]))
+        cuts = [cut for cut in range(1, len(places)) if not any(first < cut <= last for first, last in spans)]
+        parts = [slice(*edges) for edges in pairwise([0, *cuts, len(places)])]
+        groups = [
+            [one for one, (first, _) in zip(pairs, spans, strict=True) if part.start <= first < part.stop]
+            for part in parts
+        ]
+        varying = any(operand_indices(one) & set(joint.step.rows) for one in pairs)
+        return [(slice(None), list(pairs))] if varying or not all(groups) else list(zip(parts, groups, strict=True))
+
+    def names_of(self, joint: Joint, axes: Sequence[Index]) -> str:
+        """The variables whose states are among some axes."""
+        return " ".join(dict.fromkeys(place[0] for place in joint.step.kept if joint.states[place] in axes))
+
+    def pairs_with(self, joint: Joint, axes: Sequence[Index]) -> Named:
+        """The joint with the previous state that has these states."""
+        assert joint.previous is not None
+        states = {*joint.states.values(), *joint.previous.values()} & set(axes)
+        return next(one for one in joint.pairs if states <= {*one.axes})
+
+    def shares_within(self, joint: Joint, shares: Sequence[Operand], axes: Sequence[Index]) -> list[Operand]:
+        """Those that say something of the states among some axes; others sum to one."""
+        return [one for one in shares if {r for r in one.references if isinstance(r, Index)} & set(axes)]
 
     # ---------------------------------------------------------------- starts
 

@@ -23,7 +23,6 @@ from emdsl.derive.discrete_tables import (
     Stored,
     moved_operand,
     named_step,
-    operand_indices,
     product_text,
     renamed_axes,
     started,
@@ -91,8 +90,18 @@ class FiniteInference(ChainStates):
         axes = (*joint.step.rows, joint.states[name, joint.step.rows])
         if joint.array.axes == axes:
             return joint.array
-        value = Contraction(1.0, (Operand(joint.array, joint.array.axes),), axes)
-        return self.body.define(self.body.unused(f"marginal {name}"), value, axes)
+        return self.body.define(self.body.unused(f"marginal {name}"), self._marginal(joint, axes), axes)
+
+    def _marginal(self, joint: Joint, axes: tuple[Index, ...]) -> Array:
+        """A posterior summed to some axes: other states that a chain has beside those in one product."""
+        own = [joint.states[place] for place in joint.step.kept]
+        assert joint.array is not None
+        array: Array = joint.array
+        kept = [number for number, state in enumerate(own) if state in axes]
+        if len(kept) < len(own) > 1:
+            left = (*joint.array.axes[: -len(own)], *(own[number] for number in kept))
+            array = Apply("marginal", (joint.array, str(len(own)), str(kept)), left)
+        return array if array.axes == axes else Contraction(1.0, (Operand(array, array.axes),), axes)
 
     def _forward(self, step: Step) -> Joint:
         states = self.states_of(step)
@@ -198,7 +207,6 @@ class FiniteInference(ChainStates):
         outer = tuple(states[place] for place in step.neighbours)
         before = self.states_before(step, states)
         joint = Joint(step, states, previous=before)
-        lagged = tuple(before.values())
         rows = step.rows
         unary, pair = self.starts_of_chain(joint), self.shifts_of_chain(joint)
         for table in step.tables:
@@ -208,28 +216,22 @@ class FiniteInference(ChainStates):
             else:
                 unary.append(Contraction(1.0, (self.table_operand(step, table, states),), ()))
         axes = (*outer, *rows, *own)
-        carried = {index for part in pair for index in operand_indices(part)}
-        varying = rows if carried & set(rows) else ()
-        outer_pair = outer if carried & set(outer) else ()
-        pair_axes = (*outer_pair, *varying, *lagged, *own)
-        transition = self.moments.covered(
-            total(tuple(with_axes(part, pair_axes) for part in pair), pair_axes), pair_axes
-        )
         name = " ".join(step.variables)
-        t = self.body.define(self.body.unused(f"transition of {name}"), transition, pair_axes)
+        moves = self.transitions(joint, pair)
         k = product_text([self.moments.length(index.size) for index in own])
         c = product_text([self.moments.length(index.size) for index in outer])
         formed = self._formed(step)
         if formed is None:
-            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in unary), axes), axes)
+            parts = self.over_joint_states(joint, unary)
+            evidence = self.moments.covered(total(tuple(with_axes(part, axes) for part in parts), axes), axes)
             label, comment = self.body.unused(f"evidence of {name}"), f"log weight of {named_step(step)}"
             e = self.body.define(label, evidence, axes, comment)
         flat_e = formed.array.name if formed else f"{e.name}.reshape({f'{c}, ' if outer else ''}-1, {k})"
-        shape = f"{f'{c}, ' if outer_pair else ''}{'-1, ' if varying else ''}{k}, {k}"
-        flat_t = f"{t.name}.reshape({shape})" if len(pair_axes) > 2 else t.name
+        flat_t = moves[0] if len(moves) == 1 else f"[{', '.join(moves)}]"
         offsets = self._offsets(rows)
         hard = ", hard=True" if self.hard else ""
-        call = f"chain_forward({flat_e}, {flat_t}, {offsets}{hard}, by_row={bool(varying)})"
+        by_row = any(set(rows) & set(pair_axes) for pair_axes in joint.transitions)
+        call = f"chain_forward({flat_e}, {flat_t}, {offsets}{hard}, by_row={by_row})"
         messages, evidence_name = self.body.several(
             (f"messages of {name}", f"log likelihoods of series of {name}"), call
         )
@@ -287,7 +289,7 @@ class FiniteInference(ChainStates):
             axes = (*moved.rows, *(consumer.states[place] for place in moved.places))
             marginal = consumer.array
             if marginal.axes != axes:
-                value = Contraction(1.0, (Operand(marginal, marginal.axes),), axes)
+                value = self._marginal(consumer, axes)
                 marginal = self.body.define(self.body.unused("probabilities of neighbours"), value, axes)
         longer = [
             len(moved.rows) + number
@@ -301,11 +303,10 @@ class FiniteInference(ChainStates):
 
     def _pairs_everywhere(self, chain: Joint, table: Table) -> Named:
         """The probabilities of states at a row and at the row before; in first rows the latter is the first state."""
-        assert chain.previous is not None and chain.steps_summed is not None and chain.array is not None
-        assert chain.step.time is not None
+        assert chain.previous is not None and chain.step.time is not None and chain.array is not None
         before = [place for place in table.places if place in chain.previous]
         axes = (*table.rows, *({**chain.states, **chain.previous}[place] for place in table.places))
-        pairs, own = (Operand(array, array.axes) for array in (chain.steps_summed, chain.array))
+        pairs, own = (Operand(array, array.axes) for array in (self.pairs_with(chain, axes), chain.array))
         states = [chain.previous[place] for place in before]
         starts = [Operand(Named(f"np.eye({self.moments.length(k.size)})[0]", (k,)), (k,)) for k in states]
         parts = (
@@ -340,7 +341,6 @@ class FiniteInference(ChainStates):
         assert joint.previous is not None
         own = tuple(joint.states[place] for place in step.kept)
         outer = tuple(joint.states[place] for place in step.neighbours)
-        lagged = tuple(joint.previous.values())
         name = " ".join(step.variables)
         prior = self._probability_of_neighbours(joint)
         weights = self._weights(step)
@@ -379,26 +379,31 @@ class FiniteInference(ChainStates):
             array = self.body.define(self.body.unused(f"joint probabilities {name}"), value, axes)
         joint.array = array
         varying = self._is_varying(joint)
-        pair_axes = (*outer, *(rows if varying else ()), *lagged, *own)
-        pair_sizes = [self.moments.length(index.size) for index in pair_axes]
-        shaped = f"{pairs_name}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else pairs_name
-        pairs = self.body.define(self.body.unused(f"transitions of {name}"), shaped, pair_axes)
-        own_pairs = pairs
-        if varying and prior:
-            at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
-            pairs = self.body.define(
-                self.body.unused(f"joint transitions of {name}"),
-                Contraction(1.0, (*at_rows, Operand(pairs, pair_axes)), pair_axes),
-                pair_axes,
-            )
-        joint.steps_summed = pairs
+        apart = len(joint.transitions) > 1
+        targets: list[tuple[str, tuple[Index, ...]]] = []
+        for number, moved in enumerate(joint.transitions):
+            of = self.names_of(joint, moved)
+            pair_axes = (*outer, *(axis for axis in moved if axis not in outer))
+            pair_sizes = [self.moments.length(index.size) for index in pair_axes]
+            shaped = f"{pairs_name}[{number}]" if apart else pairs_name
+            shaped = f"{shaped}.reshape({', '.join(pair_sizes)})" if len(pair_sizes) > 2 else shaped
+            pairs = self.body.define(self.body.unused(f"transitions of {of}"), shaped, pair_axes)
+            targets.append((pairs.name, pair_axes))
+            if varying and prior:
+                at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in prior)
+                value = Contraction(1.0, (*at_rows, Operand(pairs, pair_axes)), pair_axes)
+                pairs = self.body.define(self.body.unused(f"joint transitions of {of}"), value, pair_axes)
+                targets[-1] = pairs.name, pair_axes
+            joint.pairs += (pairs,)
         shares = self._shares(joint)
         if not self.expectations:
             self._start(joint, (array if prior else own_array).name, [*shares, *self.kept_shares(joint)], axes)
         later = (self.later(step.time), *weights) if step.time is not None and not varying else ()
         at_rows = tuple(moved_operand(operand, to_rows, self.moments) for operand in later[1:])
-        operands = [*shares, *self.shares_before(joint), *later[:1], *at_rows]
-        self._start(joint, (pairs if varying and prior else own_pairs).name, operands, pair_axes)
+        operands = [*shares, *self.shares_before(joint)]
+        for target, pair_axes in targets:
+            own_shares = self.shares_within(joint, operands, pair_axes)
+            self._start(joint, target, [*own_shares, *later[:1], *at_rows], pair_axes)
 
     def _first_rows(self, monomial: Monomial, series: tuple[Index, ...]) -> None:
         """What is expected of a monomial in the first row of each series."""
@@ -424,15 +429,15 @@ class FiniteInference(ChainStates):
         table = next(one for one in joint.step.tables if one.source == id(monomial))
         assert joint.array is not None
         is_pair = joint.step.is_pair(table)
-        array = joint.steps_summed if is_pair else joint.array
-        assert array is not None
         at = {**joint.states, **(joint.previous or {})} if is_pair else joint.states
         states = [at[place] for place in table.places]
+        array = self.pairs_with(joint, states) if is_pair else joint.array
         rows = tuple(row for row in table.rows if row in array.axes)
         axes = (*rows, *states)
         label = self.body.unused(f"expected {' '.join(dict.fromkeys(monomial.variables))}")
         if array.axes != axes:
-            array = self.body.define(label, Contraction(1.0, (Operand(array, array.axes),), axes), axes)
+            value = Contraction(1.0, (Operand(array, array.axes),), axes) if is_pair else self._marginal(joint, axes)
+            array = self.body.define(label, value, axes)
         longer = [self.is_longer(joint.step, place, table) for place in table.places]
         if any(longer):
             code = ", ".join([*(":" for _ in rows), *(":-1" if one else ":" for one in longer)])

@@ -50,8 +50,10 @@ class Joint:
     array: Named | None = None
     log_joint: Named | None = None
     message: Named | None = None
-    steps_summed: Named | None = None
-    """Of a chain with one transition table: Σ over its rows of the joint with the previous state."""
+    transitions: tuple[tuple[Index, ...], ...] = ()
+    """Of a chain: the axes of its transition, or of each part of its state that moves independently of the others."""
+    pairs: tuple[Named, ...] = ()
+    """Of each of these, the joint with the previous state: summed over the rows, where the transition has none."""
     previous: Mapping[Place, Index] | None = None
     """Of a chain: the state of the row before, by what it holds as seen from the row."""
     messages: str = ""

@@ -28,8 +28,8 @@ SPECIAL_FUNCTIONS = (
 #: The files of `emdsl.runtime.carried`, in the order in which their functions appear in a module.
 FILES = (
     "degeneracy", "probabilities", "matrices", "features", "latents", "sweeps", "folding", "networks", "product_shares",
-    "longer_chains", "positive", "transitions", "finite_chains", "memory", "row_evidence", "chain_steps", "chain_parts",
-    "gaussian_groups", "gaussian_systems", "gaussian_eliminations", "gaussian_levels", "gaussian_states",
+    "longer_chains", "positive", "transitions", "finite_chains", "memory", "row_evidence", "chain_moves", "chain_steps",
+    "chain_parts", "gaussian_groups", "gaussian_systems", "gaussian_eliminations", "gaussian_levels", "gaussian_states",
     "gaussian_chains", "gaussian_blocks", "posteriors", "stationary_posteriors", "seeding", "iteration",
 )  # fmt: skip
 

@@ -216,24 +216,31 @@ class Forward:
         return np.roll(values, lag, axis=axis)
 
     def _chain_forward(
-        self, evidence: Array | RowEvidence, transition: Array, offsets: Array, by_row: bool
+        self, evidence: Array | RowEvidence, transition: Array | list[Array], offsets: Array, by_row: bool
     ) -> tuple[dict[str, Any], Array]:
         chain = finite_chain(evidence, transition, offsets, by_row)
         laws, pairs = next(self.laws, (np.full(chain.shape, 1.0 / chain.shape[-1]), None))
+        listed = [transition] if isinstance(transition, np.ndarray) else transition
+        rows = (chain.shape[1],) if by_row else ()
         if pairs is None or not by_row:
-            pairs = np.zeros((len(laws), *((chain.shape[1],) if by_row else ()), *chain.transition.shape[-2:]))
+            sums = [np.zeros((len(laws), *rows, *one.shape[-2:])) for one in listed]
+        else:
+            sums = [pairs]
         self.found.append(lambda: chain)
         likelihoods = np.zeros((len(laws), len(offsets) - 1))
         if not chain.batched:
-            laws, pairs, likelihoods = laws[0], pairs[0], likelihoods[0]
-        return {"laws": laws, "pairs": pairs, "evidence": evidence, "series": len(offsets) - 1}, likelihoods
+            laws, sums, likelihoods = laws[0], [one[0] for one in sums], likelihoods[0]
+        moves = sums[0] if listed[0] is transition else sums
+        return {"laws": laws, "pairs": moves, "evidence": evidence, "series": len(offsets) - 1}, likelihoods
 
-    def _chain_backward(self, messages: Mapping[str, Any], weights: Array | None = None) -> tuple[Array, Array]:
+    def _chain_backward(
+        self, messages: Mapping[str, Any], weights: Array | None = None
+    ) -> tuple[Array, Array | list[Array]]:
         return messages["laws"], messages["pairs"]
 
     def _chain_expectations(
         self, messages: Mapping[str, Any], weights: Array | None = None
-    ) -> tuple[Expectations, Array]:
+    ) -> tuple[Expectations, Array | list[Array]]:
         evidence = messages["evidence"]
         return Expectations(evidence, np.zeros((messages["series"], evidence.states))), messages["pairs"]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.runtime.carried.chain_moves import joint_transition
 from emdsl.runtime.carried.finite_chains import chain_forward
 from emdsl.runtime.carried.row_evidence import RowEvidence
 
@@ -49,9 +50,13 @@ class FiniteChain:
 
 
 def finite_chain(
-    evidence: np.ndarray | RowEvidence, transition: np.ndarray, offsets: np.ndarray, by_row: bool
+    evidence: np.ndarray | RowEvidence,
+    transition: np.ndarray | Sequence[np.ndarray],
+    offsets: np.ndarray,
+    by_row: bool,
 ) -> FiniteChain:
-    """The arguments of `chain_forward` as arrays."""
+    """The arguments of `chain_forward` as arrays, chains that move independently as one of their joint states."""
+    transition = transition if isinstance(transition, np.ndarray) else joint_transition(transition)
     batched = isinstance(evidence, np.ndarray) and evidence.ndim == 3
     if not isinstance(evidence, np.ndarray):
         whole = np.empty((1, evidence.states, evidence.rows))

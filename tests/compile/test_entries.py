@@ -73,6 +73,31 @@ EXACT: dict[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"y": Y[:3]},
         ("em",),
     ),
+    # groups of chains that move one after the other: two of them first, then the third
+    "three_of_three_states": (
+        """model M() plate s in S time t in T[s] plate c in 3, k in 3 param A[c, k] : simplex[3] param p[c] : simplex[3]
+        param h[c] : real latent d[c, s, 0] ~ Categorical(p[c]) latent d[c, s, t] ~ Categorical(A[c, d[c, s, t-1]])
+        observed y[s, t] ~ Normal(sum(h[c]*d[c, s, t], c), sd=1)""",
+        {"y": [Y[:2], Y[2:3]], "weights.s": np.array([0.5, 2.0])},
+        ("em", "hard"),
+    ),
+    "one_apart_from_two_that_drive_each_other": (
+        """model M() time t in T plate k in 2, l in 2 param p[k, l] : unit param q[k] : unit param u[k, l] : unit
+        param h : real latent a[0] ~ Bernoulli(0.4) latent a[t] ~ Bernoulli(p[a[t-1], b[t-1]])
+        latent c[0] ~ Bernoulli(0.7) latent c[t] ~ Bernoulli(q[c[t-1]])
+        latent b[0] ~ Bernoulli(0.6) latent b[t] ~ Bernoulli(u[b[t-1], a[t]])
+        observed y[t] ~ Normal(h*a[t] - b[t] + 2*c[t], sd=1)""",
+        {"y": Y},
+        ("em", "hard"),
+    ),
+    "two_steps_back_beside_one": (
+        """model M() time t in T plate k in 2, l in 2 param p[k, l] : unit param q[k] : unit param h : real
+        latent a[0] ~ Bernoulli(0.4) latent a[1] ~ Bernoulli(0.5) latent a[t] ~ Bernoulli(p[a[t-1], a[t-2]])
+        latent b[0] ~ Bernoulli(0.7) latent b[t] ~ Bernoulli(q[b[t-1]])
+        observed y[t] ~ Normal(h*a[t] - b[t], sd=1)""",
+        {"y": Y},
+        ("em",),
+    ),
     "a_product": (
         """model M() time t in T plate c in 2, k in 2 param q[k] : unit param b : positive
         latent d[c, 0] ~ Bernoulli(0.3) latent d[c, t] ~ Bernoulli(q[d[c, t-1]])

@@ -283,3 +283,36 @@ def test_no_rows_at_all():
     marginals, pairs = chain_backward(messages)
     assert marginals.shape == (0, 3)
     assert np.all(pairs == 0.0)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "zeros", "far", "beyond"])
+@pytest.mark.parametrize("sizes", [(2, 3), (5, 4, 3), (2, 2, 2, 2, 2, 2)])
+@pytest.mark.parametrize("batched", [False, True])
+def test_independent_chains_are_one_of_their_joint_states(hard, kind, sizes, batched):
+    """Chains that move one after the other: the same messages, partitions, posteriors and pairs as one dense chain."""
+    rng = np.random.default_rng(8)
+    states, count = int(np.prod(sizes)), len(sizes)
+    lengths = np.array([60, 1, 0, 7, 230])
+    offsets, weights = np.concatenate([[0], np.cumsum(lengths)]), rng.uniform(0.5, 2.0, len(lengths))
+    evidence = rng.normal(scale=2.0, size=(offsets[-1], states))
+    transitions = [np.log(rng.dirichlet(np.ones(size), ((2,) if batched else ()) + (size,))) for size in sizes]
+    if kind == "zeros":
+        transitions[0][..., 0, 1] = -1e300
+    if kind in ("far", "beyond"):
+        transitions[-1][..., 0, 1] -= 100.0 if kind == "far" else 900.0
+    dense = transitions[0]
+    for one in transitions[1:]:
+        joint = dense[..., :, None, :, None] + one[..., None, :, None, :]
+        dense = joint.reshape(*joint.shape[:-4], dense.shape[-1] * one.shape[-1], -1)
+    whole, partition = chain_forward(evidence, dense, offsets, hard=hard)
+    want, pairs = chain_backward(whole, weights)
+    messages, found = chain_forward(evidence, transitions, offsets, hard=hard)
+    marginals, moves = chain_backward(messages, weights)
+    np.testing.assert_allclose(found, partition, rtol=1e-12)
+    np.testing.assert_allclose(marginals, want, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(log_filtered(messages), log_filtered(whole), rtol=1e-9, atol=1e-9)
+    pairs = pairs.reshape(*pairs.shape[:-2], *sizes, *sizes)
+    for place, own in enumerate(moves):
+        others = tuple(-axis for axis in range(1, 2 * count + 1) if (axis - count + place) % count)
+        np.testing.assert_allclose(own, pairs.sum(axis=others), rtol=1e-10, atol=1e-10)

@@ -18,7 +18,9 @@ from emdsl.runtime.carried.networks import (
     incidence,
     kinds_of_rows,
     log_shares,
+    marginal,
     matrix_times,
+    over_joint_states,
     ruled_out,
     scatter_add,
 )
@@ -214,3 +216,22 @@ def test_latents_whose_rows_are_of_other_kinds_do_not_share_them(first: str) -> 
     params = {"A": turn, "v": np.array(v)}
     _, likelihood = names["e_step"](names["prepare"]({"y": y}, params), params)
     np.testing.assert_allclose(likelihood, multivariate_normal(cov=covariance).logpdf(y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [[0], [2], [0, 1], [1, 3], [0, 2, 3], [0, 1, 2, 3]])
+def test_joint_states_summed_to_some(kept: list[int]) -> None:
+    values = np.random.default_rng(0).uniform(size=(3, 5, 2, 4, 3, 2))
+    others = tuple(2 + place for place in range(4) if place not in kept)
+    np.testing.assert_allclose(marginal(values, 4, kept), values.sum(axis=others), rtol=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [(2,), (3, 2), (2, 4, 3), (2, 3, 2, 3, 2)])
+@pytest.mark.parametrize("rows", [(3, 5), (0,), ()])
+def test_log_weights_over_joint_states(sizes: tuple[int, ...], rows: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    parts = [rng.normal(size=(*rows, size)) for size in sizes]
+    found = over_joint_states(*parts)
+    assert found.shape == (*rows, *sizes)
+    for states in np.ndindex(*sizes):
+        want = sum(part[..., state] for part, state in zip(parts, states, strict=True))
+        np.testing.assert_allclose(found[(..., *states)], want, rtol=1e-13, atol=1e-13)

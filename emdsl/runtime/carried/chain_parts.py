@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from emdsl.runtime.carried.chain_moves import as_probabilities
 from emdsl.runtime.carried.chain_steps import ChainSteps
 from emdsl.runtime.carried.memory import aligned
 from emdsl.runtime.carried.row_evidence import DenseEvidence, Expectations, Marginals, RowEvidence
@@ -23,14 +25,14 @@ class ChainPart(ChainSteps):
     def __init__(
         self,
         evidence: DenseEvidence | RowEvidence,
-        transition: np.ndarray,
+        transitions: Sequence[np.ndarray],
         by_row: bool,
         series: np.ndarray,
         bounds: np.ndarray,
         space: str,
         reach: Any,
     ) -> None:
-        super().__init__(evidence, transition, by_row, space, reach)
+        super().__init__(evidence, transitions, by_row, space, reach)
         self.series, (self.starts, self.stops) = series, bounds
         self.lost = np.zeros(len(self.starts), dtype=bool)
         self.width = self.batch * self.states
@@ -308,11 +310,16 @@ class ChainPart(ChainSteps):
             after[..., self.inner[lane]] = add(final[..., lane] + before[:, None, :, lane], axis=2)
         return np.exp(before) * self.scale if scaled else before
 
-    def backward(self, found: Marginals | Expectations, moves: np.ndarray, weights: np.ndarray | None) -> None:
-        """Hand over the posteriors of this part's rows, and add its moves; weights (batch or 1, series)."""
+    def backward(
+        self, found: Marginals | Expectations, moves: np.ndarray | list[np.ndarray], weights: np.ndarray | None
+    ) -> None:
+        """Hand over the posteriors of this part's rows, and add its moves; weights (batch or 1, series).
+
+        moves: those of each chain that moves, (batch, previous, next); where they vary, (batch, row, previous, next).
+        """
         self.shares = None if weights is None else weights[:, self.owner]
-        self.own = moves if self.by_row else np.zeros(moves.shape)
-        after = self.probabilities(self.ends)
+        self.own = moves if self.by_row else [np.zeros(one.shape) for one in moves]
+        after = as_probabilities(self.ends, self.space)
         if self.exact:
             self.end_exactly(after)
         else:
@@ -335,7 +342,8 @@ class ChainPart(ChainSteps):
                 break
         found.include(share)
         if not self.by_row:
-            moves += self.own * self.matrix if self.space == "scaled" else self.own
+            for total, own, move in zip(moves, self.own, self.moves):
+                total += own * move.matrix if self.space == "scaled" else own
 
     def end_exactly(self, after: np.ndarray) -> None:
         """Posteriors of the last rows of lanes before inner ones: these run from every state, last first."""
@@ -347,8 +355,8 @@ class ChainPart(ChainSteps):
     def sweep_backward(self, after: np.ndarray, found: Marginals | Expectations) -> Marginals | Expectations:
         """Posteriors and moves, given those of each lane's last row; what is `reached` before inner lanes."""
         self.reached = np.empty((self.batch, self.states, len(self.inner)))
-        if not self.by_row:
-            self.own[...] = 0.0
+        for own in () if self.by_row else self.own:
+            own[...] = 0.0
 
         posterior, share = after[..., :0], found.share()
         for first, last in reversed(self.runs):
@@ -416,7 +424,7 @@ class ChainPart(ChainSteps):
             n, known = int(np.searchsorted(self.inner, self.counts[step])), posterior.shape[3]
             if n > known:
                 lanes = as_slice(self.inner[:n])
-                fresh = self.probabilities(self.at(step)[..., self.inner[known:n]])[:, :, None]
+                fresh = as_probabilities(self.at(step)[..., self.inner[known:n]], self.space)[:, :, None]
                 if ends > 1:
                     fresh = np.broadcast_to(np.eye(ends)[:, :, None], (self.batch, ends, ends, n - known))
                 posterior = np.concatenate([posterior, fresh], axis=3)

@@ -7,32 +7,45 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.runtime.carried.chain_moves import Move, as_probabilities, summed_over_previous
 from emdsl.runtime.carried.row_evidence import DenseEvidence, RowEvidence
 
 
-def transition_range(transition: np.ndarray, firsts: np.ndarray, by_row: bool) -> tuple[float, bool]:
-    """The smallest possible log entry beneath the top of its matrix, and whether some entries are impossible."""
-    if by_row:
-        transition = np.delete(transition, firsts, axis=1)
-    if not transition.size:
-        return 0.0, False
-    depth = transition - transition.max(axis=(-2, -1), keepdims=True)
-    possible = depth > -1e290
-    return float(depth.min(where=possible, initial=0.0)), not bool(possible.all())
+def transition_range(transitions: Sequence[np.ndarray], firsts: np.ndarray, by_row: bool) -> tuple[float, bool]:
+    """The smallest possible log entry beneath the top of its matrix, and whether some entries are impossible.
+
+    Of several transitions, that of their joint states.
+    """
+    smallest, zeros = 0.0, False
+    for transition in transitions:
+        if by_row:
+            transition = np.delete(transition, firsts, axis=1)
+        if transition.size:
+            depth = transition - transition.max(axis=(-2, -1), keepdims=True)
+            possible = depth > -1e290
+            smallest += float(depth.min(where=possible, initial=0.0))
+            zeros |= not possible.all()
+    return smallest, zeros
 
 
 class ChainSteps:
     """Messages (batch, state, lane): scaled, or logarithms of sums or of best paths: `space` is scaled, log or max.
 
-    reach: what `transition_range` says of the transitions.
+    transitions: those of chains that move one after the other in each step; one, if they vary by row. reach: what
+    `transition_range` says of them.
     """
 
     def __init__(
-        self, evidence: DenseEvidence | RowEvidence, transition: np.ndarray, by_row: bool, space: str, reach: Any
+        self,
+        evidence: DenseEvidence | RowEvidence,
+        transitions: Sequence[np.ndarray],
+        by_row: bool,
+        space: str,
+        reach: Any,
     ) -> None:
-        self.evidence, self.transition, self.by_row, self.space = evidence, transition, by_row, space
+        self.evidence, self.by_row, self.space = evidence, by_row, space
         smallest, zeros = self.smallest, self.zeros = reach
-        self.batch, self.states = max(evidence.batch, len(transition)), evidence.states
+        self.batch, self.states = max(evidence.batch, *(len(one) for one in transitions)), evidence.states
         # Products down to 1e-300 stay normal numbers if messages sum to 2^500 and evidence peaks at e^345.
         self.delicate = space == "scaled" and (zeros or smallest < -69.0)
         self.scale, self.lift = 2.0**500, 345.0 if self.delicate else 0.0
@@ -43,11 +56,15 @@ class ChainSteps:
         self.sound = space == "scaled" and not zeros and smallest > -350.0  # whatever the evidence
         # A start from every state is cheaper than a step at a time for up to so many states.
         self.few = self.states <= (32 if self.sound else 24 if space == "max" else 12)
-        if not by_row:
-            self.transition = np.maximum(transition, -1e300)
-            top = self.transition.max(axis=(1, 2), keepdims=True)
-            self.top, self.matrix = top[:, :, 0], np.exp(self.transition - top)
-            self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
+        if by_row:
+            (self.transition,) = transitions
+        else:
+            edges = np.cumprod([1, *(one.shape[-1] for one in transitions)]).tolist()
+            self.moves = [
+                Move(one, before, self.states // through, space, zeros)
+                for one, before, through in zip(transitions, edges, edges[1:])
+            ]
+            self.top = sum(move.top for move in self.moves)
         if space == "scaled" and evidence.table is not None:
             self.entries, self.entry_tops = self.divided(evidence.table[0][None].copy())
         self.beside = evidence.beside_one() if space == "scaled" and not self.delicate else None
@@ -109,16 +126,13 @@ class ChainSteps:
         self, message: np.ndarray, potential: np.ndarray | None, room: np.ndarray | None = None
     ) -> np.ndarray:
         """Aᵀ message, or its like for logarithms; in `room`, if there is some and no need of more."""
+        if potential is None:
+            for move in self.moves:
+                message = move.forward(message, room if move is self.moves[-1] else None)
+            return message
         if self.space == "scaled":
-            if potential is None:
-                return np.matmul(self.turned, message, out=room)
             return np.einsum("cijn,cin->cjn", potential, message)
-        joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
-        top = joint.max(axis=1)
-        if self.space == "log":
-            joint -= top[:, None]
-            top += np.log(np.exp(joint, out=joint).sum(axis=1))
-        return top
+        return summed_over_previous(message[:, :, None] + potential, self.space)
 
     def absorb(self, message: np.ndarray) -> np.ndarray:
         """Give the message mass one (times the scale), in place; the logarithm of what it had, (batch, lane)."""
@@ -144,13 +158,6 @@ class ChainSteps:
         if alive is not None:
             lost |= np.any(alive & (out < self.floor), axis=(0, 1))
         return mass, lost
-
-    def probabilities(self, message: np.ndarray) -> np.ndarray:
-        """A message as probabilities, (batch, state, lane); one of most probable paths is sure of its top."""
-        if self.space == "max":
-            return (message.argmax(axis=1)[:, None] == np.arange(self.states)[:, None]).astype(float)
-        weight = message if self.space == "scaled" else np.exp(message - message.max(axis=1)[:, None])
-        return weight / np.maximum(weight.sum(axis=1), 1e-300)[:, None]
 
     def agreeing(self, one: np.ndarray, two: np.ndarray, tolerance: float = 1e-13) -> np.ndarray:
         """Lanes of which each entry agrees to rounding, however small: later evidence may favour it by any factor."""
@@ -186,34 +193,26 @@ class ChainSteps:
     ) -> np.ndarray:
         """Posterior of the rows before, whose message is given; posteriors may be several, (batch, state, end · lane).
 
-        into: moves to add to, rows, weights; scaled shared ones lack the factor A. rooms: as that of `propagate`, for
-        what is divided by and for the result, which may stand where the posterior stood.
+        into: moves to add to, those of each chain, rows, weights; scaled shared ones lack the factor A. rooms: as that
+        of `propagate`, for what is divided by and for the result, which may stand where the posterior stood.
         """
-        times = posterior.shape[2] // message.shape[2]
-        if self.space == "scaled" and potential is None:
-            predicted = np.matmul(self.turned, message, out=rooms[0])
-            if self.zeros:
-                np.maximum(predicted, 1e-300, out=predicted)
-            if times > 1:
-                predicted, message = np.tile(predicted, times), np.tile(message, times)
-            ratio = np.divide(posterior, predicted, out=predicted)
-            result = np.matmul(self.matrix, ratio, out=rooms[1])
-            result *= message
-            if into:
-                if into[2] is not None:
-                    ratio *= into[2][:, None]
-                into[0][...] += np.matmul(message, ratio.swapaxes(1, 2))
-            return result
+        if potential is None:
+            stages = [message]
+            for move in self.moves if self.space == "scaled" else self.moves[:-1]:
+                stages.append(move.forward(stages[-1], rooms[0] if move is self.moves[-1] else None))
+            for place in range(len(self.moves) - 1, -1, -1):
+                own, weights = (into[0][place], into[2]) if into else (None, None)
+                room, reached = None if place else rooms[1], stages[place + 1 : place + 2]
+                posterior = self.moves[place].backward(posterior, stages[place], reached, own, weights, room)
+            return posterior
         if self.space == "scaled":
             joint = message[:, :, None] * potential
             joint /= np.maximum(joint.sum(axis=1), 1e-300)[:, None]
         else:
-            joint = message[:, :, None] + (self.transition[..., None] if potential is None else potential)
-            joint = self.probabilities(joint.reshape(*joint.shape[:2], -1)).reshape(joint.shape)
+            joint = as_probabilities(message[:, :, None] + potential, self.space)
+        times = posterior.shape[2] // message.shape[2]
         joint = np.tile(joint, times) if times > 1 else joint
         joint *= posterior[:, None]
-        if into and self.by_row:
+        if into:
             into[0][:, into[1]] = np.moveaxis(joint, -1, 1)
-        elif into:
-            into[0][...] += (joint if into[2] is None else joint * into[2][:, None, None]).sum(axis=3)
         return joint.sum(axis=2)

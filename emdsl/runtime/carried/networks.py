@@ -102,6 +102,32 @@ def added_at(values: np.ndarray, added: np.ndarray, axis: int, place: int) -> np
     return values
 
 
+def over_joint_states(*parts: np.ndarray) -> np.ndarray:
+    """Sums of log weights (row…, state), one for each of several variables, at their joint states, (row…, state…).
+
+    Neighbours first: few sums are long, and none goes along a short axis alone, which is slow.
+    """
+    sizes, left = [part.shape[-1] for part in parts], list(parts)
+    while len(left) > 1:
+        pairs = [one[..., :, None] + two[..., None, :] for one, two in zip(left[::2], left[1::2])]
+        joint = [pair.reshape(*pair.shape[:-2], pair.shape[-2] * pair.shape[-1]) for pair in pairs]
+        left = joint + left[2 * len(joint) :]
+    return left[0].reshape(*left[0].shape[:-1], *sizes)
+
+
+def marginal(values: np.ndarray, axes: int, kept: list[int]) -> np.ndarray:
+    """Probabilities (row…, state…) of joint states, as many axes as said, summed to those of the states kept.
+
+    One product with zeros and ones, as sums along many short axes are slow.
+    """
+    rows, sizes = values.shape[:-axes], values.shape[-axes:]
+    left = tuple(sizes[place] for place in kept)
+    shape = tuple(size if place in kept else 1 for place, size in enumerate(sizes))
+    ones = np.eye(int(np.prod(left))).reshape(*shape, -1)
+    ones = np.broadcast_to(ones, (*sizes, ones.shape[-1])).reshape(-1, ones.shape[-1])
+    return (values.reshape(-1, len(ones)) @ ones).reshape(*rows, *left)
+
+
 def lagged(values: np.ndarray, lag: int, axis: int) -> np.ndarray:
     """The values `lag` steps earlier along an axis; those before the first step are never read."""
     return np.roll(values, lag, axis=axis)

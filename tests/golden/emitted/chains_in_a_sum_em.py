@@ -89,35 +89,37 @@ def infer_z(data, params, start=None):
     labelled_z0 = ruled_out(natural_z0, entry_of(data.get("z"), 0))
     # where the state is given
     labelled_z1 = ruled_out(natural_z1, entry_of(data.get("z"), 1))
-    transition_of_z0_z1 = log_A[0][:, None, :, None] + log_A[1][:, None, :]
+    transition_of_z0 = log_A[0]
+    transition_of_z1 = log_A[1]
     # log weight of `z₀`, `z₁`
-    evidence_of_z0_z1 = natural_z0_z1 + labelled_z0[:, :, :, None] + labelled_z1[:, :, None, :]
+    evidence_of_z0_z1 = natural_z0_z1 + over_joint_states(labelled_z0, labelled_z1)
     messages_of_z0_z1, log_sum_z0_z1 = chain_forward(
         evidence_of_z0_z1.reshape(-1, K * K),
-        transition_of_z0_z1.reshape(K * K, K * K),
+        [transition_of_z0, transition_of_z1],
         np.arange(0, S * T + 1, T),
         by_row=False,
     )
     marginals_of_z0_z1, pairs_of_z0_z1 = chain_backward(messages_of_z0_z1, weights_of_s)
     # p of `z₀`, `z₁`
     probabilities_z0_z1 = marginals_of_z0_z1.reshape(S, T, K, K)
-    transitions_of_z0_z1 = pairs_of_z0_z1.reshape(K, K, K, K)
+    transitions_of_z0 = pairs_of_z0_z1[0]
+    transitions_of_z1 = pairs_of_z0_z1[1]
     if start is not None:
         probabilities_z0_z1 = start["z"][0][:, :, :, None] * start["z"][1][:, :, None, :]
-        transitions_of_z0_z1 = np.einsum(
-            "stkl,stmn->nmkl",
-            start["z"][0][:, :, :, None] * start["z"][1][:, :, None, :],
-            (
-                lagged(start["z"][1], 1, 1)[:, :, :, None]
-                * lagged(start["z"][0], 1, 1)[:, :, None, :]
-                * at_least(np.arange(T), 1)[:, None, None]
-                * weights_of_s[:, None, None, None]
-            ),
+        transitions_of_z0 = np.tensordot(
+            lagged(start["z"][0], 1, 1),
+            start["z"][0] * at_least(np.arange(T), 1)[:, None] * weights_of_s[:, None, None],
+            ((0, 1), (0, 1)),
         )
-    expected_z0 = probabilities_z0_z1.sum(axis=3)
-    expected_z1 = probabilities_z0_z1.sum(axis=2)
-    expected_z0_2 = np.einsum("klmn->mk", transitions_of_z0_z1)
-    expected_z1_2 = np.einsum("klmn->nl", transitions_of_z0_z1)
+        transitions_of_z1 = np.tensordot(
+            lagged(start["z"][1], 1, 1),
+            start["z"][1] * at_least(np.arange(T), 1)[:, None] * weights_of_s[:, None, None],
+            ((0, 1), (0, 1)),
+        )
+    expected_z0 = marginal(probabilities_z0_z1, 2, [0])
+    expected_z1 = marginal(probabilities_z0_z1, 2, [1])
+    expected_z0_2 = transitions_of_z0.T
+    expected_z1_2 = transitions_of_z1.T
     # z_first_ck = Σ E[[z_cs0 = k] w_s]
     z_first_ck = of_entries((2,), weights_of_s @ expected_z0[:, 0], weights_of_s @ expected_z1[:, 0])
     # z_z_lag_kcl = Σ E[[z_cst = k] [z_{c,s,t−1} = l] at_least(t, 1) w_s]
