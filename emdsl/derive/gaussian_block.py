@@ -13,6 +13,7 @@ from emdsl.algebra.plain import as_written
 from emdsl.algebra.symbols import Scope
 from emdsl.algebra.terms import Polynomial
 from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment, places_of
@@ -261,11 +262,9 @@ class GaussianInference:
         return self._read_rows(monomial, own, plates)
 
     def _read_rows(self, monomial: Monomial, own: Sequence[Reference], plates: Sequence[str]) -> str:
-        codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
-        if len(monomial.rows) == 1:
-            return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"
-        shape = ", ".join(self.moments.length(row.size) for row in monomial.rows)
-        return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},), ({shape}))"
+        codes = tuple_of(self.moments.index_code(reference, monomial.rows) for reference in own)
+        shape = tuple_of(self.moments.length(row.size) for row in monomial.rows)
+        return f"flat_rows({codes}, {tuple_of(plates)}{f', {shape}' if len(monomial.rows) != 1 else ''})"
 
     def _summed_moment(self, monomial: Monomial, solved: Solved) -> None:
         """E[x yᵀ] = cov(x, y) + E[x] E[y]ᵀ in two parts, whose sums need no product for every row."""

@@ -38,7 +38,7 @@ def sweep_s_t(data, params):
     def write(rows, group, out):
         out[1] = np.reshape(at_least(np.arange(T), 1) * np.ones(rows.stop - rows.start)[:, None], -1)
 
-    return (write, 2, S, T, row_weights(data, ('s', 't'), (S, T)))
+    return (write, 2, S, T, row_weights(data, ("s", "t"), (S, T)))
 
 
 def fixed_x_y_centred(data, params):
