@@ -39,7 +39,8 @@ def initialise_function(
             drawn = f"np.where({unseen}, {drawn}, 0.0)" if unseen else drawn
             value = drawn if value.startswith("np.zeros") else value
         if name in setting.held and (whole := setting.held[name].whole) is not None:
-            value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
+            shape = tuple_of(setting.size_text(size) for size, _ in setting.scope.symbols[name].axes)
+            value = f"np.full({shape}, {whole}, dtype=float)"
         form = setting.forms.get(name)
         posterior = _neutral_posterior(form, value, setting) if form else {name: value}
         entries += [f'"{key}": {text}' for key, text in posterior.items()]
