@@ -299,7 +299,7 @@ class GaussianInference:
         return self.body.define(f"expected {name}", f"{solved.mean(name)}.reshape({self._shape(axes)})", axes)
 
     def _moment(self, monomial: Monomial, solved: Solved) -> None:
-        first, last = monomial.variables[0], monomial.variables[-1]
+        first = monomial.variables[0]
         if len(monomial.atoms) == 1:
             code = solved.mean(first)
         elif self._is_diagonal(monomial):
