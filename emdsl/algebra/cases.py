@@ -87,7 +87,7 @@ class Cases(Groups):
             if item.statistic != HOT or symbol is None or symbol.known or state not in term.bound:
                 continue
             rows = [index for index in term.bound if index in item.indices and index != state]
-            count = self._count(rows[0]) if len(rows) == 1 else None
+            count = self.scope.length(rows[0].size) if len(rows) == 1 else None
             if count is None or count > PLACES:
                 return [term]
             bound = tuple(index for index in term.bound if index not in (rows[0], state))
@@ -116,7 +116,7 @@ class Cases(Groups):
             return self._over_values(
                 table, lambda state: self.by_cases(function, at_value(value, table, state), node), f"`{function}`", node
             )
-        if all((self._count(gate) or CASES + 1) <= CASES for gate in gates):
+        if all((self.scope.length(gate.size) or CASES + 1) <= CASES for gate in gates):
             return self.over_states((value,), lambda one: self.by_cases(function, one[0], node), node)
         if self.known(value):
             return self.elementwise(function, value, node)  # a table over the states
@@ -234,13 +234,13 @@ class Cases(Groups):
     ) -> Polynomial:
         """Σ over the states of all latents that stand as numbers in `values`, of the function of these."""
         gates = self._numbers_in(values)
-        states = reduce(lambda total, gate: total * (self._count(gate) or JOINT_CASES + 1), gates, 1)
+        states = reduce(lambda total, gate: total * (self.scope.length(gate.size) or JOINT_CASES + 1), gates, 1)
         if states > JOINT_CASES:
             raise self._too_many(values, function, JOINT_CASES, "a function", node)
         if not gates:
             return function(values)
         gate, found = gates[0], list[Polynomial]()
-        for state in range(self._count(gate) or 0):
+        for state in range(self.scope.length(gate.size) or 0):
             case = self.over_states(tuple(at_state(value, gate, state) for value in values), function, node)
             found.append(self._where(Atom(STRUCTURE, DELTA, (gate, Fixed(state))), case))
         return _sum(found)
@@ -280,10 +280,6 @@ class Cases(Groups):
         states = "states" if len(gates) == 1 else "joint states"
         return TooManyStates(f"{what} of {listed} as a number, with more than {most} {states}", node.span)
 
-    def _count(self, gate: Index) -> int | None:
-        count = gate.size if isinstance(gate.size, int) else self.scope.numbers.get(gate.size)
-        return None if count is None else int(count)
-
     # ---------------------------------------------------------------- known variables
 
     def _known_discrete(self, value: Polynomial) -> Atom | None:
@@ -303,9 +299,7 @@ class Cases(Groups):
 
     def _values(self, table: Atom) -> int | None:
         """How many values a known discrete variable may have, where that is known."""
-        size = self.scope.symbols[table.variable].categories
-        count = size if isinstance(size, int) else self.scope.numbers.get(size or "")
-        return None if count is None else int(count)
+        return self.scope.length(self.scope.symbols[table.variable].categories)
 
     def _over_values(
         self, table: Atom, function: Callable[[int], Polynomial], what: str, node: Expression

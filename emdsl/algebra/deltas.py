@@ -5,10 +5,23 @@ An index as a number is that number where it is fixed.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Set
 
-from emdsl.algebra.indices import Fixed, Index
-from emdsl.algebra.terms import DELTA, NUMBER, Polynomial, Term
+from emdsl.algebra.indices import Fixed, Index, Reference
+from emdsl.algebra.terms import DELTA, HOT, NUMBER, STRUCTURE, Atom, Polynomial, Term
+
+
+def one_state(atoms: Iterable[Atom], variables: Set[str]) -> Iterator[Atom]:
+    """[z = k] [z = l] = [z = k] [k = l]: the state of each entry of some discrete variables once in a product."""
+    states: dict[tuple[str, tuple[Reference, ...]], Reference] = {}
+    for item in atoms:
+        entry = (item.variable, item.references[:-1])
+        is_state = item.statistic == HOT and item.variable in variables
+        if is_state and entry in states:
+            yield Atom(STRUCTURE, DELTA, (states[entry], item.references[-1]))
+        else:
+            states |= {entry: item.references[-1]} if is_state else {}
+            yield item
 
 
 def resolve_deltas(value: Polynomial, kept: Set[Index] = frozenset(), rows: Set[Index] = frozenset()) -> Polynomial:

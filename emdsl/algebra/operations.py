@@ -380,13 +380,10 @@ class Operations:
         """The number that the polynomial is everywhere on its axes, where it is one; sizes that are bound count."""
         result = 0.0
         for term in value.terms:
-            sizes = [
-                index.size if isinstance(index.size, int) else self.scope.numbers.get(index.size, index.size)
-                for index in term.bound
-            ]
-            if term.atoms or any(isinstance(size, str) for size in sizes):
+            lengths = [length for index in term.bound if (length := self.scope.length(index.size)) is not None]
+            if term.atoms or len(lengths) < len(term.bound):
                 return None
-            result += term.coefficient * math.prod(float(size) for size in sizes)
+            result += term.coefficient * math.prod(map(float, lengths))
         return result
 
     def known(self, value: Polynomial) -> bool:

@@ -164,6 +164,11 @@ class Scope:
         """Whether a name is that of a choice among the terms of a sum, which the compiler added."""
         return name in self.symbols and self.symbols[name].choice
 
+    def length(self, size: str | int | None) -> int | None:
+        """The number that a size is; None where only the data tell it."""
+        number = self.numbers.get(size) if isinstance(size, str) else size
+        return None if number is None else int(number)
+
     def untold(self, sizes: Iterable[str | int | None]) -> list[str]:
         """Those of some sizes that a user may bind and has not, so that only the data tell them."""
         names = dict.fromkeys(size for size in sizes if isinstance(size, str) and not is_padded(size))

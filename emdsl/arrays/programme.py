@@ -7,7 +7,7 @@ Statement = Assign | Remark | When | Lines | Nested
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.arrays.body import Assign, Remark, When
@@ -38,12 +38,18 @@ def dictionary(entries: Sequence[str]) -> str:
     return f"{{{', '.join(entries)}}}"
 
 
+def tuple_of(entries: Iterable[str]) -> str:
+    """A tuple of what is given as code: `(S, T)`, `(S,)`."""
+    listed = list(entries)
+    return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"
+
+
 def literal(value: object) -> str:
     """The code of texts, and of tuples and dictionaries of them, in the quotes of all emitted code: `"mu"`."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+        return tuple_of(map(literal, value))
     if isinstance(value, Mapping):
         return dictionary([f"{literal(key)}: {literal(one)}" for key, one in value.items()])
     return repr(value)

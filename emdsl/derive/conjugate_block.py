@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from emdsl.algebra.indices import Index
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.cavi import entropy_of
 from emdsl.derive.estimates import mean_of, posterior_entry, variance_of
 from emdsl.derive.field import FieldMoments, places_of, with_axes
@@ -37,8 +38,7 @@ class ConjugateInference:
         result = []
         for key in self.form.keys:
             axes = self.moments.parameter_axes(self.form, key)
-            sizes = ", ".join(self.moments.length(axis.size) for axis in axes)
-            shape = f"({sizes}{',' if len(axes) == 1 else ''})"
+            shape = tuple_of(self.moments.length(axis.size) for axis in axes)
             identifier = self.moments.parameter(self.form, key).name
             if self.form.kernel == "Wishart":
                 width = self.moments.length(self.symbol.axes[-1][0])

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from emdsl.algebra.indices import Gather, Index, indices_in
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, total
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.chain_states import ChainStates
 from emdsl.derive.children import ChildInference
 from emdsl.derive.copies import Copies
@@ -178,15 +179,13 @@ class FiniteInference(ChainStates):
                 value = renamed_axes(value, tuple(renamed[axis] for axis in axes))
             else:
                 inner = Contraction(1.0, operands, (*entries, *plain, *outer))
-                codes = [
+                codes = tuple_of(
                     self.moments.index_code(reference, entries) for reference in references if reference not in plain
-                ]
+                )
                 placed = [t for t, reference in zip(targets, references, strict=True) if reference not in plain]
                 rest = [t for t, reference in zip(targets, references, strict=True) if reference in plain]
-                sizes = [self.moments.length(axis.size) for axis in placed]
-                value = Apply(
-                    "scatter_add", (inner, f"({', '.join(codes)},)", f"({', '.join(sizes)},)"), (*placed, *rest, *own)
-                )
+                shape = tuple_of(self.moments.length(axis.size) for axis in placed)
+                value = Apply("scatter_add", (inner, codes, shape), (*placed, *rest, *own))
                 value = with_axes(value, (*targets, *own))
             label = self.body.unused(f"message of {step.variables[0]} to {name}")
             array = self.body.define(label, value, (*targets, *own))

@@ -15,7 +15,7 @@ from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named
-from emdsl.arrays.programme import Function, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Nested, ProgrammeStatement, tuple_of
 from emdsl.derive.expectation import expectation
 from emdsl.derive.folding import Folding, folding
 from emdsl.derive.layout import Layout, Slot, is_constant, layout
@@ -166,8 +166,7 @@ def _flattened(named: Named, local: Slot, feature: Slot) -> str:
         return named.name
     rows = " * ".join(local.shape)
     columns = " * ".join(feature.shape)
-    target = ", ".join(part for part in (rows, columns) if part)
-    return f"np.reshape({named.name}, ({target},))" if "," not in target else f"np.reshape({named.name}, ({target}))"
+    return f"np.reshape({named.name}, {tuple_of(part for part in (rows, columns) if part)})"
 
 
 def statistic_text(statistic: SufficientStatistic) -> str:

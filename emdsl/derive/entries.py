@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.deltas import one_state, resolve_deltas
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift, indices_in
 from emdsl.algebra.symbols import Entry, Scope, Symbol
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
@@ -81,6 +81,7 @@ def with_entries(term: Term, entries: Mapping[str, Entries]) -> Iterator[tuple[T
     if not term.variables() & entries.keys():
         yield term, {}
         return
+    names = frozenset(name for one in entries.values() for name in one.names.values())
     rows = {
         index
         for item in term.atoms
@@ -100,7 +101,7 @@ def with_entries(term: Term, entries: Mapping[str, Entries]) -> Iterator[tuple[T
         told = [Atom(STRUCTURE, DELTA, (one, at)) for one, at in places.items() if not isinstance(one, Index)]
         moved = tuple(_at_places(item, entries, places) for item in term.atoms)
         bound = tuple(index for index in term.bound if index not in choice)
-        whole = Term(term.coefficient, (*_once(moved, entries), *told), bound).substitute(dict(choice))
+        whole = Term(term.coefficient, (*one_state(moved, names), *told), bound).substitute(dict(choice))
         for one in resolve_deltas(Polynomial((whole,)), rows=rows).terms:
             yield one, choice
 
@@ -112,18 +113,6 @@ def _at_places(item: Atom, entries: Mapping[str, Entries], places: Mapping[Refer
     own = entries[item.variable]
     references = [places.get(one, one) if n in own.places else one for n, one in enumerate(item.references)]
     return own.at(replace(item, references=tuple(references)))
-
-
-def _once(atoms: Iterable[Atom], entries: Mapping[str, Entries]) -> list[Atom]:
-    """[z = k] [z = l] = [k = l] [z = k], where two entries are one."""
-    names = {name for one in entries.values() for name in one.names.values()}
-    known: dict[tuple[str, tuple[Reference, ...]], Atom] = {}
-    found: list[Atom] = []
-    for item in atoms:
-        first = known.setdefault((item.variable, item.references[:-1]), item) if item.variable in names else item
-        same = Atom(STRUCTURE, DELTA, (first.references[-1], item.references[-1])) if first is not item else item
-        found.append(same)
-    return found
 
 
 def letters_apart(name: str, terms: Sequence[Term], symbols: Mapping[str, Symbol]) -> frozenset[str]:
@@ -148,8 +137,7 @@ def is_lagged(name: str, terms: Iterable[Term]) -> bool:
 
 def _are_few(entries: Entries, scope: Scope) -> bool:
     """Whether the entries of a row have few joint states."""
-    size = scope.symbols[entries.variable].categories
-    states = scope.numbers.get(size) if isinstance(size, str) else size
+    states = scope.length(scope.symbols[entries.variable].categories)
     return states is not None and float(states) ** len(entries.names) <= CHAIN_BUDGET
 
 
@@ -157,15 +145,14 @@ def _entries(name: str, letters: frozenset[str], scope: Scope) -> Entries | None
     """The entries of a variable along some plates; None where there are none, or a size is not known."""
     plates = scope.symbols[name].plates
     places = tuple(place for place, (_, letter) in enumerate(plates) if letter in letters)
-    told = [plates[place][0] for place in places]
-    sizes = [scope.numbers.get(size) if isinstance(size, str) else size for size in told]
-    if not letters or letters & scope.ragged.keys() or not all(isinstance(size, int) for size in sizes):
+    told = [length for place in places if (length := scope.length(plates[place][0])) is not None]
+    if not letters or letters & scope.ragged.keys() or len(told) < len(places):
         return None
     mark = ""
     while True:
         names = {
             positions: name + mark + "".join(str(position).translate(SUBSCRIPTS) for position in positions)
-            for positions in product(*(range(int(size)) for size in sizes if size is not None))
+            for positions in product(*map(range, told))
         }
         if len({*names.values()} - scope.symbols.keys()) == len(names):
             return Entries(name, places, names)

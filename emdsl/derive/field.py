@@ -15,6 +15,7 @@ from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term, like_terms
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand, Total, lagged, total
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.copies import Copies
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.given_values import expected_or_given
@@ -199,9 +200,9 @@ class FieldMoments(Reads):
         order = (*own, *(table.array.axes[place] for place, r in enumerate(table.references) if r not in sources))
         listed = with_axes(table.array, order)
         matrix = self._matrix(entries, [r for _, r in placed], [a for a, _ in placed], sources, own, data)
-        sizes = ", ".join(self.length(axis.size) for axis, _ in placed)
+        shape = tuple_of(self.length(axis.size) for axis, _ in placed)
         result = (*(axis for axis, _ in placed), *as_indices(rest))
-        arguments = (matrix, listed, f"({sizes},)", *([str(len(own))] if len(own) > 1 else []))
+        arguments = (matrix, listed, shape, *([str(len(own))] if len(own) > 1 else []))
         value = Apply("matrix_times", arguments, result)
         return Contraction(term.coefficient * factor, (*factors, Operand(value, result)), axes)
 
@@ -227,9 +228,9 @@ class FieldMoments(Reads):
         """The sparse matrix of the data, (target, source), made once; the other way round it is turned."""
         sides = []
         for references, own in ((targets, target_axes), (sources, source_axes)):
-            codes = [self.index_code(reference, entries) for reference in references]
-            sizes = [self.length(axis.size) for axis in own]
-            sides.append((f"({', '.join(codes)},)", f"({', '.join(sizes)},)", "_".join(_word(r) for r in references)))
+            codes = tuple_of(self.index_code(reference, entries) for reference in references)
+            shape = tuple_of(self.length(axis.size) for axis in own)
+            sides.append((codes, shape, "_".join(_word(r) for r in references)))
         values = Contraction(1.0, tuple(self.plain(o) for o in data), entries)
         key = repr([(code, sizes) for code, sizes, _ in sides] + [[repr(o) for o in values.operands]])
         turned = repr([(code, sizes) for code, sizes, _ in sides[::-1]] + [[repr(o) for o in values.operands]])
@@ -264,10 +265,8 @@ class FieldMoments(Reads):
             named = self.body.define(self.body.unused(hint), value, entries + plain)
             moved = lagged(Named(named.name, (axis, *plain)), -reference.lag, 0)
             return with_axes(moved, _order(axes, (axis, *plain)))
-        codes = [self.index_code(reference, entries) for _, reference in placed]
-        sizes = [self.length(axis.size) for axis, _ in placed]
-        listed = f"({', '.join(codes)}{',' if len(codes) == 1 else ''})"
-        shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+        listed = tuple_of(self.index_code(reference, entries) for _, reference in placed)
+        shape = tuple_of(self.length(axis.size) for axis, _ in placed)
         own = tuple(axis for axis, _ in placed) + plain
         return Apply("scatter_add", (value, listed, shape), own)
 
@@ -313,8 +312,7 @@ def places_of(name: str, moments: FieldMoments, copies: Copies) -> str | None:
         f'("{item.variable.removeprefix(WEIGHTS)}", {moments.index_code(item.references[0], rows)})'
         for item in copies.at(name, rows)
     ]
-    lengths = ", ".join(moments.length(row.size) for row in rows)
-    return f"[{', '.join(listed)}], ({lengths}{',' if len(rows) == 1 else ''})" if listed else None
+    return f"[{', '.join(listed)}], {tuple_of(moments.length(row.size) for row in rows)}" if listed else None
 
 
 def _order(axes: tuple[Index, ...], own: tuple[Index, ...]) -> tuple[Index, ...]:

@@ -18,7 +18,7 @@ from emdsl.algebra.terms import Atom, Polynomial, Term
 from emdsl.arrays.algebra import repeated
 from emdsl.arrays.body import Assign, Body
 from emdsl.arrays.expressions import Apply, Array, Contraction, Named, Operand
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, tuple_of
 from emdsl.derive.expectation import gaussian_places, one_precision
 from emdsl.derive.layout import Layout, Slot, same_feature
 from emdsl.derive.lower import lower
@@ -175,7 +175,7 @@ def _placed(value: Array, move: Move, setting: Setting) -> Array:
         return value
     whole = repeated(value, axes, {axis: setting.size_text(axis.size) for axis in axes})
     shape = [" * ".join(slot.shape) for slot in (move.target, move.origin) if slot.shape]
-    return Apply("np.reshape", (whole, f"({', '.join(shape)},)" if len(shape) == 1 else f"({', '.join(shape)})"), axes)
+    return Apply("np.reshape", (whole, tuple_of(shape)), axes)
 
 
 def out_of_products(statistic: SufficientStatistic, plan: Layout, products: str) -> Array | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from emdsl.algebra.indices import Index, Reference, Shift
 from emdsl.algebra.plain import as_written
 from emdsl.algebra.symbols import Scope
-from emdsl.algebra.terms import Polynomial
+from emdsl.algebra.terms import Atom, Polynomial
 from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, Moment, places_of
@@ -51,6 +52,7 @@ class GaussianInference:
         self.starts, self.copies, self.spans = starts, copies, spans
         self.scope: Scope = scope or moments.scope
         self.kinds, self.at_means = kinds or {}, at_means
+        self.read: dict[str, str] = {}
 
     def sizes(self, name: str) -> tuple[list[str], list[str]]:
         """Lengths of the plates and of the event axes of a variable."""
@@ -252,20 +254,22 @@ class GaussianInference:
             inside = plates[1 + next(place for place, r in enumerate(own) if isinstance(r, Shift)) :]
             return f"{lagged} - {' * '.join((str(lag_of(own)), *inside))}"
         if lagged is not None:
-            return f"{self._read_rows(monomial, own, plates)}[{lagged}]"
+            return f"{self._read_rows(monomial, name, own, plates)}[{lagged}]"
         if own == monomial.rows:
             return f"np.arange({' * '.join(plates) or '1'})"
         if not own:
             lengths = " * ".join(self.moments.length(row.size) for row in monomial.rows)
             return f"np.zeros({lengths}, dtype=int)"
-        return self._read_rows(monomial, own, plates)
+        return self._read_rows(monomial, name, own, plates)
 
-    def _read_rows(self, monomial: Monomial, own: Sequence[Reference], plates: Sequence[str]) -> str:
-        codes = [self.moments.index_code(reference, monomial.rows) for reference in own]
-        if len(monomial.rows) == 1:
-            return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},))"
-        shape = ", ".join(self.moments.length(row.size) for row in monomial.rows)
-        return f"flat_rows(({', '.join(codes)},), ({', '.join(plates)},), ({shape}))"
+    def _read_rows(self, monomial: Monomial, name: str, own: Sequence[Reference], plates: Sequence[str]) -> str:
+        """Rows that index arrays tell, or that stand for several rows of the monomial; once, under a name."""
+        codes = tuple_of(self.moments.index_code(reference, monomial.rows) for reference in own)
+        shape = tuple_of(self.moments.length(row.size) for row in monomial.rows)
+        code = f"flat_rows({codes}, {tuple_of(plates)}{f', {shape}' if len(monomial.rows) != 1 else ''})"
+        if code not in self.read:
+            self.read[code] = self.body.define(self.body.unused(f"rows of {name}"), code, ()).name
+        return self.read[code]
 
     def _summed_moment(self, monomial: Monomial, solved: Solved) -> None:
         """E[x yᵀ] = cov(x, y) + E[x] E[y]ᵀ in two parts, whose sums need no product for every row."""
@@ -295,7 +299,7 @@ class GaussianInference:
         return self.body.define(f"expected {name}", f"{solved.mean(name)}.reshape({self._shape(axes)})", axes)
 
     def _moment(self, monomial: Monomial, solved: Solved) -> None:
-        first, last = monomial.variables[0], monomial.variables[-1]
+        first = monomial.variables[0]
         if len(monomial.atoms) == 1:
             code = solved.mean(first)
         elif self._is_diagonal(monomial):
@@ -306,11 +310,20 @@ class GaussianInference:
             covariance = solved.cross(monomial)
             if met:
                 covariance = f"pair_covariances({solved.covariance(first)}, {covariance}, {one}, {two})"
-            code = f"cross_moment({solved.mean(first)}[{one}], {solved.mean(last)}[{two}], {covariance})"
+            means = (
+                solved.mean(item.variable) + ("" if self._is_every_row(monomial, item) else f"[{rows}]")
+                for item, rows in zip(monomial.atoms, (one, two), strict=True)
+            )
+            code = f"cross_moment({', '.join(means)}, {covariance})"
             code = code if met else self._at_own_rows(code, monomial)
         quantity = self.body.unused(f"expected {' '.join(monomial.variables)}")
         named = self.body.define(quantity, f"{code}.reshape({self._shape(monomial.all_axes)})", monomial.all_axes)
         self.moments.found[id(monomial)] = Moment(named)
+
+    def _is_every_row(self, monomial: Monomial, item: Atom) -> bool:
+        """Whether an atom is read at the rows of its variable, all of them and in their order."""
+        count = len(self.scope.symbols[item.variable].plates)
+        return item.references[:count] == monomial.rows and self._lagged_rows(monomial) is None
 
     def _row_indices(self, monomial: Monomial) -> tuple[str, str]:
         one, two = (self._row_index(monomial, item.variable, item.references) for item in monomial.atoms)

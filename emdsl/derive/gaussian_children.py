@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emdsl.arrays.expressions import Named
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.children import ChildInference, Naturals
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments
@@ -50,8 +51,8 @@ class GaussianChildren(ChildInference):
                     raise not_compiled(
                         f"a product of more than two values of {met}", self.setting.spans.get(self.children[0])
                     )
-                place = ", ".join(f"slice({one.replace(':', ', ')})" for one in slices)
-                (linear if len(slices) == 1 else quadratic).append(f"(({place},), {self._entries(monomial, natural)})")
+                place = tuple_of(f"slice({one.replace(':', ', ')})" for one in slices)
+                (linear if len(slices) == 1 else quadratic).append(f"({place}, {self._entries(monomial, natural)})")
         flat = (
             f"summed_parts(({shape}, {self.width}), [{', '.join(linear)}]).reshape({states}, -1, {self.width})",
             f"precision_of(summed_parts(({shape}, {self.width}, {self.width}), [{', '.join(quadratic)}])"

@@ -17,7 +17,7 @@ from emdsl.algebra.terms import HOT, Polynomial, Term
 from emdsl.arrays.algebra import summands, turned_only
 from emdsl.arrays.body import Assign, Statement
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, tuple_of
 from emdsl.arrays.reading import names_used
 from emdsl.derive.children import ChildInference
 from emdsl.derive.conjugate_block import ConjugateInference
@@ -392,7 +392,7 @@ class _Writer(StatisticWriter, ResidualWriter, PosteriorWriter):
             text = " ".join(monomial.variables)
             identifier = names.of(self._fresh_name(f"q {text}"))
             sizes = [self.moments.length(axis.size) for axis in monomial.all_axes]
-            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+            shape = tuple_of(sizes)
             if all(item.statistic == HOT for item in monomial.atoms):
                 value = f"random_shares({shape}, rng)"
                 if len(monomial.atoms) == 1:

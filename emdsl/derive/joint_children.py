@@ -13,6 +13,7 @@ from emdsl.algebra.indices import Index, Reference, indices_in, substitute
 from emdsl.algebra.symbols import Scope
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.children import ChildInference, Naturals
 from emdsl.derive.coupled import Monomial
 from emdsl.derive.field import FieldMoments, with_axes
@@ -88,9 +89,9 @@ class JointChildren(ChildInference):
     def _laws_of(self, member: Member) -> str:
         """For every combination of states and row of a variable, the number of its law."""
         entries = (*self.states, *member.rows)
-        codes = [self.moments.index_code(reference, entries) for reference in (*self.states, *member.law)]
-        shape = ", ".join(self.moments.length(axis.size) for axis in entries)
-        return f"flat_rows(({', '.join(codes)},), ({', '.join(self.sizes)},), ({shape},))"
+        codes = tuple_of(self.moments.index_code(reference, entries) for reference in (*self.states, *member.law))
+        shape = tuple_of(self.moments.length(axis.size) for axis in entries)
+        return f"flat_rows({codes}, {tuple_of(self.sizes)}, {shape})"
 
     def shares_at(self, monomial: Monomial) -> Operand:
         item = next(item for item in monomial.atoms if item.variable in self.children)

@@ -18,6 +18,7 @@ from emdsl.algebra.terms import DELTA, OFFSET, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import scaled
 from emdsl.arrays.body import Body
 from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.conditional import axes_of, in_common_axes
 from emdsl.derive.held import Held, define_held
 from emdsl.derive.lower import Moments, lower
@@ -194,4 +195,4 @@ def _block(
 def _shape(axes: tuple[Index, ...], moments: Moments) -> str:
     sizes = [moments.size(axis.size) for axis in axes]
     listed = [str(size) if isinstance(size, int) else size.name for size in sizes]
-    return f"({', '.join(listed)}{',' if len(listed) == 1 else ''})"
+    return tuple_of(listed)

@@ -196,7 +196,7 @@ def factor_of(
         one
         for term in value.terms
         for one in resolve_deltas(
-            Polynomial((_bind(term, value.axes + plates, expansion, source),)), _in_squares(term, expansion)
+            Polynomial((_bind(term, value.axes + plates, expansion),)), _in_squares(term, expansion)
         ).terms
     )
     bound_terms = _without_choices(tuple(_with_whole_simplexes(term, scope) for term in bound_terms), splits, scope)
@@ -264,7 +264,7 @@ def _own_references(expansion: Expansion, symbol: Symbol, definition: Definition
     return expansion.flat(symbol, written, Name(symbol.name))
 
 
-def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion, source: IndexSource) -> Term:
+def _bind(term: Term, axes: tuple[Index, ...], expansion: Expansion) -> Term:
     """Multiply by the gates and bind every remaining index.
 
     A gate whose index occurs nowhere else sums to one and is dropped; but the only gate of a law stays on every term

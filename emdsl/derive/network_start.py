@@ -11,7 +11,7 @@ from emdsl.algebra.symbols import WEIGHTS, position_table
 from emdsl.algebra.terms import HOT, Atom, Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Contraction
-from emdsl.arrays.programme import Function, ProgrammeStatement
+from emdsl.arrays.programme import Function, ProgrammeStatement, tuple_of
 from emdsl.derive.coupled import Monomial, Occurrence
 from emdsl.derive.declared_order import outwards, whole_arrays
 from emdsl.derive.field import FieldMoments, with_axes
@@ -31,7 +31,7 @@ def shares_function(terms: NetworkTerms, setting: Setting) -> Function | None:
             sizes = [moments.length(size) for size, _ in symbol.plates]
             states = moments.length(symbol.categories or 1)
             features = [] if symbol.choice else _features(one, name, setting, body)
-            shape = f"({', '.join((*sizes, states))},)"
+            shape = tuple_of((*sizes, states))
             time = next((step.time for step in one.elimination.steps if name in step.variables), None)
             if time is not None and not features:
                 shares = f"lasting_shares({shape}, {_positions(time, setting)}, rng)"

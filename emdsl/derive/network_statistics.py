@@ -11,6 +11,7 @@ from emdsl.algebra.symbols import is_first_row
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Named
+from emdsl.arrays.programme import tuple_of
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Occurrence
 from emdsl.derive.discrete import FiniteInference
 from emdsl.derive.field import FieldMoments, with_axes
@@ -73,7 +74,7 @@ class StatisticWriter:
         for positions in product(*(range(size) for size in sizes)):
             value = found.get(tuple(Fixed(position) for position in positions))
             arrays.append(Named("0.0") if value is None else self.moments.covered(with_axes(value, inner), inner))
-        shape = f"({', '.join(self.moments.length(axis.size) for axis in outer)},)"
+        shape = tuple_of(self.moments.length(axis.size) for axis in outer)
         return Apply("of_entries", (shape, *arrays), (*outer, *inner))
 
     def _needed(self) -> list[CoupledStatistic]:

@@ -9,10 +9,10 @@ not among these: its entries are variables of their own (`emdsl.derive.entries`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from emdsl.algebra.deltas import resolve_deltas
+from emdsl.algebra.deltas import one_state, resolve_deltas
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift
 from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, Scope
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
@@ -34,16 +34,16 @@ class Places:
         self.sizes: dict[str, int] = {}
         for name in sorted(self.latents):
             for size, letter in symbols[name].plates:
-                number = size if isinstance(size, int) else scope.numbers.get(size)
-                if number is not None and letter not in scope.ragged:
-                    self.sizes[letter] = int(number)
+                length = scope.length(size)
+                if length is not None and letter not in scope.ragged:
+                    self.sizes[letter] = length
 
     def in_rows(self, term: Term) -> list[Term]:
         """The term with the places at which its latents are read as rows of their plates."""
         terms = [term]
         for letter in self.sizes:
             terms = [one for found in terms for one in self._written_out(found, letter)]
-        terms = [one for many in terms for one in self._once(many)]
+        terms = [one for many in terms for one in self._read_once(many)]
         for letter in self.sizes:
             terms = [self._in_rows(one, letter) for one in terms]
         return terms
@@ -71,8 +71,10 @@ class Places:
         written = Polynomial(tuple(_unweighted(one) for one in terms))
         return list(resolve_deltas(written).terms) if len(terms) > 1 else terms
 
-    def _hots(self, term: Term) -> list[Atom]:
-        return [item for item in term.atoms if item.statistic == HOT and item.variable in self.latents]
+    def _read_once(self, term: Term) -> Sequence[Term]:
+        """The term with each of its latents once at each row."""
+        atoms = tuple(one_state(term.atoms, self.latents))
+        return [term] if atoms == term.atoms else resolve_deltas(Polynomial((replace(term, atoms=atoms),))).terms
 
     def _is_open(self, reference: Reference, term: Term) -> bool:
         """Whether a reference is one of some places: fixed, summed over, or told by an index array."""
@@ -94,25 +96,10 @@ class Places:
 
     def _fits(self, name: str, letter: str) -> bool:
         """Whether the state of a chain may hold all places of a row."""
-        size = self.scope.symbols[name].categories
-        states = size if isinstance(size, int) else self.scope.numbers.get(size or "")
+        states = self.scope.length(self.scope.symbols[name].categories)
         count = self.sizes[letter]
         last = self.scope.symbols[name].plates[-1][1] == letter
-        return states is not None and last and int(states) * (int(states) + 1) ** max(count - 2, 0) <= CHAIN_BUDGET
-
-    def _once(self, term: Term) -> list[Term]:
-        """A latent that is read twice at one row: [z = k][z = l] = [z = k][k = l]."""
-        own, first = self._hots(term), dict[tuple[str, tuple[Reference, ...]], Atom]()
-        same = []
-        for item in own:
-            state = first.setdefault((item.variable, item.references[:-1]), item).references[-1]
-            if state != item.references[-1]:
-                same.append(Atom(STRUCTURE, DELTA, (state, item.references[-1])))
-        if len(first) == len(own):
-            return [term]
-        rest = (item for item in term.atoms if item not in own)
-        once = replace(term, atoms=(*first.values(), *same, *rest))
-        return list(resolve_deltas(Polynomial((once,))).terms)
+        return states is not None and last and states * (states + 1) ** max(count - 2, 0) <= CHAIN_BUDGET
 
     def _in_rows(self, term: Term, letter: str) -> Term:
         """Fixed places of latents that meet, as rows of the plate."""

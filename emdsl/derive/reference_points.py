@@ -43,7 +43,7 @@ def reference_points_function(setting: Setting, codes: Sequence[SweepCode]) -> F
     if groupable and _offsets_meet_data(setting):
         doc = "Points about which the statistics are taken: each state's own, since its predictor varies with the data."
         return Function("reference_points", "params", doc, (), f"{{{own_entries}}}", sources)
-    spreads = _spreads(setting, codes, body) if groupable else []
+    spreads = _spreads(setting, body) if groupable else []
     if spreads:
         statements += body.statements
         names = []
@@ -100,7 +100,7 @@ def _offsets_meet_data(setting: Setting) -> bool:
     )
 
 
-def _spreads(setting: Setting, codes: Sequence[SweepCode], body: Body) -> list[Array]:
+def _spreads(setting: Setting, body: Body) -> list[Array]:
     """−2 Σ of the terms μ̃ᵀ Λ μ̃ that multiply a count, for each count an array over its axes."""
     by_name: dict[str, tuple[SufficientStatistic, list[Term]]] = {}
     for term, statistic in _offset_pairs(setting):

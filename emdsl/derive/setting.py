@@ -10,6 +10,7 @@ from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, 
 from emdsl.algebra.symbols import RAGGED_TABLES, WEIGHTS, Scope
 from emdsl.algebra.terms import STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.body import Body, Names
+from emdsl.arrays.programme import literal, tuple_of
 from emdsl.derive.centre import Centred, CentredSquare
 from emdsl.derive.copies import Copies
 from emdsl.derive.coupled import CoupledStatistic, Monomial, Monomials, Occurrence
@@ -227,16 +228,15 @@ class Setting:
                 for letter, references in within.items()
                 if letter in self.copies.weighted
             )
-            sizes = ", ".join(self.size_text(row.size) for row in rows)
-            return f"standing(data, [{places}], ({sizes},))"
+            return f"standing(data, [{places}], {tuple_of(self.size_text(row.size) for row in rows)})"
         if len(plates) == 1 and plates[0] in self.scope.ragged:
-            return f'ragged_weights(data, "{plates[0]}", {parents!r})'
+            return f'ragged_weights(data, "{plates[0]}", {literal(parents)})'
         if len(plates) == 1:
             return f'data.get("weights.{plates[0]}")'
         if not plates:
             return "None"
-        sizes = ", ".join(self.size_text(self.plate_size(letter)) for letter in plates)
-        return f"row_weights(data, {plates!r}, ({sizes}))"
+        sizes = tuple_of(self.size_text(self.plate_size(letter)) for letter in plates)
+        return f"row_weights(data, {literal(plates)}, {sizes})"
 
     def _at_rows(self, reference: Reference, rows: tuple[Index, ...]) -> str:
         """The values of a reference at all rows, as text."""

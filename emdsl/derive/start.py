@@ -13,7 +13,7 @@ from emdsl.algebra.indices import Reference
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK, Atom
 from emdsl.arrays.body import Assign
-from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary
+from emdsl.arrays.programme import Function, Lines, Nested, ProgrammeStatement, dictionary, tuple_of
 from emdsl.derive.declared_order import inwards
 from emdsl.derive.e_step import SweepCode
 from emdsl.derive.expectation import variables_of
@@ -39,7 +39,8 @@ def initialise_function(
             drawn = f"np.where({unseen}, {drawn}, 0.0)" if unseen else drawn
             value = drawn if value.startswith("np.zeros") else value
         if name in setting.held and (whole := setting.held[name].whole) is not None:
-            value = f"np.zeros_like({value}) + np.array({whole}, dtype=float)"
+            shape = tuple_of(setting.size_text(size) for size, _ in setting.scope.symbols[name].axes)
+            value = f"np.full({shape}, {whole}, dtype=float)"
         form = setting.forms.get(name)
         posterior = _neutral_posterior(form, value, setting) if form else {name: value}
         entries += [f'"{key}": {text}' for key, text in posterior.items()]
@@ -112,7 +113,7 @@ def _sources(setting: Setting) -> tuple[tuple[str, str], ...]:
 def _neutral(symbol: Symbol, setting: Setting) -> str:
     """A value in the middle of the support; a location parameter starts at the mean of what it locates."""
     sizes = [setting.size_text(size) for size, _ in symbol.axes]
-    shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    shape = tuple_of(sizes)
     match symbol.kind:
         case "simplex":
             return f"np.full({shape}, 1 / {sizes[-1]})"
@@ -140,18 +141,18 @@ def _neutral_posterior(form: PosteriorForm, value: str, setting: Setting) -> dic
             return {form.key("shape"): f"3 * {value}", form.key("rate"): f"3 * {value}"}
         case "Wishart":
             width = setting.size_text(symbol.axes[-1][0])
-            shape = ", ".join(setting.size_text(size) for size, _ in symbol.plates)
-            df = f"np.full(({shape},), {width} + 2.0)" if shape else f"np.array({width} + 2.0)"
+            shape = tuple_of(setting.size_text(size) for size, _ in symbol.plates)
+            df = f"np.full({shape}, {width} + 2.0)"
             return {form.key("df"): df, form.key("scale"): f"{value} / ({width} + 2)"}
     places = range(len(symbol.axes))
     plates = [symbol.axes[place][0] for place in places if place not in (*form.joint, form.scale_axis)]
     listed = [setting.size_text(size) for size in plates]
     joint = [setting.size_text(symbol.axes[place][0]) for place in form.joint]
-    shape = ", ".join((*listed, *joint, *joint))
-    precision = f"np.ones(({shape}{',' if len(listed) == 1 and not joint else ''}))"
+    shape = tuple_of((*listed, *joint, *joint))
+    precision = f"np.ones({shape})"
     if joint:
         unit = f"np.eye({' * '.join(joint)}).reshape({', '.join((*joint, *joint))})"
-        precision = f"np.broadcast_to({unit}, ({shape}))"
+        precision = f"np.broadcast_to({unit}, {shape})"
     return {form.key("mean"): value, form.key("precision"): precision}
 
 
@@ -166,8 +167,7 @@ def _located_by(symbol: Symbol, setting: Setting) -> str | None:
                 continue
             mean = _reduced(_mean_of(datum, setting), datum, term.atoms[0].references, setting)
             if mean is not None:
-                shape = ", ".join(setting.size_text(size) for size, _ in symbol.axes)
-                return f"np.broadcast_to({mean}, ({shape}{',' if len(symbol.axes) == 1 else ''}))"
+                return f"np.broadcast_to({mean}, {tuple_of(setting.size_text(size) for size, _ in symbol.axes)})"
     return None
 
 

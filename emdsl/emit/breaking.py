@@ -1,6 +1,6 @@
 """Long lines of code broken as a careful writer would: sums term by term, calls and dicts argument by argument.
 
-Products are broken factor by factor where nothing else makes them short enough.
+Products are broken factor by factor where they end in a subscript, or nothing else makes them short enough.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _expression(prefix: str, code: str, width: int) -> list[str]:
         return [f"{prefix}(", *(INDENT + part for term in terms for part in fitted(term, width - 4)), ")"]
     lines = _at_brackets(prefix, code, width)
     factors = list(_factors(code))
-    if len(factors) > 1 and max(map(len, lines)) > width:
+    if len(factors) > 1 and (max(map(len, lines)) > width or code.endswith("]")):
         sign = factors[0][:2] if factors[0].startswith(("+ ", "- ", "* ")) else ""  # of the term or factor itself
         parts = (part for one in (factors[0].removeprefix(sign), *factors[1:]) for part in fitted(one, width - 4))
         return [f"{prefix}{sign}(", *(INDENT + part for part in parts), ")"]
@@ -57,9 +57,10 @@ def _at_brackets(prefix: str, code: str, width: int) -> list[str]:
     if not brackets:
         return [prefix + code]
     opening, closing = brackets[-1]
-    if closing < len(code) - 1 or len(prefix) + opening >= width:
-        round_ones = [one for one in brackets if code[one[0]] == "("]
-        opening, closing = max(round_ones or brackets, key=lambda one: one[1] - one[0])
+    longest = max([one for one in brackets if code[one[0]] == "("] or brackets, key=lambda one: one[1] - one[0])
+    is_short = code[opening] == "[" and closing - opening < longest[1] - longest[0]  # as a subscript after a call
+    if closing < len(code) - 1 or len(prefix) + opening >= width or is_short:
+        opening, closing = longest
     end = code[closing:]
     pieces = [piece.strip() for piece in _split(code[opening + 1 : closing], ",")]
     called = opening > 0 and (code[opening - 1].isalnum() or code[opening - 1] in "_)]")

@@ -154,7 +154,7 @@ class BlockNotation:
         )
 
 
-def state_letters(one: BlockTerms, setting: Setting, notation: Notation) -> dict[str, str]:
+def state_letters(one: BlockTerms, setting: Setting) -> dict[str, str]:
     """A letter of its own for the state of every discrete variable: that of a plate of its size, if there is one."""
     symbols = setting.scope.symbols
     rows = {letter for name in one.block.all for _, letter in symbols[name].plates}

@@ -157,7 +157,7 @@ def block_notation(one: BlockTerms, derivation: Derivation, notation: Notation) 
     setting = derivation.setting
     several = sum(len(network.blocks) for network in setting.networks) + len(derivation.blocks) > 1
     labelled = several or len(one.block.all) > 1
-    return BlockNotation(one, setting, notation, labelled, state_letters(one, setting, notation))
+    return BlockNotation(one, setting, notation, labelled, state_letters(one, setting))
 
 
 def network_steps(terms: NetworkTerms, derivation: Derivation, notation: Notation) -> list[Block]:

@@ -14,6 +14,7 @@ from emdsl.algebra.indices import Index
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import reordered, repeated, scaled
 from emdsl.arrays.expressions import Apply, Array
+from emdsl.arrays.programme import tuple_of
 from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
 #: Statistics of a real variable: itself, or its offset from the reference point.
@@ -78,5 +79,4 @@ class GaussianKernel(Kernel):
 
 
 def _shape(axes: tuple[Index, ...], naturals: Naturals) -> str:
-    sizes = [naturals.size_text(axis.size) for axis in axes]
-    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    return tuple_of(naturals.size_text(axis.size) for axis in axes)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from emdsl.algebra.symbols import Symbol
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.expressions import Apply, Array, Contraction, Operand, Total
+from emdsl.arrays.programme import tuple_of
 from emdsl.errors import CompilerBug
 from emdsl.kernels.kernel import Kernel, Kinds, Naturals, Posterior
 
@@ -100,4 +101,4 @@ class ProductAscent(PositiveNewton):
 
 def _listed(kinds: Sequence[Kinds]) -> str:
     """The exponents of powers, or the factors within gamma functions."""
-    return f"({', '.join(repr(one[0][1]) for one in kinds)}{',' if len(kinds) == 1 else ''})"
+    return tuple_of(repr(one[0][1]) for one in kinds)

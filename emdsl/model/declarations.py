@@ -115,10 +115,10 @@ def _check_definitions(variable: Variable, names: Names) -> None:
     if general is None:
         raise mistakes.indices.only_slots(variable.name, reference(variable.name, variable.plates), variable.span)
     for letter, lag in _lags(general, names).items():
-        _check_starts(variable, general, letter, lag, names)
+        _check_starts(variable, general, letter, lag)
 
 
-def _check_starts(variable: Variable, general: Definition, letter: str, lag: int, names: Names) -> None:
+def _check_starts(variable: Variable, general: Definition, letter: str, lag: int) -> None:
     if letter not in variable.plates:
         return  # The letter is not in scope, which reading the law will say.
     position = variable.plates.index(letter)

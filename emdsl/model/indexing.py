@@ -59,7 +59,7 @@ def lag_of(index: Expression, names: Names) -> tuple[str, int] | None:
     return None
 
 
-def check_letter(letter: str, span: Span | None, scope: Scope, names: Names) -> None:
+def check_letter(letter: str, span: Span | None, scope: Scope) -> None:
     """A letter may be used where it is a plate of the variable defined, or summed over (E020, E030)."""
     if letter in scope.letters:
         return
@@ -84,7 +84,7 @@ def index_by_letter(
         raise mistakes.indices.letter_outside(
             letter, scope.owner, span, next((axis.with_index(c) for c in candidates), None)
         )
-    check_letter(letter, span, scope, names)
+    check_letter(letter, span, scope)
     if not sizes.agree(axis.dim, plate.size):
         cure = next((axis.with_index(candidate) for candidate in candidates), None)
         raise mistakes.indices.wrong_letter(axis.base, axis.dim, letter, plate.size, cure, span)
@@ -99,7 +99,7 @@ def index_by_lag(
         raise mistakes.indices.lag_without_order(letter, plate.size, span)
     if lag < 0:
         raise mistakes.indices.look_ahead(letter, -lag, span)
-    check_letter(letter, span, scope, names)
+    check_letter(letter, span, scope)
     if not sizes.agree(axis.dim, plate.size):
         raise mistakes.indices.wrong_letter(axis.base, axis.dim, letter, plate.size, None, span)
 

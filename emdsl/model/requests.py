@@ -49,7 +49,7 @@ def _check_fix(fix: Fix, names: Names, reader: Reader, held: dict[tuple[str, tup
     if len(fix.indices) > len(shape):
         raise mistakes.indices.too_many_indices(fix.name, len(fix.indices), shape_text(shape), None, fix.span)
     _check_fixed_indices(fix, shape, reader)
-    _check_constant(fix, reader, scope)
+    _check_constant(fix, reader)
     left = shape[len(fix.indices) :]
     value = reader.read(fix.value, scope)
     if value.shape and not reader.sizes.same_shape(left, value.shape):
@@ -69,7 +69,7 @@ def _check_fixed_indices(fix: Fix, shape: Shape, reader: Reader) -> None:
             raise mistakes.indices.index_number(fix.name, index.value, size if isinstance(size, int) else None, span)
 
 
-def _check_constant(fix: Fix, reader: Reader, scope: Scope) -> None:
+def _check_constant(fix: Fix, reader: Reader) -> None:
     """The value is made of numbers, constants and sizes: no variable may occur."""
     for name in sorted(names_in(fix.value)):
         if name in reader.names.variables:

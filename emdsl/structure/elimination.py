@@ -144,9 +144,8 @@ def _states(places: Sequence[Place], scope: Scope) -> int:
 
 def _size(name: str, scope: Scope) -> int:
     size = scope.symbols[name].categories
-    if isinstance(size, int):
-        return size
-    return int(scope.numbers.get(size, UNKNOWN_SIZE)) if size is not None else 1
+    known = scope.length(size)
+    return 1 if size is None else UNKNOWN_SIZE if known is None else known
 
 
 def _step(

@@ -176,6 +176,23 @@ def test_long_bounds_of_slices_are_broken_apart() -> None:
     assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(line))
 
 
+def test_subscripts_of_a_few_places_stay_whole() -> None:
+    """`[:, None]` at the end of a product was taken apart, place by place, as the last brackets of the line."""
+    product = "shares = start_of_z[:, None] * shares_or_none(lagged(z, 1, 0), within)[:, None]"
+    assert fitted(product, 60) == [
+        "shares = (",
+        "    start_of_z[:, None]",
+        "    * shares_or_none(lagged(z, 1, 0), within)[:, None]",
+        ")",
+    ]
+    assert fitted("shares = shares_or_none(lagged(z, 1, 0), within)[:, None]", 40) == [
+        "shares = shares_or_none(",
+        "    lagged(z, 1, 0),",
+        "    within,",
+        ")[:, None]",
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 72])
 def test_lines_mean_the_same_when_they_are_broken(width: int) -> None:
     """A subscript of one became one of a tuple, and a conditional that was returned took what stood beside it."""

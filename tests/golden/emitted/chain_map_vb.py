@@ -46,7 +46,7 @@ def sweep_s_t(data, params):
     def write(rows, group, out):
         out[1] = np.reshape(gammaln(y[rows] + 1), -1)
 
-    return (write, 2, S, T, row_weights(data, ('s', 't'), (S, T)))
+    return (write, 2, S, T, row_weights(data, ("s", "t"), (S, T)))
 
 
 def shares_z(data, params, rng):
@@ -54,7 +54,7 @@ def shares_z(data, params, rng):
     y = data["y"]
     S = data["y"].shape[0]
     T = data["y"].shape[1]
-    return {"z": seeded_shares([y], (S, T, K,), rng)}
+    return {"z": seeded_shares([y], (S, T, K), rng)}
 
 
 def fixed_z(data, params):

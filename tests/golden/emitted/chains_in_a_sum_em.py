@@ -35,14 +35,14 @@ def sweep_s_t(data, params):
     def write(rows, group, out):
         out[1] = np.reshape(y[rows]**2, -1)
 
-    return (write, 2, S, T, row_weights(data, ('s', 't'), (S, T)))
+    return (write, 2, S, T, row_weights(data, ("s", "t"), (S, T)))
 
 
 def shares_z(data, params, rng):
     """Rows shared out among seeds that lie apart in what the data say of them."""
     S = data["y"].shape[0]
     T = data["y"].shape[1]
-    return {"z": np.stack([seeded_shares([], (S, T, K,), rng), seeded_shares([], (S, T, K,), rng)])}
+    return {"z": np.stack([seeded_shares([], (S, T, K), rng), seeded_shares([], (S, T, K), rng)])}
 
 
 def fixed_z(data, params):
@@ -132,7 +132,7 @@ def infer_z(data, params, start=None):
     )
     # z_z_cd = Σ E[[z_cst = k] [z_dst = l] k l w_s]
     z_z_cd = of_entries(
-        (2, 2,),
+        (2, 2),
         np.arange(K)**2 @ (weights_of_s @ expected_z0.sum(axis=1)),
         np.arange(K) @ (np.arange(K) @ np.tensordot(probabilities_z0_z1.sum(axis=1), weights_of_s, (0, 0))),
         np.arange(K) @ (np.tensordot(probabilities_z0_z1.sum(axis=1), weights_of_s, (0, 0)) @ np.arange(K)),

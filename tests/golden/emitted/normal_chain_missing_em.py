@@ -40,7 +40,7 @@ def sweep_t(data, params):
     def write(rows, group, out):
         out[1] = observed(y[rows])
 
-    return (write, 2, rows_of_t, 1, ragged_weights(data, "t", ('s',)))
+    return (write, 2, rows_of_t, 1, ragged_weights(data, "t", ("s",)))
 
 
 def shares_z(data, params, rng):
@@ -54,7 +54,7 @@ def shares_z(data, params, rng):
     y_centred = filled_y - reference_m[0]
     feature_of_z = has_y * y_centred * y_centred
     feature_of_z_2 = has_y * y_centred
-    return {"z": seeded_shares([feature_of_z, feature_of_z_2], (rows_of_t, K,), rng)}
+    return {"z": seeded_shares([feature_of_z, feature_of_z_2], (rows_of_t, K), rng)}
 
 
 def fixed_z(data, params):

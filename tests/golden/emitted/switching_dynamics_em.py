@@ -44,14 +44,14 @@ def sweep_s_t(data, params):
         out[1] = np.reshape(at_least(np.arange(T), 1) * np.ones(rows.stop - rows.start)[:, None], -1)
         out[2] = np.reshape(y[rows]**2, -1)
 
-    return (write, 3, S, T, row_weights(data, ('s', 't'), (S, T)))
+    return (write, 3, S, T, row_weights(data, ("s", "t"), (S, T)))
 
 
 def shares_z_x(data, params, rng):
     """Rows shared out among seeds that lie apart in what the data say of them."""
     S = data["y"].shape[0]
     T = data["y"].shape[1]
-    return {"z": seeded_shares([], (S, T, K,), rng)}
+    return {"z": seeded_shares([], (S, T, K), rng)}
 
 
 def fixed_z_x(data, params):

@@ -38,7 +38,7 @@ def sweep_s_t(data, params):
     def write(rows, group, out):
         out[1] = np.reshape(at_least(np.arange(T), 1) * np.ones(rows.stop - rows.start)[:, None], -1)
 
-    return (write, 2, S, T, row_weights(data, ('s', 't'), (S, T)))
+    return (write, 2, S, T, row_weights(data, ("s", "t"), (S, T)))
 
 
 def fixed_x_y_centred(data, params):
@@ -119,8 +119,8 @@ def infer_x_y_centred(data, params, start=None):
     covariance_of_x_x = at_rows(crosses_of_x_y_centred[0], later_rows_of_s_t, S * T).reshape(S, T, 2, 2)
     covariance_of_y_centred_y_centred = covariances_of_x_y_centred[1].reshape(S, T, 3, 3)
     expected_x_y_centred = cross_moment(
-        means_of_x_y_centred[0][np.arange(S * T)],
-        means_of_x_y_centred[1][np.arange(S * T)],
+        means_of_x_y_centred[0],
+        means_of_x_y_centred[1],
         crosses_of_x_y_centred[1],
     ).reshape(S, T, 2, 3)
     lagged_expected_x = lagged(expected_x, 1, 1)
