@@ -245,6 +245,27 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"y": VECTORS},
         ("em",),
     ),
+    # a sum over a plate that no variable runs over had the letter of the plate for its size
+    "sums_over_a_plate_of_nothing": (
+        """model M(G = 2) plate n in N, g in G, e in 3 param h : real
+        observed x[n] ~ Normal(sum(h, g), var=1) observed y[n] ~ Normal(sum(h, e), var=1)""",
+        {"x": X, "y": X[::-1]},
+        ("em",),
+    ),
+    # pairs of a covariate that not all plates of a row carry were not repeated along the others
+    "covariates_of_the_inner_plate": (
+        f"""model M(K = 2) plate n in N, c in C, k in K {MIXTURE.replace("[n]", "[n, c]")} param h[k] : real
+        given q[c] : real[2] param b : real[2] observed u[n, c] ~ Normal(h[z[n, c]] + q[c] @ b, var=0.5)""",
+        {"q": X[:6].reshape(3, 2), "u": np.random.default_rng(6).normal(size=(5, 3)) * 2},
+        ("em",),
+    ),
+    # coefficients of several axes were reshaped without the axes along which they are constant
+    "vectors_of_the_inner_plate": (
+        f"""model M(K = 2) plate n in N, e in 3, k in K {MIXTURE} param m[e, k] : real[2] param S : cov[2]
+        observed x[n, e] ~ MvNormal(m[e, z[n]], cov=S)""",
+        {"x": np.random.default_rng(5).normal(size=(6, 3, 2)) * 3},
+        ("em", "hard"),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive
