@@ -12,7 +12,7 @@ import emdsl as em
 from emdsl.compile import compile_model
 from emdsl.errors import ModelError
 from tests.oracles import checks
-from tests.oracles.networks import instance
+from tests.oracles.networks import check_network, instance
 
 Data = Mapping[str, Any]
 
@@ -266,6 +266,13 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"x": np.random.default_rng(5).normal(size=(6, 3, 2)) * 3},
         ("em", "hard"),
     ),
+    # holes of vectors whose means an index array chooses: their posterior read rows that it had no name for
+    "missing_in_vectors_about_chosen_means": (
+        """model M(K = 2) plate n in N, k in K param S : cov[2] param m[k] : real[2] given g[n] : index[K]
+        observed y[n] missing ~ MvNormal(m[g[n]], cov=S)""",
+        {"y": VECTORS.reshape(6, 2), "g": np.arange(6) % 2},
+        ("em",),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive
@@ -298,6 +305,14 @@ def test_sums_that_several_states_of_a_row_choose(params: str, rate: str) -> Non
     text = f"""model M() plate n in N, d in 2, e in 2 param p : unit latent z[n, d] ~ Bernoulli(p) {params}
     observed y[n] ~ Poisson({rate})"""
     checks.check_model(text, {}, {"y": np.array([1, 3, 2, 1, 6])}, exact=False)
+
+
+def test_missing_vectors_that_a_latent_of_fewer_plates_shifts() -> None:
+    """The rows of the one were taken for those of the other where states choose a coefficient: an internal error."""
+    text = """model M(K = 2) plate n in N, j in J, k in K param h[k] : real param p : unit
+    latent f[n] ~ MvNormal(0, cov=eye(2)) latent z[j] ~ Bernoulli(p)
+    observed y[n, j] missing ~ MvNormal(f[n] * h[z[j]], cov=[[1, 0.5], [0.5, 2]])"""
+    check_network(text, {}, {"y": VECTORS}, exact=False)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
