@@ -315,6 +315,14 @@ def test_missing_vectors_that_a_latent_of_fewer_plates_shifts() -> None:
     check_network(text, {}, {"y": VECTORS}, exact=False)
 
 
+def test_what_data_alone_determine_is_not_written_into() -> None:
+    """Of two starts, each E-step added the first one's variance to a constant of the prepared data once more."""
+    text = """model M() plate s in S time t in T param a : real param v : positive
+    latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1) latent f[s, t] ~ Normal(a * f[s, t-2], var=1)
+    observed y[s, 0] ~ Normal(f[s, 0], var=v) observed y[s, t] ~ Normal(f[s, t-1], var=1)"""
+    check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
+
+
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
 def test_what_is_filled_in_has_the_shape_of_the_data(name: str) -> None:
     filled = np.asarray(em.parse(FOUND[name][0])().fit(y=VECTORS, n_init=1, random_state=0).posterior["y"])
