@@ -325,14 +325,9 @@ class Expansion(Cases):
         return Polynomial((Term(1.0, (marker,)),), axes)
 
     def _sum_over_letter(self, value: Expression, letter: str) -> Polynomial:
-        outer_index = self.letters.get(letter)
-        size = next(
-            (size for symbol in self.scope.symbols.values() for size, name in symbol.plates if name == letter),
-            outer_index.size if isinstance(outer_index, Index) else letter,
-        )
-        index = self.source.fresh(size, letter)
         if letter in self.scope.ragged:
             return self._sum_over_group(value, letter)
+        index = self.source.fresh(self.scope.sizes[letter], letter)
         outer, self.letters = self.letters, {**self.letters, letter: index}
         expanded = self.expand(value)
         self.letters = outer

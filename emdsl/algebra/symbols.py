@@ -148,6 +148,8 @@ class Scope:
     numbers: Mapping[str, float | int]
     ragged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ragged plates: a letter with those of the plates that it lies in, but for those that these lie in themselves."""
+    sizes: Mapping[str, str | int] = field(default_factory=dict)
+    """Every plate's size by its letter, also where no variable runs over it."""
 
     def symbol(self, name: str) -> Symbol:
         """What is known of a name; a size that only the data tell is a known count."""

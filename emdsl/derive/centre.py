@@ -112,7 +112,7 @@ def centre(
     symbols = {item.name: _symbol(item, joint) for item in centred}
     for name in sorted(multiply_levels):
         symbols[f"reference {name}"] = reference_symbol(name, joint.scope.symbols[name])
-    scope = Scope({**joint.scope.symbols, **symbols}, joint.scope.numbers, joint.scope.ragged)
+    scope = replace(joint.scope, symbols={**joint.scope.symbols, **symbols})
     axes = _gated_axes(joint, locations)
     told = frozenset(axes) - _read_otherwise(joint, partly_known)
     names = tuple(sorted(locations))

@@ -150,7 +150,10 @@ class Constants:
                     axes,
                 )
             case Apply(function, arguments, axes):
-                changed = (a if isinstance(a, float | int | str) else self._without_constants(a) for a in arguments)
+                changed = [a if isinstance(a, float | int | str) else self._without_constants(a) for a in arguments]
+                first = changed[0] if changed else None
+                if function == "added_at" and isinstance(first, Contraction | Named) and _is_plain(first):
+                    changed[0] = Apply("np.array", (first,), axes)  # it is written into
                 return Apply(function, tuple(changed), axes)
         return value
 

@@ -286,12 +286,9 @@ def _module(
     at_random: Mapping[str, str | None],
 ) -> Module:
     model = bound.checked.model
-    sizes = [
-        (setting.names.of(name), repr(value))
-        for name, value in bound.constants.items()
-        if any(size == name for symbol in setting.scope.symbols.values() for size, _ in symbol.axes)
-        or any(symbol.categories == name for symbol in setting.scope.symbols.values())
-    ]
+    lengths = {size for symbol in setting.scope.symbols.values() for size in (symbol.categories, *dict(symbol.axes))}
+    lengths |= {*setting.scope.sizes.values()}
+    sizes = [(setting.names.of(name), repr(value)) for name, value in bound.constants.items() if name in lengths]
     unweighted, told = refused_weights(setting), data_plates(setting)
     refused = {letters: reason for letters, reason in unweighted.items() if set(letters) <= told}
     weighted = (plate.letter for plate in model.plates if plate.letter in setting.copies.weighted)

@@ -147,7 +147,7 @@ def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
             continue
         local, feature = plan.local_slot(statistic.local), plan.feature_slot(statistic.feature)
         comment = f"coefficient of {statistic_text(statistic)}"
-        array = covering(array, statistic.local.axes, setting)
+        array = _repeated_along(array, _axes_in_full(statistic, local, feature), setting)
         named = body.define(f"natural {statistic.name}", array, statistic.axes, comment)
         blocks[local.text, feature.text] = _flattened(named, local, feature)
     name = setting.names.of(f"naturals of {sweep.block.name if sweep.block else ''}")
@@ -156,6 +156,15 @@ def _natural(sweep: Sweep, setting: Setting, body: Body, plan: Layout) -> str:
         whole = len(plan.locals) == 1 and plan.locals[0][1].shape
         body.statements.append(Assign(f"{name}[{':' if whole else local_text}, {feature_text_}]", code))
     return name
+
+
+def _axes_in_full(statistic: SufficientStatistic, local: Slot, feature: Slot) -> tuple[Index, ...]:
+    """The axes that a natural parameter must carry: several that become one cannot be left to numpy's broadcasting."""
+    if len(local.shape) > 1:
+        return statistic.axes
+    if len(feature.shape) <= 1:
+        return ()
+    return statistic.feature.links if feature.packed else statistic.axes
 
 
 def _flattened(named: Named, local: Slot, feature: Slot) -> str:
@@ -245,7 +254,8 @@ def _written(feature: Feature, slot: Slot, moments: RowMoments, lead: str | None
     if slot.packed:
         operand = moments.operand(feature.atoms[0])
         own = tuple(index for index in feature.links if index in feature.atoms[0].indices)
-        return _call("write_pairs", Contraction(1.0, (operand,), own + feature.rows), f"out[{slot.text}]")
+        values = _covering(Contraction(1.0, (operand,), own + feature.rows), own + feature.rows, lead, setting)
+        return _call("write_pairs", values, f"out[{slot.text}]")
     fast = _one_hot_call(feature, slot, moments, lead)
     if fast is not None:
         return fast
@@ -267,10 +277,8 @@ def _covering(value: Array, axes: tuple[Index, ...], lead: str | None, setting: 
     return repeated(value, axes, sizes)
 
 
-def covering(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
-    """A natural parameter that lacks an axis of its local statistic is repeated along it."""
-    if len(axes) < 2:
-        return value
+def _repeated_along(value: Array, axes: tuple[Index, ...], setting: Setting) -> Array:
+    """A natural parameter that lacks one of the axes is repeated along it."""
     return repeated(value, axes, {axis: setting.size_text(axis.size) for axis in axes})
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emdsl.algebra.indices import Index, Reference, indices_in, substitute
-from emdsl.algebra.symbols import Scope
 from emdsl.arrays.algebra import carried_axes
 from emdsl.arrays.expressions import Array, Contraction, Named, Operand, total
 from emdsl.arrays.programme import tuple_of
@@ -79,7 +78,7 @@ class JointChildren(ChildInference):
         states = tuple((state.size, state.letter) for state in self.states)
         for name in self.children:
             symbols[name] = replace(symbols[name], plates=states + symbols[name].plates)
-        block, scope = NetworkBlock("gaussian", self.children), Scope(symbols, self.scope.numbers, self.scope.ragged)
+        block, scope = NetworkBlock("gaussian", self.children), replace(self.scope, symbols=symbols)
         known = self.setting.starts, None, self.setting.spans
         inference = GaussianInference(block, list(self.alone.values()), self.moments, self.body, *known, scope)
         listed = ", ".join(self._laws_of(self.members[name]) for name in self.children)

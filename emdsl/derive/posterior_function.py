@@ -17,7 +17,7 @@ from emdsl.derive.expectation import has_own_points, variables_of
 from emdsl.derive.inference import InferenceCode
 from emdsl.derive.row_origins import origin_statements
 from emdsl.derive.rows import RowMoments
-from emdsl.derive.setting import Setting
+from emdsl.derive.setting import Setting, names_in
 from emdsl.structure.locals import LocalBlock
 
 
@@ -124,7 +124,7 @@ def _origin(name: str, code: SweepCode, table: str, setting: Setting) -> list[Pr
         return [Assign(target, "0.0")]
     value = moments.centred_value(replace(item, known=(), references=negative), item.indices)
     statements: list[ProgrammeStatement] = []
-    if any(part.variable not in setting.locations for term in negative for part in term.atoms):
+    if any(names_in(term) - {*setting.locations} for term in negative):
         statements.append(Assign("rows", "slice(None)"))
     if has_own_points(code.sweep, setting):
         rows = item.indices[: len(code.sweep.plates)]

@@ -6,6 +6,7 @@ The tables of ragged plates are among them: groups, positions and first rows, an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from emdsl.algebra.expressions import Expression, Name, Number
 from emdsl.algebra.symbols import (
@@ -49,7 +50,8 @@ def scope_of(bound: BoundModel) -> Scope:
             value=variable.value,
             letters=variable.plates,
         )
-    return Scope(symbols, bound.constants, direct)
+    sizes = {plate.letter: _plate_size(model, plate.letter) for plate in model.plates}
+    return Scope(symbols, bound.constants, direct, sizes)
 
 
 def augmentations_of(law: Law) -> tuple[Augmentation, ...]:
@@ -76,7 +78,7 @@ def with_auxiliaries(scope: Scope, bound: BoundModel, augmented: Mapping[str, st
             ways = [one for definition in variable.definitions for one in augmentations_of(definition.law)]
             event = () if any(one.whole for one in ways if one.law == law) else own.event
             symbols[name] = Symbol(name, False, "positive", own.plates, event, letters=own.letters)
-    return Scope(symbols, scope.numbers, scope.ragged), auxiliaries
+    return replace(scope, symbols=symbols), auxiliaries
 
 
 def _not_swallowed(letters: tuple[str, ...], ragged: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

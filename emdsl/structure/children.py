@@ -91,6 +91,8 @@ def _row_by_row(
 ) -> Children | None:
     """A law for each row of the variables; None where two rows meet."""
     kind = kind_of(symbols[variables[0]])
+    if len({tuple(size for size, _ in symbols[name].plates) for name in variables}) > 1:
+        return None
     rows = tuple(source.fresh(size, letter) for size, letter in symbols[variables[0]].plates)
     places: dict[Place, None] = {}
     for atoms in own:

@@ -245,6 +245,34 @@ FOUND: dict[str, tuple[str, Data, tuple[str, ...]]] = {
         {"y": VECTORS},
         ("em",),
     ),
+    # a sum over a plate that no variable runs over had the letter of the plate for its size
+    "sums_over_a_plate_of_nothing": (
+        """model M(G = 2) plate n in N, g in G, e in 3 param h : real
+        observed x[n] ~ Normal(sum(h, g), var=1) observed y[n] ~ Normal(sum(h, e), var=1)""",
+        {"x": X, "y": X[::-1]},
+        ("em",),
+    ),
+    # pairs of a covariate that not all plates of a row carry were not repeated along the others
+    "covariates_of_the_inner_plate": (
+        f"""model M(K = 2) plate n in N, c in C, k in K {MIXTURE.replace("[n]", "[n, c]")} param h[k] : real
+        given q[c] : real[2] param b : real[2] observed u[n, c] ~ Normal(h[z[n, c]] + q[c] @ b, var=0.5)""",
+        {"q": X[:6].reshape(3, 2), "u": np.random.default_rng(6).normal(size=(5, 3)) * 2},
+        ("em",),
+    ),
+    # coefficients of several axes were reshaped without the axes along which they are constant
+    "vectors_of_the_inner_plate": (
+        f"""model M(K = 2) plate n in N, e in 3, k in K {MIXTURE} param m[e, k] : real[2] param S : cov[2]
+        observed x[n, e] ~ MvNormal(m[e, z[n]], cov=S)""",
+        {"x": np.random.default_rng(5).normal(size=(6, 3, 2)) * 3},
+        ("em", "hard"),
+    ),
+    # holes of vectors whose means an index array chooses: their posterior read rows that it had no name for
+    "missing_in_vectors_about_chosen_means": (
+        """model M(K = 2) plate n in N, k in K param S : cov[2] param m[k] : real[2] given g[n] : index[K]
+        observed y[n] missing ~ MvNormal(m[g[n]], cov=S)""",
+        {"y": VECTORS.reshape(6, 2), "g": np.arange(6) % 2},
+        ("em",),
+    ),
     # names of the emitted functions' own arguments and helpers
     "own_names": (
         """model M() plate n in N param start : positive given write[n] : positive
@@ -291,6 +319,22 @@ def test_switches_of_first_steps(observed: str, method: str) -> None:
     """Evidence that is formed when rows are read left out what states beside transitions say of the first steps."""
     data: dict[str, Any] = {"y": [[1, 0, 6], [5], [0, 7]], "weights.s": np.array([1.0, 2.0, 0.5])}
     check_network(STAYING + observed, {}, data | ({"w": [[3, 0, 1], [4], [0, 2]]} if observed else {}), method)
+
+
+def test_missing_vectors_that_a_latent_of_fewer_plates_shifts() -> None:
+    """The rows of the one were taken for those of the other where states choose a coefficient: an internal error."""
+    text = """model M(K = 2) plate n in N, j in J, k in K param h[k] : real param p : unit
+    latent f[n] ~ MvNormal(0, cov=eye(2)) latent z[j] ~ Bernoulli(p)
+    observed y[n, j] missing ~ MvNormal(f[n] * h[z[j]], cov=[[1, 0.5], [0.5, 2]])"""
+    check_network(text, {}, {"y": VECTORS}, exact=False)
+
+
+def test_what_data_alone_determine_is_not_written_into() -> None:
+    """Of two starts, each E-step added the first one's variance to a constant of the prepared data once more."""
+    text = """model M() plate s in S time t in T param a : real param v : positive
+    latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1) latent f[s, t] ~ Normal(a * f[s, t-2], var=1)
+    observed y[s, 0] ~ Normal(f[s, 0], var=v) observed y[s, t] ~ Normal(f[s, t-1], var=1)"""
+    check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
