@@ -153,7 +153,7 @@ class Fit:
         source = self.source.inferring_for(bound)
         posterior = self._known(bound, source)
         resumed = self._is_own(bound, source) and not self._labels.steps
-        bound = self._resuming(bound) if resumed else bound
+        bound = self._resuming(self._started(bound)) if resumed else self._started(bound)
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -173,7 +173,10 @@ class Fit:
         return result
 
     def score(self, data: object = None, weights: object = None, **arrays: Any) -> float:
-        """The log likelihood of new data at the estimates (under vb, their part of the bound)."""
+        """The log likelihood of new data at the estimates (under vb, their part of the bound).
+
+        Without data that of the data of the fit, with their weights.
+        """
         bound = self._bind(data, arrays, weights)
         if bound is self._data:
             return float(self._module.e_step(self._resuming(bound), self._unlabelled)[1])
@@ -422,6 +425,8 @@ class Fit:
     def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:
         """New data, bound with the sizes that the estimates have; the data of the fit when none are given."""
         if data is None and not arrays:
+            if weights is not None:
+                raise DataError("weights go with data: give those of the fit again beside them")
             return self._own_data("new data")
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})

@@ -156,3 +156,31 @@ def test_classes_of_crossed_plates_are_drawn_jointly() -> None:
     mean, square = mean / total, square / total
     assert np.all(np.abs(found.mean[..., 1] - mean) < 5 * np.sqrt((square - mean**2) / count))
     assert_allclose(found.var[..., 1], square - mean**2, rtol=0.08)
+
+
+def test_what_is_read_within_a_step_beside_effects_of_classes() -> None:
+    """Against one joint normal law for each class; `b` and the missing `y` have rows of different plates."""
+    text = """model M plate s in S, k in 2 time t in T param m[k] : real param n[k] : real param o : real
+    latent c[s] ~ Categorical([0.4, 0.6]) latent b[s] ~ Normal(0, var=0.7)
+    observed y[s, t] ~ Normal(m[c[s]] + b[s], var=0.5)
+    observed w[s, t] ~ Normal(n[c[s]] + b[s] + o * y[s, t], var=0.4)"""
+    y, w = RNG.normal(size=(2, 4, 3))
+    init = {"m": np.array([-1.0, 1.0]), "n": np.array([0.5, -0.3]), "o": 0.8}
+    fit = em.parse(text)().fit(y=y, w=w, init=init, max_iter=0)
+    effect, own = np.full((4, 4), 0.7) + 0.5 * np.eye(4), np.eye(4)  # of y at three steps and the next one
+    cov = np.block(
+        [[effect, 0.8 * effect + 0.7], [0.8 * effect + 0.7, 0.64 * effect + 2 * 0.8 * 0.7 + 0.7 + 0.4 * own]]
+    )
+    seen, ahead = [0, 1, 2, 4, 5, 6], [3, 7]
+    gain = np.linalg.solve(cov[np.ix_(seen, seen)], cov[np.ix_(seen, ahead)])
+    spread = np.diag(cov[np.ix_(ahead, ahead)] - cov[np.ix_(ahead, seen)] @ gain)
+    found, mean = fit.forecast(1), np.stack([init["m"], init["n"] + 0.8 * init["m"]])
+    for s in range(4):
+        values = np.concatenate([y[s], w[s]])
+        centres = np.repeat(mean.T, 3, axis=1)
+        logs = np.array([stats.multivariate_normal(one, cov[np.ix_(seen, seen)]).logpdf(values) for one in centres])
+        odds = classes_given(np.array([0.4, 0.6]), logs)
+        nexts = mean.T + (values - centres) @ gain
+        expected = odds @ nexts
+        assert_allclose([found["y"].mean[s, 0], found["w"].mean[s, 0]], expected)
+        assert_allclose([found["y"].var[s, 0], found["w"].var[s, 0]], spread + odds @ nexts**2 - expected**2)
