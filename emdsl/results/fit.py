@@ -221,10 +221,11 @@ class Fit:
         """What is known of the next `steps` of each series: of each latent and observed variable over time.
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, of shape (series, steps, …), at the estimates as if these
-        were certain. `given` has the given variables of the new steps by name, `data` series other than those of the
-        fit. Exact where the E-step is; where what is observed follows its own past, `draws` futures are drawn unless
-        the E-step infers exactly what is not seen; and where a latent follows another that q holds independent of it,
-        or another ties entries together that a law reads jointly.
+        were certain. `given` has the given variables of the new steps by name, of the same shape, where series differ
+        in length too: each goes on from its own end. `data` has series other than those of the fit. Exact where the
+        E-step is; where what is observed follows its own past, `draws` futures are drawn unless the E-step infers
+        exactly what is not seen; and where a latent follows another that q holds independent of it, or another ties
+        entries together that a law reads jointly.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, {})
         return self._over_time(bound).forecast(self._started(bound), steps, given, draws, rng)

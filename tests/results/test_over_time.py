@@ -332,10 +332,16 @@ def test_level_and_slope_are_mixed_jointly() -> None:
     rng = np.random.default_rng(0)
     u, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 5)).cumsum(axis=1)
     fit = em.parse(text)().fit(u=u[:, :4], y=y[:, :4], init={"q": 0.5, "r": 0.8, "w": 0.1}, max_iter=0)
-    with pytest.raises(DataError, match=r"`u` is given data over time: forecast\(…, u=…\) needs that of the new steps"):
+    with pytest.raises(
+        DataError, match=r"`u` is given data over time: forecast\(…, u=…\) needs that of the new steps; \(2, 1\) is"
+    ):
         fit.forecast(1)
-    with pytest.raises(DataError, match=r"`u` of the new steps has shape \(2,\); \(2, 1\) is needed"):
+    with pytest.raises(
+        DataError, match=r"`u` of the new steps has shape \(2,\); \(2, 1\) is needed, with the axes s, t"
+    ):
         fit.forecast(1, u=u[:, 4])
+    with pytest.raises(DataError, match=r"`u` of the new steps is no regular array of numbers; \(2, 2\) is needed"):
+        fit.forecast(2, u=[[1.0, 2.0], [1.0]])
     ahead, predictive = fit.forecast(1, u=u[:, 4:]), fit.predictive()
     f, q = np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([0.5, 0.1])
     for s in range(2):
@@ -525,6 +531,12 @@ def test_refusals() -> None:
     mixture = em.parse("model M plate n in N param m : real observed y[n] ~ Normal(m, sd=1)")().fit(y=[1.0, 2.0])
     with pytest.raises(DataError, match="the model observes nothing over time"):
         mixture.forecast(1)
+    times = em.parse("""model M time t in T, r in R param m : real observed y[t] ~ Normal(m, sd=1)
+        observed v[r] ~ Normal(m, sd=1)""")().fit(y=[1.0, 2.0], v=[3.0])
+    with pytest.raises(
+        DataError, match="along several times, `t` and `r`: results over time are those of a model of one"
+    ):
+        times.forecast(1)
     bound = em.parse(CHAIN.replace("T[s]", "T"))(T=3).fit(y=np.array(series((3, 3))), init=START, max_iter=0)
     with pytest.raises(DataError, match="the number of steps, T, is part of the model"):
         bound.forecast(1)
