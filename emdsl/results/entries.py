@@ -1,6 +1,7 @@
 """The likelihood of each entry of a plate by itself: of each series, say.
 
-log p(y_i)        the E-step of the data of entry i alone; where entries share parts, that of weights e_i
+log p(y_i)        the E-step of the data of entry i alone; where entries share parts, that of weights e_i.
+                  A bound is that at which coordinate ascent has settled.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from emdsl.model.statements import Model, Plate, Role
 from emdsl.results.axes import plate_of
 from emdsl.results.lets import without_lets
 from emdsl.results.series import expressions_of, plates_of, reads_along
+from emdsl.runtime import settling
 
 Array = np.ndarray[Any, Any]
 
@@ -72,7 +74,9 @@ def _by_weights(module: Any, raw: Mapping[str, Any], data: Mapping[str, Any], le
             raise DataError(f"the entries of plate `{letter}` are not told apart: {reason}")
     key = f"weights.{letter}"
     whole = {name: value for name, value in data.items() if name != key}
-    found = np.array([module.e_step({**whole, key: np.eye(1, count, place)[0]}, raw)[1] for place in range(count)])
+    found = np.array(
+        [settling.log_likelihood(module, {**whole, key: np.eye(1, count, place)[0]}, raw) for place in range(count)]
+    )
     if not hasattr(module, "RESUMED") and not np.isclose(found.sum(), module.e_step(whole, raw)[1], rtol=1e-6):
         raise DataError(f"the entries of plate `{letter}` do not stand alone")
     return found
@@ -105,7 +109,7 @@ def _alone(
 ) -> float:
     """The log likelihood of the entry of a plate that lies at these rows."""
     own = _own_parameters(bound.checked.model, raw, rows)
-    return float(module.e_step(_entry(bound, data, rows), own)[1])
+    return settling.log_likelihood(module, _entry(bound, data, rows), own)
 
 
 def _own_parameters(model: Model, raw: Mapping[str, Any], rows: Mapping[str, slice]) -> dict[str, Any]:

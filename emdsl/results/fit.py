@@ -153,7 +153,7 @@ class Fit:
         source = self.source.inferring_for(bound)
         posterior = self._known(bound, source)
         resumed = self._is_own(bound, source) and not self._labels.steps
-        bound = self._resuming(bound) if resumed else bound
+        bound = self._resuming(self._started(bound)) if resumed else self._started(bound)
         for variable in self._model.variables:
             if not variable.missing or variable.name not in bound:
                 continue
@@ -173,7 +173,10 @@ class Fit:
         return result
 
     def score(self, data: object = None, weights: object = None, **arrays: Any) -> float:
-        """The log likelihood of new data at the estimates (under vb, their part of the bound)."""
+        """The log likelihood of new data at the estimates (under vb, their part of the bound).
+
+        Without data that of the data of the fit, with their weights.
+        """
         bound = self._bind(data, arrays, weights)
         if bound is self._data:
             return float(self._module.e_step(self._resuming(bound), self._unlabelled)[1])
@@ -218,10 +221,11 @@ class Fit:
         """What is known of the next `steps` of each series: of each latent and observed variable over time.
 
         `.probabilities`, or `.mean` with `.var` or `.cov`, of shape (series, steps, …), at the estimates as if these
-        were certain. `given` has the given variables of the new steps by name, `data` series other than those of the
-        fit. Exact where the E-step is; where what is observed follows its own past, `draws` futures are drawn unless
-        the E-step infers exactly what is not seen; and where a latent follows another that q holds independent of it,
-        or another ties entries together that a law reads jointly.
+        were certain. `given` has the given variables of the new steps by name, of the same shape, where series differ
+        in length too: each goes on from its own end. `data` has series other than those of the fit. Exact where the
+        E-step is; where what is observed follows its own past, `draws` futures are drawn unless the E-step infers
+        exactly what is not seen; and where a latent follows another that q holds independent of it, or another ties
+        entries together that a law reads jointly.
         """
         rng, bound = np.random.default_rng(random_state), self._bind(data, {})
         return self._over_time(bound).forecast(self._started(bound), steps, given, draws, rng)
@@ -422,6 +426,8 @@ class Fit:
     def _bind(self, data: object, arrays: Mapping[str, Any], weights: object = None) -> Mapping[str, Any]:
         """New data, bound with the sizes that the estimates have; the data of the fit when none are given."""
         if data is None and not arrays:
+            if weights is not None:
+                raise DataError("weights go with data: give those of the fit again beside them")
             return self._own_data("new data")
         bound = self.source.bound
         sized = replace(bound, constants={**sizes_of(bound, self.params), **bound.constants})

@@ -11,7 +11,7 @@ parameters are those of the fit: their own uncertainty is not part of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ from emdsl.results.laws import LawReader
 from emdsl.results.lets import without_lets
 from emdsl.results.normal_nodes import bent_coordinates
 from emdsl.results.points import points
-from emdsl.results.read_sites import ReadSite, entries_in_sum
+from emdsl.results.read_sites import ReadSite, entries_in_sum, states_beside
 from emdsl.results.rows import Rows, Values
 from emdsl.results.series import Steps, all_steps, expressions_of, group_sizes, merged, padded, plates_of
 from emdsl.results.sites import Tied
@@ -183,6 +183,9 @@ class _Outlook:
             found[site] = None
             if self._is_skewed(site.name) and not apart:
                 found |= dict.fromkeys(self._states_of(site))
+        real = [site for site in found if self.bound.checked.types[site.name].kind == "real"]
+        if not apart and (len(real) > 1 or self._bent(variable, without_lets(law, self.model), found)):
+            found |= {states: None for site in real for states in states_beside(site, self.reader, self._read)}
         discrete = {v.name for v in self.model.variables if self.bound.checked.types[v.name].kind == "index"}
 
         def place_of(site: ReadSite) -> tuple[bool, int, int]:
@@ -217,6 +220,12 @@ class _Outlook:
         running = [one for one in variable.definitions if not any(isinstance(slot, Number) for slot in one.slots)]
         read = [other for one in running for other in self._read(one.law)]
         return [other for other in read if self.bound.checked.types[other.name].kind == "index"]
+
+    def _bent(self, variable: Variable, written: Law, sites: Iterable[ReadSite]) -> int:
+        """As `emdsl.results.normal_nodes.bent_coordinates`, of the real latents among the sites."""
+        widths = [(site.name, int(np.prod(self.reader.event_shape(site.name)))) for site in sites]
+        real = [(name, width) for name, width in widths if self.bound.checked.types[name].kind == "real"]
+        return bent_coordinates(variable.name, written, real, any(site.summed for site in sites))
 
     def _family(self, site: ReadSite, before: Set[str]) -> str | None:
         """The family of a skewed latent given the latents `before` it; "" where it is a mixture, None of others."""
@@ -283,9 +292,7 @@ class _Outlook:
         second: Array | float = 0.0
         spread = ""
         written = without_lets(law, self.model)
-        widths = [(site.name, int(np.prod(self.reader.event_shape(site.name)))) for site in sites]
-        real = [(name, width) for name, width in widths if self.bound.checked.types[name].kind == "real"]
-        bent = bent_coordinates(variable.name, written, real, any(site.summed for site in sites))
+        bent = self._bent(variable, written, sites)
         for weight in self._points(sites, rows, np.ones(count), self.posterior, {}, finer, bent):
             found_law = self._of_law(written, rows, count, variable)
             spread = "cov" if "cov" in found_law else "var"

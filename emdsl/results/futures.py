@@ -22,6 +22,7 @@ from emdsl.results.lets import without_lets
 from emdsl.results.rows import Rows
 from emdsl.results.series import Steps, ended, expressions_of, padded, plates_of, why_whole
 from emdsl.results.simulate import Simulation
+from emdsl.runtime.diagnostics import resuming
 
 Array = np.ndarray[Any, Any]
 
@@ -163,14 +164,15 @@ class _Future:
         """
         if why_whole(bound, plate) is not None:
             return estimated.posterior(bound, self.now, {})
+        now = resuming(estimated.module, self.now, {})  # what ascent goes on from is that of all steps
         if plate.parents:
             others = tuple(place for place, letter in enumerate(self.series) if letter not in plate.parents)
             order = [letter for letter in self.series if letter in plate.parents]
             last = np.transpose(self.last.max(axis=others), [order.index(letter) for letter in plate.parents])
-            return estimated.posterior(bound, ended(bound, self.now, plate, last), {})
+            return estimated.posterior(bound, ended(bound, now, plate, last), {})
         result: dict[str, Statistics] = {}
         for end in np.unique(self.last)[::-1]:
-            found = estimated.posterior(bound, ended(bound, self.now, plate, end), {})
+            found = estimated.posterior(bound, ended(bound, now, plate, end), {})
             for name in self.over_time.keys() & result.keys() if end >= 0 else ():
                 variable = next(v for v in self.random if v.name == name)
                 own = self._along(variable, self.last[..., None] == end)

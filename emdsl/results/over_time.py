@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Binary, Name, Number, Subscript, walk
-from emdsl.data.ragged import concatenate, ragged_plates
+from emdsl.data.ragged import concatenate, merged_letters, ragged_plates
 from emdsl.data.sources import Subject
 from emdsl.data.support import check_finite, check_support
 from emdsl.errors import DataError
@@ -336,18 +336,26 @@ class OverTime:
             if name not in wanted:
                 raise DataError(f"forecast: `{name}` is no given variable over time")
         for name, variable in wanted.items():
-            if name not in given:
-                raise DataError(f"`{name}` is given data over time: forecast(…, {name}=…) needs that of the new steps")
             plates, kind = plates_of(self.bound, variable), self.bound.checked.types[name]
             whole, new = padded(data[name], plates, data), steps.plates(name)
-            values, lengths = concatenate(name, given[name], new)
             expected = merged(steps.of(whole, plates), new, data).shape
+            needed = f"{expected} is needed, with the axes {', '.join(merged_letters(new))} first"
+            if name not in given:
+                raise DataError(
+                    f"`{name}` is given data over time: forecast(…, {name}=…) needs that of the new steps; {needed}"
+                )
+            try:
+                values, lengths = concatenate(name, given[name], new)
+            except DataError as error:
+                raise DataError(
+                    f"forecast: `{name}` of the new steps is no regular array of numbers; {needed}"
+                ) from error
             if any(
                 lengths[own.letter] != np.diff(data[f"offsets.{own.letter}"]).tolist() for own in ragged_plates(new)
             ):
                 raise DataError(f"forecast: `{name}` of the new steps has other groups than the data")
             if values.shape != expected:
-                raise DataError(f"forecast: `{name}` of the new steps has shape {values.shape}; {expected} is needed")
+                raise DataError(f"forecast: `{name}` of the new steps has shape {values.shape}; {needed}")
             check_finite(Subject(name), values, missing=False, infinite=False, cure="given data must be complete")
             check_support(Subject(name), values, kind, frozenset())
             values = padded(values.astype(whole.dtype), new, data)

@@ -2,14 +2,16 @@
 
 sum(w[j] * x[t, j], j)      jointly normal entries: one normal law of all of them
 sum(h[c, z[c, t]], c)       few states of discrete ones: the entries one after the other
+x[s, t] + b[s]              a mixture over c[s] where x[s, t] follows it: a normal law for each of its states
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.expressions import Expression, Name, Number
-from emdsl.model.statements import Role, Variable
+from emdsl.model.statements import Law, Role, Variable
 from emdsl.results.laws import LawReader
 
 #: Joint states of the entries in a sum, at the most, that laws are averaged over.
@@ -45,6 +47,34 @@ def entries_in_sum(site: ReadSite, variable: Variable, reader: LawReader, apart:
     if not normal and _states(site.name, reader) ** len(found) > JOINT_STATES:
         return [site]
     return [ReadSite(site.name, indices, summed=normal) for indices in found]
+
+
+def states_beside(site: ReadSite, reader: LawReader, read: Callable[[Law], Sequence[ReadSite]]) -> list[ReadSite]:
+    """Discrete latents that laws `read` beside a real one, or beside another real one beside it, at its own letters.
+
+    It has a normal law together with other real latents only given these, where they are inferred exactly.
+    """
+    model, types = reader.model, reader.bound.checked.types
+    real, found = [site], dict[ReadSite, None]()
+    own = {v.name: ReadSite(v.name, tuple(map(Name, v.plates))) for v in model.variables if v.role is Role.LATENT}
+    laws = [
+        [*read(definition.law), *([own[variable.name]] if variable.name in own else [])]
+        for variable in model.variables
+        for definition in variable.definitions
+    ]
+    for one in real:
+        place = dict(zip(own[one.name].indices, one.indices, strict=True))
+        for sites in laws:
+            if all(other.name != one.name for other in sites):
+                continue
+            for other in sites:
+                if place.keys() >= {*other.indices}:
+                    beside = ReadSite(other.name, tuple(place[index] for index in other.indices))
+                    if types[other.name].kind == "index":
+                        found[beside] = None
+                    elif types[other.name].kind == "real" and beside not in real:
+                        real.append(beside)
+    return list(found)
 
 
 def _states(name: str, reader: LawReader) -> float:

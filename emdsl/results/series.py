@@ -242,8 +242,13 @@ def time_plate(bound: BoundModel) -> Plate:
     variables = bound.checked.model.variables
     observed = [v for v in variables if v.role is Role.OBSERVED] or [v for v in variables if v.role is Role.LATENT]
     letters = dict.fromkeys(plate.letter for v in observed for plate in plates_of(bound, v) if plate.ordered)
-    if len(letters) != 1:
-        raise DataError("the model observes nothing over time" if not letters else "the model has several times")
+    if not letters:
+        raise DataError("the model observes nothing over time")
+    if len(letters) > 1:
+        raise DataError(
+            f"the model observes along several times, `{'` and `'.join(letters)}`: results over time are those of a "
+            "model of one of them, at the same estimates (init=…, max_iter=0)"
+        )
     return plate_of(bound, next(iter(letters)))
 
 

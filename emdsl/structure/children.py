@@ -89,7 +89,7 @@ def _beside(variables: Sequence[str], own: Sequence[Sequence[Atom]]) -> list[Ato
 def _row_by_row(
     variables: Sequence[str], own: Sequence[Sequence[Atom]], symbols: Mapping[str, Symbol], source: IndexSource
 ) -> Children | None:
-    """A law for each row of the variables; None where two rows meet."""
+    """A law for each row of the variables; None where two rows meet, or variables have rows of different plates."""
     kind = kind_of(symbols[variables[0]])
     if len({tuple(size for size, _ in symbols[name].plates) for name in variables}) > 1:
         return None

@@ -156,3 +156,62 @@ def test_classes_of_crossed_plates_are_drawn_jointly() -> None:
     mean, square = mean / total, square / total
     assert np.all(np.abs(found.mean[..., 1] - mean) < 5 * np.sqrt((square - mean**2) / count))
     assert_allclose(found.var[..., 1], square - mean**2, rtol=0.08)
+
+
+def test_what_is_read_within_a_step_beside_effects_of_classes() -> None:
+    """Against one joint normal law for each class; `b` and the missing `y` have rows of different plates."""
+    text = """model M plate s in S, k in 2 time t in T param m[k] : real param n[k] : real param o : real
+    latent c[s] ~ Categorical([0.4, 0.6]) latent b[s] ~ Normal(0, var=0.7)
+    observed y[s, t] ~ Normal(m[c[s]] + b[s], var=0.5)
+    observed w[s, t] ~ Normal(n[c[s]] + b[s] + o * y[s, t], var=0.4)"""
+    y, w = RNG.normal(size=(2, 4, 3))
+    init = {"m": np.array([-1.0, 1.0]), "n": np.array([0.5, -0.3]), "o": 0.8}
+    fit = em.parse(text)().fit(y=y, w=w, init=init, max_iter=0)
+    effect, own = np.full((4, 4), 0.7) + 0.5 * np.eye(4), np.eye(4)  # of y at three steps and the next one
+    cov = np.block(
+        [[effect, 0.8 * effect + 0.7], [0.8 * effect + 0.7, 0.64 * effect + 2 * 0.8 * 0.7 + 0.7 + 0.4 * own]]
+    )
+    seen, ahead = [0, 1, 2, 4, 5, 6], [3, 7]
+    gain = np.linalg.solve(cov[np.ix_(seen, seen)], cov[np.ix_(seen, ahead)])
+    spread = np.diag(cov[np.ix_(ahead, ahead)] - cov[np.ix_(ahead, seen)] @ gain)
+    found, mean = fit.forecast(1), np.stack([init["m"], init["n"] + 0.8 * init["m"]])
+    for s in range(4):
+        values = np.concatenate([y[s], w[s]])
+        centres = np.repeat(mean.T, 3, axis=1)
+        logs = np.array([stats.multivariate_normal(one, cov[np.ix_(seen, seen)]).logpdf(values) for one in centres])
+        odds = classes_given(np.array([0.4, 0.6]), logs)
+        nexts = mean.T + (values - centres) @ gain
+        expected = odds @ nexts
+        assert_allclose([found["y"].mean[s, 0], found["w"].mean[s, 0]], expected)
+        assert_allclose([found["y"].var[s, 0], found["w"].var[s, 0]], spread + odds @ nexts**2 - expected**2)
+
+
+@pytest.mark.parametrize("law", ["Normal(x[s, t] + d * x[s, t-1], var=0.5)", "LogNormal(x[s, t], sd=0.5)"])
+def test_real_states_under_classes_are_normal_only_given_these(law: str) -> None:
+    """Against one joint normal law for each class. Points stood for the mixture of both: means were off by 0.08."""
+    bent = law.startswith("Log")
+    first = "LogNormal(x[s, 0], sd=0.5)" if bent else "Normal(x[s, 0], var=0.5)"
+    text = f"""model M plate s in S, k in 2 time t in T param a[k] : real param d : real
+    latent c[s] ~ Categorical([0.4, 0.6]) latent x[s, 0] ~ Normal(0, var=1)
+    latent x[s, t] ~ Normal(a[c[s]] * x[s, t-1] + d, var=1)
+    observed y[s, 0] ~ {first} observed y[s, t] ~ {law}"""
+    z, a, d = WALKS[:, :4], [0.9, -0.6], 0.7
+    fit = em.parse(text)().fit(y=np.exp(z) if bent else z, init={"a": a, "d": d}, max_iter=0)
+    ahead, predictive = fit.forecast(1)["y"], fit.predictive()["y"]
+    read = np.eye(5) + (0 if bent else d) * np.eye(5, k=-1)
+    noise = 0.25 if bent else 0.5
+    for s, t in itertools.product(range(3), (1, 2, 3, 4)):
+        logs, means, spreads = [], [], []
+        for slope in a:
+            whole = np.linalg.inv(np.eye(5) - slope * np.eye(5, k=-1))
+            centre = read @ whole @ (d * (np.arange(5) > 0))
+            cov = read @ whole @ whole.T @ read.T + noise * np.eye(5)
+            gain = np.linalg.solve(cov[:t, :t], cov[:t, t])
+            logs.append(stats.multivariate_normal(centre[:t], cov[:t, :t]).logpdf(z[s, :t]))
+            means.append(centre[t] + gain @ (z[s, :t] - centre[:t]))
+            spreads.append(cov[t, t] - gain @ cov[:t, t])
+        odds, mean, var = classes_given(np.array([0.4, 0.6]), np.array(logs)), np.array(means), np.array(spreads)
+        first_moment = np.exp(mean + var / 2) if bent else mean
+        second = np.exp(2 * mean + 2 * var) if bent else mean**2 + var
+        found = (ahead.mean[s, 0], ahead.var[s, 0]) if t == 4 else (predictive.mean[s, t], predictive.var[s, t])
+        assert_allclose(found, (odds @ first_moment, odds @ second - (odds @ first_moment) ** 2), rtol=1e-6)

@@ -210,6 +210,26 @@ def test_missing_ends_are_filled(name: str) -> None:
     assert_allclose(found, expected, rtol=1e-8, atol=0.15 * (name == "counts"))
 
 
+@pytest.mark.parametrize("ragged", [False, True])
+def test_missing_ends_are_filled_where_effects_and_states_are_apart(ragged: bool) -> None:
+    """By the laws from q of the last step seen, that of the series cut there. Those of one length had no result."""
+    text = """model M() plate s in S, k in 2 time t in T[s] param A[k] : simplex[2] param m[k] : real param o : real
+    latent b[s] ~ Normal(0, var=0.5) latent z[s, 0] ~ Categorical([0.5, 0.5])
+    latent z[s, t] ~ Categorical(A[z[s, t-1]]) observed y[s, 0] missing ~ Normal(m[z[s, 0]] + b[s], var=0.4)
+    observed y[s, t] missing ~ Normal(m[z[s, t]] + b[s] + o * y[s, t-1], var=0.4)"""
+    y = np.random.default_rng(0).normal(size=(2, 6)) * 1.5
+    y[0, 4:] = np.nan
+    init = {"A": np.array([[0.8, 0.2], [0.3, 0.7]]), "m": np.array([-1.0, 1.5]), "o": 0.5}
+    ends = em.parse(text)().fit(y=[y[0, :4], y[1]], init=init, max_iter=0)
+    fit = em.parse(text if ragged else text.replace("T[s]", "T"))().fit(y=y, init=init, max_iter=0)
+    states, level, value = ends.posterior["z"].probabilities[0][-1], ends.posterior["b"].mean[0], y[0, 3]
+    for found, tolerance in zip(fit.impute()["y"][0][4:], (1e-6, 0.3), strict=True):
+        states = states @ init["A"]
+        value = states @ init["m"] + level + 0.5 * value
+        assert abs(found - value) < tolerance
+    assert_allclose(fit.impute()["y"][1], y[1])
+
+
 def test_a_datum_on_no_plate_may_be_missing() -> None:
     fit = em.parse("model M() param a : positive observed x missing ~ Poisson(a) observed y ~ Poisson(a)")().fit(
         x=np.nan, y=3

@@ -332,10 +332,16 @@ def test_level_and_slope_are_mixed_jointly() -> None:
     rng = np.random.default_rng(0)
     u, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 5)).cumsum(axis=1)
     fit = em.parse(text)().fit(u=u[:, :4], y=y[:, :4], init={"q": 0.5, "r": 0.8, "w": 0.1}, max_iter=0)
-    with pytest.raises(DataError, match=r"`u` is given data over time: forecast\(…, u=…\) needs that of the new steps"):
+    with pytest.raises(
+        DataError, match=r"`u` is given data over time: forecast\(…, u=…\) needs that of the new steps; \(2, 1\) is"
+    ):
         fit.forecast(1)
-    with pytest.raises(DataError, match=r"`u` of the new steps has shape \(2,\); \(2, 1\) is needed"):
+    with pytest.raises(
+        DataError, match=r"`u` of the new steps has shape \(2,\); \(2, 1\) is needed, with the axes s, t"
+    ):
         fit.forecast(1, u=u[:, 4])
+    with pytest.raises(DataError, match=r"`u` of the new steps is no regular array of numbers; \(2, 2\) is needed"):
+        fit.forecast(2, u=[[1.0, 2.0], [1.0]])
     ahead, predictive = fit.forecast(1, u=u[:, 4:]), fit.predictive()
     f, q = np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([0.5, 0.1])
     for s in range(2):
@@ -438,6 +444,26 @@ def own_level(y: Array, s: int, params: Any) -> float:
     return float(stats.multivariate_normal(np.full(len(y), params["m"][s]), cov).logpdf(y))
 
 
+def test_bounds_of_entries_are_those_where_coordinate_ascent_has_settled() -> None:
+    """One E-step was made for each, and nothing was said: the bounds were too low by 0.3."""
+    text = """model M plate s in S, i in I, j in J param m : real latent a[s, i] ~ Normal(0, var=1)
+    latent b[s, j] ~ Normal(m, var=1) observed y[s, i, j] ~ Normal(a[s, i] * b[s, j], var=0.001)"""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(2, 3, 1)) * rng.normal(size=(2, 1, 4))
+    fit = em.parse(text)().fit(y=y, init={"m": 1.0}, max_iter=0)
+    with pytest.warns(UserWarning, match="has not settled after 100 E-steps"):
+        found = fit.log_likelihood_by("s")
+    with pytest.warns(UserWarning, match="has not settled after 100 E-steps"):
+        assert_allclose(found, [fit.score(y=[entry]) for entry in y], rtol=1e-10)
+
+
+def test_weights_of_a_score_need_data() -> None:
+    fit, weights = fitted(), {"s": np.array([2.0, 0.5, 1.0])}
+    assert fit.score(y=series(), weights=weights) == pytest.approx(fit.log_likelihood_by("s") @ weights["s"])
+    with pytest.raises(DataError, match="weights go with data: give those of the fit again beside them"):
+        fit.score(weights=weights)
+
+
 def test_likelihoods_of_groups_that_an_index_array_leads_to() -> None:
     text = """model M(K = 2) plate g in G, i in I, k in K given grp[i] : index[G] param w : simplex[K] param m[k] : real
     param v : positive latent c[g] ~ Categorical(w) latent b[g] ~ Normal(m[c[g]], var=1)
@@ -505,6 +531,12 @@ def test_refusals() -> None:
     mixture = em.parse("model M plate n in N param m : real observed y[n] ~ Normal(m, sd=1)")().fit(y=[1.0, 2.0])
     with pytest.raises(DataError, match="the model observes nothing over time"):
         mixture.forecast(1)
+    times = em.parse("""model M time t in T, r in R param m : real observed y[t] ~ Normal(m, sd=1)
+        observed v[r] ~ Normal(m, sd=1)""")().fit(y=[1.0, 2.0], v=[3.0])
+    with pytest.raises(
+        DataError, match="along several times, `t` and `r`: results over time are those of a model of one"
+    ):
+        times.forecast(1)
     bound = em.parse(CHAIN.replace("T[s]", "T"))(T=3).fit(y=np.array(series((3, 3))), init=START, max_iter=0)
     with pytest.raises(DataError, match="the number of steps, T, is part of the model"):
         bound.forecast(1)
