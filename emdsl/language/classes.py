@@ -11,7 +11,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary, expression
+from emdsl.algebra.expressions import (
+    Array,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Subscript,
+    Unary,
+    expression,
+    subscript,
+)
 from emdsl.errors import ModelError
 from emdsl.language.declarations import Body, Handle, Letter, NewFamily, Quantity, Size
 from emdsl.language.definitions import check_definitions
@@ -232,7 +243,7 @@ class Collector:
             case Handle():
                 return self.name(node, where)
             case Subscript(base, indices):
-                return Subscript(self.plain(base, where), self.plain_all(indices, where))
+                return subscript(self.plain(base, where), self.plain_all(indices, where))
             case Call(function, arguments):
                 return Call(function, self.plain_all(arguments, where))
             case Binary(operator, left, right):
