@@ -24,8 +24,12 @@ def split_init(
 
     Over ragged plates they come nested as the data do; `data` are bound already.
 
-    Raises DataError for probabilities that do not sum to one and for values that are not finite.
+    Raises DataError where `init` is no mapping, and for probabilities that do not sum to one and values that are not
+    finite.
     """
+    if not isinstance(init, Mapping):
+        example = next((v.name for v in bound.checked.model.variables if v.role in (Role.PARAM, Role.LATENT)), "z")
+        raise DataError(f"init is a {type(init).__name__}; give starting values by name: init={{'{example}': …}}")
     params: dict[str, Any] = {}
     latents: dict[str, LatentStart] = {}
     for name, value in init.items():
