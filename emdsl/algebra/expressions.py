@@ -149,6 +149,8 @@ def expression(value: object) -> Expression:
         return Array(tuple(expression(item) for item in value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Number(value)
+    if isinstance(value, slice):
+        raise TypeError("there are no slices: leave the last axes out, and index the others by letters")
     raise TypeError(f"{value!r} cannot stand in a model expression")
 
 

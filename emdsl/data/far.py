@@ -1,4 +1,4 @@
-"""Covariates far from zero: `|mean x| > 3e5 · spread of x`, of which a regression loses too many digits."""
+"""Covariates far from zero: those whose mean is many times their spread, of which a regression loses digits."""
 
 from __future__ import annotations
 

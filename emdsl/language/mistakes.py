@@ -97,6 +97,10 @@ MISTAKES = (
         OPERATORS, tuple(f"{left}[{slots}" for left in DRAWN for slots in ("t-", "s, t-", "0-", "s, 0-")),
     ),
     Mistake(
+        "E007", "a `let` has one value for all times", "write `let h[t] = ...`; a start of its own is that of a latent",
+        frozenset({"INT"}), ("let h[", "let h[s, "),
+    ),
+    Mistake(
         "E007", "the indices of a variable stand in one pair of brackets", "write them as in `z[s, t]`",
         frozenset({"LSQB"}), tuple(f"{left}[" for left in INDEXED if left.endswith("]")),
     ),

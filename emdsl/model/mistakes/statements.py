@@ -81,4 +81,7 @@ def unknown_type(kind: str, close: str | None, span: Span | None) -> ModelError:
 def type_dims(kind: str, wanted: int | None, found: int, span: Span | None) -> ModelError:
     takes = "at most two sizes" if wanted is None else "one size"
     example = {"simplex": "simplex[K]", "cov": "cov[D]", "index": "index[K]"}.get(kind, f"{kind}[D]")
-    return ModelError("E038", f"`{kind}` takes {takes}, not {found}", cure=f"write `{example}`", span=span)
+    cure = f"write `{example}`"
+    if kind == "simplex" and found == 2:
+        cure = "rows of probabilities stand on a plate: `param A[k] : simplex[K]`"
+    return ModelError("E038", f"`{kind}` takes {takes}, not {found}", cure=cure, span=span)
