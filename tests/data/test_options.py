@@ -55,6 +55,28 @@ def test_starting_values_have_names(init: Any) -> None:
         em.parse(TEXT)().fit(y=[1.0], init=init)
 
 
+MIXTURE = """model M(K = 2) plate n in N, k in K param m[k] : real latent z[n] ~ Categorical([0.5, 0.5])
+observed y[n] ~ Normal(m[z[n]], sd=1)"""
+
+
+@pytest.mark.parametrize(
+    "start, told",
+    [
+        ([0, 1], r"init of `z` has shape \(2,\), but its values have \(3,\)"),
+        ([0, 1, 2], "init of `z` has states other than 0 to 1"),
+        ([-1, 0, 1], "init of `z` has states other than 0 to 1"),
+        ([0, 0.5, 1], "init of `z` has states other than 0 to 1"),
+        ([[1, 0], [0, 1]], r"init of `z` has shape \(2, 2\), but its probabilities have \(3, 2\)"),
+        ([[1, 0, 0]] * 3, r"init of `z` has shape \(3, 3\), but its probabilities have \(3, 2\)"),
+    ],
+)
+def test_starting_values_of_latents_fit_the_data(start: Any, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        em.parse(MIXTURE)().fit(y=[1.0, 2.0, 9.0], init={"z": start})
+    found = em.parse(MIXTURE)().fit(y=[1.0, 2.0, 9.0], init={"z": [0, 0, 1]})
+    assert found.params["m"][0] < found.params["m"][1]
+
+
 def test_constants_are_bound_first_and_by_name() -> None:
     with pytest.raises(em.ModelError, match=r"bound by name\n  = write `M\(K=3\)`"):
         em.parse(TEXT)(3)
