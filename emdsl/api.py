@@ -10,7 +10,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from emdsl.errors import DataError
+from emdsl.errors import DataError, ModelError
 from emdsl.language.classes import Declaration, ModelType
 
 if TYPE_CHECKING:
@@ -23,22 +23,37 @@ if TYPE_CHECKING:
 
 METHODS = ("em", "vb", "hard")
 
+#: What a model has once its constants are bound.
+BOUND_ONLY = ("constants", "plan", "derivation", "source", "diagram", "fit", "program")
+
 
 class DeclaredType(ModelType):
     """The class of declared models: calling one binds its constants."""
 
-    def __call__(cls, **constants: Any) -> Bound:
+    def __call__(cls, *values: Any, **constants: Any) -> Bound:
         """The model with its constants bound, and any sizes. Raises ModelError for a mistake in the model."""
         from emdsl.model.check import bind, check
 
-        return Bound(bind(check(cls.declared()), **constants))  # type: ignore[attr-defined]
+        if values:
+            name = next((constant.name for constant in cls.declared().constants), "N")
+            cure = f"write `{cls.__name__}({name}={values[0]!r})`"
+            raise ModelError("E018", "constants and sizes are bound by name", cure=cure)
+        return Bound(bind(check(cls.declared()), **constants))
+
+    def __getattr__(cls, name: str) -> Any:
+        if name in BOUND_ONLY and cls.declaration is not None:
+            bound = ", ".join(f"{constant.name}=…" for constant in cls.declared().constants)
+            raise AttributeError(
+                f"the constants of {cls.__name__} are not bound: write `{cls.__name__}({bound}).{name}`"
+            )
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     @property
     def text(cls) -> str:
         """The canonical text."""
         from emdsl.language.printer import to_text
 
-        return to_text(cls.declared())  # type: ignore[attr-defined]
+        return to_text(cls.declared())
 
     def __str__(cls) -> str:
         return cls.text if cls.declaration is not None else super().__str__()
@@ -154,6 +169,9 @@ class Bound:
         """
         from emdsl.data.aligned import aligned
         from emdsl.data.binding import bind_data, merged
+        from emdsl.data.far import warn_of_far
+        from emdsl.data.options import check_options
+        from emdsl.data.sizes import size_names
         from emdsl.data.told import check_told
         from emdsl.data.weights import check_weights
         from emdsl.model.holes import inferred
@@ -165,10 +183,13 @@ class Bound:
 
         if not inferred(self.bound_model):
             self.program(method)  # what is not compiled is told before data are read
+        names = [variable.name for variable in self.bound_model.checked.model.variables]
+        check_options(arrays, [*names, *size_names(self.bound_model)])
         weights = aligned(self.bound_model, data, arrays, weights)
         bound_data = bind_data(self.bound_model, merged(self.bound_model, data, arrays), weights)
         check_told(self.bound_model, bound_data, (init or {}) if max_iter == 0 else ())
         source = self.source_of(method, bound_data)
+        warn_of_far(self.bound_model, self._compiled(source.variant).beside_others, bound_data)
         if strict:
             _refuse_approximations(self._compiled(source.variant))
         check_weights(source.program.module, weights)
@@ -205,7 +226,6 @@ class Bound:
 
     def _general(self, method: str) -> Variant:
         """For any data; where missing entries that others read cannot be inferred, for ends of series that are."""
-        from emdsl.errors import ModelError
         from emdsl.model.holes import inferred, may_end
         from emdsl.results.source import Variant
 
@@ -230,11 +250,10 @@ def _check_method(method: str) -> None:
     from emdsl.data.words import did_you_mean
 
     if method not in METHODS:
-        raise DataError(f"there is no method {method!r}{did_you_mean(method, METHODS)}")
+        raise DataError(f"there is no method {method!r}{did_you_mean(str(method), METHODS)}")
 
 
 def _refuse_approximations(program: Program) -> None:
-    from emdsl.errors import ModelError
 
     for row in program.plan.rows:
         if not (row.exact and row.closed_form):

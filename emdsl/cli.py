@@ -60,6 +60,9 @@ def _mistakes_reported() -> Iterator[None]:
     except Error as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"`{error.filename}`: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -175,6 +178,8 @@ def fit(
 ) -> None:
     """Fit the model to a CSV file and print the summary."""
     with _mistakes_reported():
+        if output is not None and not output.parent.is_dir():
+            raise DataError(f"there is no folder `{output.parent}`")
         bound = _bound(model, settings)
         result = bound.fit(
             _variables(bound, read_csv(data), _named_columns(columns)), method=method, n_init=n_init, max_iter=max_iter,
@@ -198,6 +203,12 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
     if not rows:
         raise DataError(f"`{path}` is empty")
     header, *body = rows
+    sign = next((sign for sign in (";", "\t", "|") if len(header) == 1 and sign in header[0]), None)
+    if sign is not None:
+        raise DataError(f"the cells of `{path}` are separated by {sign!r}; commas are needed")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"`{path}` has two columns `{twice}`")
     for line, row in enumerate(body, start=2):
         if len(row) != len(header):
             raise DataError(f"`{path}`, row {line}: {len(row)} cells, but the header has {len(header)}")
@@ -218,8 +229,16 @@ def _cell(text: str) -> float | str | None:
 
 def _variables(bound: Bound, table: dict[str, list[Any]], named: dict[str, list[str]]) -> dict[str, Any]:
     from emdsl.data.binding import variables_of_table
+    from emdsl.model.statements import Role
 
-    return variables_of_table(bound.bound_model, table, named)
+    found = variables_of_table(bound.bound_model, table, named)
+    for variable in bound.bound_model.checked.model.variables:
+        if variable.role in (Role.GIVEN, Role.OBSERVED) and variable.name not in found:
+            listed = ", ".join(f"`{column}`" for column in table)
+            raise DataError(
+                f"`{variable.name}` is absent: the table has the columns {listed}; say --columns {variable.name}=…"
+            )
+    return found
 
 
 def _bound(path: Path, settings: list[str] | None) -> Bound:

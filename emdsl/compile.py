@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from emdsl.derive.covariates import beside_others
 from emdsl.derive.derivation import Derivation, derive
 from emdsl.emit.helpers import helper_names
 from emdsl.emit.module import module_text
@@ -38,6 +39,11 @@ class Program:
     def derivation(self) -> Document:
         """The mathematics, step by step."""
         return document(self.derived, self.bound.checked.model)
+
+    @cached_property
+    def beside_others(self) -> frozenset[str]:
+        """The data whose coefficients are solved for together with other unknowns."""
+        return beside_others(self.derived.joint)
 
     @property
     def networks(self) -> tuple[Network, ...]:

@@ -115,9 +115,29 @@ def test_fit(model: str, tmp_path: Path) -> None:
     assert run(app, ["fit", model, str(csv), "--columns", "y=count"]).exit_code == 0
     result = run(app, ["fit", model, str(csv)])
     assert result.exit_code == 1
-    assert "`y` is absent" in result.output
+    assert "`y` is absent: the table has the columns `count`; say --columns y=…" in result.output
     result = run(app, ["fit", model, str(csv), "--columns", "y=cuont"])
     assert "there is no column `cuont` for `y`; did you mean `count`?" in result.output
+
+
+def test_files_that_cannot_be_written(model: str, tmp_path: Path) -> None:
+    csv = tmp_path / "data.csv"
+    csv.write_text("y\n1\n2\n")
+    for command in (["fit", model, str(csv)], ["draw", model]):
+        result = run(app, [*command, "-o", str(tmp_path / "absent" / "file")])
+        assert result.exit_code == 1
+        assert str(tmp_path / "absent") in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_tables_that_are_read_wrongly(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("s;y\na;1\n")
+    with pytest.raises(DataError, match="are separated by ';'; commas are needed"):
+        read_csv(path)
+    path.write_text("y,y\n1,2\n")
+    with pytest.raises(DataError, match="has two columns `y`"):
+        read_csv(path)
 
 
 def test_csv(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Expression:
 
     def __getitem__(self, indices: object) -> Subscript:
         items = indices if isinstance(indices, tuple) else (indices,)
-        return Subscript(self, tuple(expression(item) for item in items))
+        return subscript(self, tuple(expression(item) for item in items))
 
     def __iter__(self) -> Iterator[Expression]:
         raise TypeError("a model expression cannot be iterated over; index it by a plate letter instead")
@@ -149,7 +149,16 @@ def expression(value: object) -> Expression:
         return Array(tuple(expression(item) for item in value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Number(value)
+    if isinstance(value, slice):
+        raise TypeError("there are no slices: leave the last axes out, and index the others by letters")
     raise TypeError(f"{value!r} cannot stand in a model expression")
+
+
+def subscript(base: Expression, indices: tuple[Expression, ...], span: Span | None = None) -> Subscript:
+    """`base[indices]`; `a[i][j]` is `a[i, j]`."""
+    if isinstance(base, Subscript):
+        return Subscript(base.base, (*base.indices, *indices), span)
+    return Subscript(base, indices, span)
 
 
 def call(function: str, *arguments: object) -> Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from emdsl.algebra.deltas import resolve_deltas
@@ -13,9 +13,13 @@ from emdsl.algebra.terms import DELTA, STRUCTURE, Atom, Polynomial, Term
 HALVES = {Fraction(1, 2): "½ ", Fraction(1, 4): "¼ ", Fraction(3, 2): "3/2 "}
 
 
-def exponent_text(terms: Sequence[Term]) -> str:
-    """The sum of the terms; each names its indices afresh."""
-    parts = [_term(term) for term in resolve_deltas(Polynomial(tuple(terms))).terms]
+def exponent_text(terms: Sequence[Term], variables: Collection[str] | None = None) -> str:
+    """The sum of the terms; each names its indices afresh.
+
+    `variables`: if told, any other name is that of a statistic, which ends in the letters of its axes: `x_kd` at the
+    indices k and e is `x_ke`.
+    """
+    parts = [_term(term, variables) for term in resolve_deltas(Polynomial(tuple(terms))).terms]
     text = " ".join(f"{'−' if negative else '+'} {part}" for negative, part in parts)
     return text.removeprefix("+ ").replace("− ", "−", 1) if text.startswith("−") else text.removeprefix("+ ")
 
@@ -31,9 +35,9 @@ def as_written(name: str) -> str:
     return name.replace("~", "\u0303")
 
 
-def _term(term: Term) -> tuple[bool, str]:
+def _term(term: Term, variables: Collection[str] | None) -> tuple[bool, str]:
     letters: dict[Index, str] = {}
-    factors = [_atom(item, letters) for item in term.atoms]
+    factors = [_atom(item, letters, variables is not None and item.variable not in variables) for item in term.atoms]
     size = abs(term.coefficient)
     exact = Fraction(size).limit_denominator(64)
     if size == 1.0 and factors:
@@ -45,7 +49,8 @@ def _term(term: Term) -> tuple[bool, str]:
     return term.coefficient < 0, (number + " ".join(factors)).strip()
 
 
-def _atom(item: Atom, letters: dict[Index, str]) -> str:
+def _atom(item: Atom, letters: dict[Index, str], of_axes: bool = False) -> str:
+    """One atom; `of_axes`: its name ends in the letters of its axes."""
     places = _places(item.references, letters)
     if item.variable == STRUCTURE:
         return f"[{' = '.join(_reference(r, letters) for r in item.references)}]" if item.statistic == DELTA else places
@@ -54,6 +59,9 @@ def _atom(item: Atom, letters: dict[Index, str]) -> str:
     if item.variable.startswith(WEIGHTS):  # of the row, or of the row of an outer plate that it lies in
         return f"w_{item.variable.removeprefix(WEIGHTS)}"
     name = as_written(item.variable)
+    stem, _, axes = name.rpartition("_")
+    if of_axes and axes.isalpha() and len(axes) == len(item.references) and places:
+        name = f"{stem}_{places}"
     index = f"_{places}" if places else ""
     stem = name if places and name.endswith(f"_{places}") else f"{name}{index}"
     if stem.endswith(f")_{places}"):  # a function of indices, which its name shows

@@ -1,5 +1,6 @@
 """Weights in a pandas Series go by its index, wherever the data say what their rows are called.
 
+pandas data over `n`, two of them    refused in different orders
 a long table with the column `s`     weights={"s": Series}: its index has the names of the series
 pandas data over `n`                 weights={"n": Series}: its index is that of the data, in any order
 arrays and lists on either side      by position
@@ -32,6 +33,22 @@ def aligned(bound: BoundModel, data: object, arrays: Mapping[str, Any], weights:
         if labels is not None:
             result[letter] = np.asarray(values.to_numpy())[_places(letter, list(values.index), labels)]
     return result
+
+
+def check_order(bound: BoundModel, given: Mapping[str, Any]) -> None:
+    """Raises DataError where two pandas data over a plate have the same index in different orders."""
+    first: dict[str, tuple[str, list[Any]]] = {}
+    for variable in bound.checked.model.variables:
+        values = given.get(variable.name)
+        if not variable.plates or not _has_index(values):
+            continue
+        labels = list(values.index)  # type: ignore[union-attr]
+        other, known = first.setdefault(variable.plates[0], (variable.name, labels))
+        if known != labels and len(known) == len(labels) and {*known} == {*labels}:
+            raise DataError(
+                f"`{variable.name}` and `{other}` have the same index in different orders, and data go by position; "
+                f"order one like the other: {variable.name}.loc[{other}.index]"
+            )
 
 
 def _labels(bound: BoundModel, letter: str, data: object, arrays: Mapping[str, Any]) -> list[Any] | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.data.aligned import check_order
 from emdsl.data.columns import variables_from_columns
 from emdsl.data.laws import check_laws, families, limit_names
 from emdsl.data.long import groups_of
@@ -121,6 +122,7 @@ class _Binding:
     def bind(self, data: object, weights: object) -> dict[str, Any]:
         given = self._by_name(data)
         self._check_names(given)
+        check_order(self.bound, given)
         self._read_sizes(given)
         limits = limit_names(self.bound)
         for variable in self._variables(given):

@@ -47,7 +47,7 @@ def to_array(name: str, value: object) -> Array:
         raise DataError(f"`{name}` holds complex numbers; emdsl works on real numbers")
     if array.dtype.kind in "USMmV":
         kind = "dates" if array.dtype.kind in "Mm" else "text"
-        raise DataError(f"`{name}` holds {kind}, not numbers{_encode_hint(kind)}")
+        raise DataError(f"`{name}` holds {kind}, not numbers{_encode_hint(array) if kind == 'text' else ''}")
     if array.dtype.kind == "O":
         array = _from_objects(name, array)
     return np.ascontiguousarray(array, dtype=np.float64).reshape(np.shape(array))
@@ -91,7 +91,7 @@ def _from_objects(name: str, array: Array) -> Array:
             raise DataError(f"`{name}` holds complex numbers; emdsl works on real numbers")
         if isinstance(item, str):
             raise DataError(
-                f"`{name}` holds text ({item!r} at {place(name, position)}), not numbers{_encode_hint('text')}"
+                f"`{name}` holds text ({item!r} at {place(name, position)}), not numbers{_encode_hint(array)}"
             )
         try:
             result[position] = float(item)
@@ -103,8 +103,23 @@ def _from_objects(name: str, array: Array) -> Array:
     return result
 
 
-def _encode_hint(kind: str) -> str:
-    return "; number the categories 0, 1, … (numpy.unique(…, return_inverse=True) does)" if kind == "text" else ""
+def _encode_hint(array: Array) -> str:
+    """The cure for text: numbers that are written as text are read, categories are numbered."""
+    items = array.ravel().tolist()
+    strange = next((item for item in items if isinstance(item, str) and not _says_a_number(item)), None)
+    if strange is None:
+        return "; read the numbers out of the text (numpy.asarray(…).astype(float) does)"
+    if any(_says_a_number(item) for item in items):
+        return f"; {strange!r} is no number"
+    return "; number the categories 0, 1, … (numpy.unique(…, return_inverse=True) does)"
+
+
+def _says_a_number(item: object) -> bool:
+    try:
+        float(item)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)

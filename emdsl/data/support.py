@@ -16,6 +16,9 @@ from emdsl.model.statements import Type
 #: How far a row of a simplex may be from summing to one, and a covariance from symmetry: single precision's rounding.
 ROUNDING = 1e-6
 
+#: The largest number of which many squares add up to a number.
+LARGEST = 1e140
+
 #: Positive laws that have a finite density at zero.
 ZERO_ALLOWED = ("Exponential",)
 
@@ -82,6 +85,7 @@ def check_finite(subject: Subject, array: Array, *, missing: bool, infinite: boo
         raise DataError(f"`{subject.entry(first)}` is NaN{more}; {cure}")
     if not infinite:
         _refuse(subject, array, np.isinf(array), "infinities are not data")
+        _refuse(subject, array, np.abs(array) > LARGEST, "its square is beyond double precision: take a larger unit")
 
 
 def _refuse(subject: Subject, array: Array, wrong: Array, why: str) -> None:

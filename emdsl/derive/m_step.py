@@ -246,7 +246,7 @@ def write_update(
         write_update(update.best, body, moments, scope, source, symmetric, held, cancels)
     what = "q ∝ exp of the expectation of" if update.variables[0] in getattr(moments, "forms", {}) else "maximises"
     what = what if update.closed_form else f"{update.reason.replace('`', '')}, on"
-    body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms)}"
+    body.note = f"{' and '.join(update.variables)}: {what} {exponent_text(update.terms, scope.symbols)}"
     if len(update.variables) > 1:
         joint_mode(update.variables, update.terms, body, moments, scope, source, symmetric, held)
         return

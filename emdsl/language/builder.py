@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
+from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary, subscript
 from emdsl.errors import ModelError, Span
 from emdsl.language.definitions import check_definitions, letters
 from emdsl.model.statements import (
@@ -206,7 +206,7 @@ class Builder:
 
     def subscript(self, children: Children) -> Subscript:
         base, *indices, bracket = children
-        return Subscript(base, tuple(indices), join(base.span, at(bracket)))
+        return subscript(base, tuple(indices), join(base.span, at(bracket)))
 
     def integer(self, children: Children) -> Number:
         return Number(int(children[0]), at(children[0]))

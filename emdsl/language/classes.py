@@ -11,10 +11,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary, expression
+from emdsl.algebra.expressions import (
+    Array,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Subscript,
+    Unary,
+    expression,
+    subscript,
+)
 from emdsl.errors import ModelError
 from emdsl.language.declarations import Body, Handle, Letter, NewFamily, Quantity, Size
 from emdsl.language.definitions import check_definitions
+from emdsl.model import elsewhere
 from emdsl.model.statements import (
     Constant,
     Definition,
@@ -153,8 +165,9 @@ class Collector:
                 raise mistake(declared, "is a `let` without a single value", "write `let[n](X[n] @ b)`")
             return Variable(where, role, plates, value=self.value(others[0], where))
         for other in others:
-            cure = f"write `{role.value}[n](real, Normal(mu, sd=1))`"
-            raise mistake(declared, f"is given {other!r}, which is neither a type nor a law", cure)
+            raise mistake(
+                declared, f"is given {other!r}, which is neither a type nor a law", _in_its_place(other, role)
+            )
         if len(types) > 1 or len(laws) > 1 or (role is Role.GIVEN and (laws or declared.entries or not types)):
             said = "a type and no law" if role is Role.GIVEN else "at most one type and one law"
             raise mistake(declared, f"is a `{role.value}`, which takes {said}", "define fixed times by `z[s, 0] = ...`")
@@ -232,7 +245,7 @@ class Collector:
             case Handle():
                 return self.name(node, where)
             case Subscript(base, indices):
-                return Subscript(self.plain(base, where), self.plain_all(indices, where))
+                return subscript(self.plain(base, where), self.plain_all(indices, where))
             case Call(function, arguments):
                 return Call(function, self.plain_all(arguments, where))
             case Binary(operator, left, right):
@@ -272,6 +285,15 @@ class Collector:
             if isinstance(value, Expression) and not isinstance(value, Handle) and id(value) not in self.used:
                 cure = f"write `{key} = let[...](...)`, or leave it away"
                 raise ModelError("E009", f"`{key}` is an expression that no statement uses", cure=cure)
+
+
+def _in_its_place(said: object, role: Role) -> str:
+    """What to write for something that is neither a type nor a law."""
+    if isinstance(said, Letter):
+        return f"letters stand in square brackets: `{role.value}[{said}](...)`"
+    kind = elsewhere.type_kind(said.__name__ if isinstance(said, type) else str(said))
+    example = "real" if role is Role.GIVEN else "real, Normal(mu, sd=1)"
+    return f"did you mean `{kind}`?" if kind else f"write `{role.value}[n]({example})`"
 
 
 def mistake(declared: Handle | NewFamily, what: str, cure: str) -> ModelError:

@@ -37,6 +37,9 @@ class Body(dict[str, Any]):
         before = self.get(key)
         if isinstance(before, (Handle, NewFamily)) and before is not value:
             cure = f"define it by `{key}[...] = ...`, or choose another name"
+            if isinstance(before, Quantity):
+                role = f"{before.role.value}[...]"
+                cure = f"declare it once, `{key} = {role}()`, and define it by `{key}[...] = ...` for each time"
             raise ModelError("E009", f"`{key}` is assigned twice", cure=cure)
         if isinstance(value, (Handle, NewFamily)) and value.body is None:
             value.body, value.name = self, value.name or key

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from emdsl.errors import ModelError, Span
 from emdsl.language.grammar import STATEMENTS
+from emdsl.model import elsewhere
 from emdsl.model.statements import TYPE_KINDS
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ MISTAKES = (
     Mistake(
         "E005", "`{token}` is not a type", "{type}",
         frozenset({"NAME"}),
-        (*(f"{left} : vector" for left in DRAWN), "given z : vector", "observed z missing : vector",
+        (*(f"{left} : vector" for left in DRAWN), "given z : vector", "given z[n] : vector", "given z[n, k] : vector",
+         "observed z missing : vector",
          "dist G(y : vector", "dist G(y : real | m : vector"),
     ),
     Mistake(
@@ -84,7 +86,7 @@ MISTAKES = (
         ENDS | {"TILDE", "EQUAL"}, ("given z", "given z[n]", "given z ~", "given z[n] ~"),
     ),
     Mistake(
-        "E006", "a plate runs over a size, from 0 to the size less 1", "write a name or a number: `plate k in K`",
+        "E006", "a {plate} runs over a size, from 0 to the size less 1", "write a name or a number: {over}",
         OPERATORS | {"EQUAL", "COLON", "LPAR", "LSQB", "INT", "FLOAT", "NAME"},
         ("plate k =", "plate k in (", "plate k in range(", "plate k in [", "plate k in 1:", "plate k in K -",
          "plate k in 3 -", "plate k in -1", "plate k K"),
@@ -93,6 +95,14 @@ MISTAKES = (
         "E007", "a line defines a variable at a letter or at a fixed time",
         "write `z[t] ~ ...`; a lag stands on the right",
         OPERATORS, tuple(f"{left}[{slots}" for left in DRAWN for slots in ("t-", "s, t-", "0-", "s, 0-")),
+    ),
+    Mistake(
+        "E007", "a `let` has one value for all times", "write `let h[t] = ...`; a start of its own is that of a latent",
+        frozenset({"INT"}), ("let h[", "let h[s, "),
+    ),
+    Mistake(
+        "E007", "the indices of a variable stand in one pair of brackets", "write them as in `z[s, t]`",
+        frozenset({"LSQB"}), tuple(f"{left}[" for left in INDEXED if left.endswith("]")),
     ),
     Mistake(
         "E007", "a law is not a number, and `{token}` does not apply to it",
@@ -142,11 +152,16 @@ FOREIGN = (
     ("%", "E004", "`%` is not a sign of the language", "write a matrix product as `A @ B`"),
     (";", "E004", "`;` is not a sign of the language", "leave it away: a keyword begins each statement"),
     ("{", "E004", "`{` is not a sign of the language", "leave it away: a keyword begins each statement"),
+    ("<", "E004", "`<` is not a sign of the language", "bounds are types: `positive` is above 0, `unit` from 0 to 1"),
+    (">", "E004", "`>` is not a sign of the language", "bounds are types: `positive` is above 0, `unit` from 0 to 1"),
     ("//", "E004", "`//` is not a sign of the language", "a comment starts with `#`"),
     ('"', "E004", "the language has no strings", "write the name without quotes"),
     ("'", "E004", "the language has no strings", "write the name without quotes"),
 )
 
+
+#: A colon that is the whole of an index, or stands behind a number.
+SLICED = re.compile(r"[\[,\d]\s*:$")
 
 #: What a line draws from a law.
 MARKABLE = re.compile(r"(?P<role>observed|latent|param)\s+(?P<name>\w+\s*(\[[^\]]*\])?)[^~]*~")
@@ -215,6 +230,13 @@ def _unclosed(error: UnexpectedToken, text: str) -> ModelError | None:
             return ModelError("E003", message, cure="leave it away", span=_place(token, text))
         return None
     last = opened[-1]
+    if (
+        last.type == "LSQB"
+        and token.type == "COLON"
+        and SLICED.search(text[last.start_pos or 0 : _start(token, text) + 1])
+    ):
+        cure = "leave the last axes out, as in `A[z[t-1]]` for a row of `A`, and index the others by letters"
+        return ModelError("E004", "there are no slices", cure=cure, span=_place(token, text))
     ends = ENDS | set(CLOSED_BY.values()) | {"TILDE", "COLON"} | ({"EQUAL"} if last.type == "LSQB" else set())
     if token.type in ends - {CLOSED_BY[last.type]}:
         closing = {"LPAR": ")", "LSQB": "]"}[last.type]
@@ -246,6 +268,8 @@ def _no_statement(error: UnexpectedToken, text: str) -> ModelError | None:
         cure = f"did you mean `{near[0]}`?"
     elif token in ("def", "function", "class"):
         cure = "a quantity is written `let y[n] = ...`, a new distribution `dist Name(y : real | m : real) = ...`"
+    elif token in ("for", "while"):
+        cure = "there are no loops: a letter stands for all its values, as in `plate n in N` and `x[n] ~ ...`"
     elif "~" in rest:
         cure = f"say what `{token}` is: `observed {token}`, `latent {token}` or `param {token}`"
     elif "=" in rest:
@@ -278,13 +302,16 @@ def _by_example(error: UnexpectedToken, text: str, parse: Callable[[str], Any]) 
     mistake = _learnt(parse).get((error.state.position, token.type))
     if mistake is None:
         return None
-    near = get_close_matches(token.lower(), TYPE_KINDS, n=1)
+    near = elsewhere.type_kind(token) or next(iter(get_close_matches(token.lower(), TYPE_KINDS, n=1)), None)
     left = _left_side(error, text)
+    timed = any(entry.type == "_TIME" for entry in _led(error)[-1:])
     words = {
+        "plate": "time" if timed else "plate",
+        "over": "`time t in T`, or `time t in T[s]` where series differ in length" if timed else "`plate k in K`",
         "token": str(token),
         "left": left,
         "law": left.rpartition(" ")[-1],
-        "type": f"did you mean `{near[0]}`?" if near else f"the types are {', '.join(TYPE_KINDS)}",
+        "type": f"did you mean `{near}`?" if near else f"the types are {', '.join(TYPE_KINDS)}",
     }
     span = _behind(token, text) if token.type in ENDS else _place(token, text)
     return ModelError(mistake.code, mistake.message.format(**words), cure=mistake.cure.format(**words), span=span)
@@ -323,9 +350,14 @@ SPOKEN = {
 }  # fmt: skip
 
 
+def _led(error: UnexpectedToken) -> list[Token]:
+    """The keywords of the statements before the token."""
+    return [entry for entry in _stack(error) if _is_token(entry) and entry.type in KEYWORDS]
+
+
 def _left_side(error: UnexpectedToken, text: str) -> str:
     """What stands in the statement before the token, without the statement's keyword: `z[n]`."""
-    led = [entry for entry in _stack(error) if _is_token(entry) and entry.type in KEYWORDS]
+    led = _led(error)
     start = (led[-1].end_pos or 0) if led else 0
     lines = (line.split("#", 1)[0] for line in text[start : _start(error.token, text)].split("\n"))
     return " ".join(" ".join(lines).split())

@@ -17,7 +17,7 @@ from emdsl.families.registry import family
 from emdsl.model import mistakes
 from emdsl.model.bound import BoundModel, CheckedModel
 from emdsl.model.declarations import check_declaration, scope_of
-from emdsl.model.graph import find_cycle, undeclared
+from emdsl.model.graph import find_cycle, lag_by_name, undeclared
 from emdsl.model.indexing import Scope
 from emdsl.model.laws import drawn, laws_of_language
 from emdsl.model.names import Names, closest, collect
@@ -26,7 +26,7 @@ from emdsl.model.ranges import check_range, find_ranges, may_be_unknown
 from emdsl.model.reading import Reader
 from emdsl.model.requests import check_requests
 from emdsl.model.shapes import Sizes, Value, shape_text, spelled_value, type_of, value_of
-from emdsl.model.spelling import type_text
+from emdsl.model.spelling import spelled, type_text
 from emdsl.model.statements import Constant, Definition, Model, NewDistribution, Role, Type, Variable
 
 #: Observed data may be declared wider than their law: whole numbers from 0 as `real`, 0 and 1 as `count`.
@@ -106,6 +106,9 @@ def _check(model: Model, numbers: Mapping[str, float | int]) -> CheckedModel:
         if unknown is not None:
             close = closest(unknown.name, names.values())
             raise mistakes.names.unknown_name(unknown.name, close, unknown.span)
+        lag = lag_by_name(cycle, names)
+        if lag is not None:
+            raise mistakes.statements.lag_not_a_number(lag[0], spelled(lag[1]), lag[1].span)
         raise mistakes.statements.cycle(cycle, names.variables[cycle[0]].span)
     events = _declared(model)
     reader = Reader(names, Sizes(numbers), events)

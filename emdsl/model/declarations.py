@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emdsl.algebra.expressions import Expression, Name, Number, Subscript, walk
+from emdsl.errors import Span
 from emdsl.model import mistakes
 from emdsl.model.indexing import Scope, lag_of
 from emdsl.model.laws import expressions
@@ -46,8 +47,11 @@ def sources(variable: Variable) -> Iterator[Expression]:
 def _check_plates(variable: Variable, names: Names) -> None:
     seen: list[str] = []
     for letter in variable.plates:
+        if letter in names.sizes:
+            instead = next((other for other, plate in names.plates.items() if plate.size == letter), None)
+            raise mistakes.names.size_as_letter(letter, instead, _place_of(letter, variable))
         if letter not in names.plates:
-            raise mistakes.names.unknown_letter(letter, closest(letter, names.plates), variable.span)
+            raise mistakes.names.unknown_letter(letter, closest(letter, names.plates), _place_of(letter, variable))
         if letter in seen:
             raise mistakes.indices.letter_twice(letter, str(names.plates[letter].size), variable.name, variable.span)
         for parent in names.plates[letter].parents:
@@ -55,6 +59,12 @@ def _check_plates(variable: Variable, names: Names) -> None:
                 size = str(names.plates[letter].size)
                 raise mistakes.indices.ragged_without_parent(letter, parent, size, variable.span)
         seen.append(letter)
+
+
+def _place_of(letter: str, variable: Variable) -> Span | None:
+    """Where a definition of a variable names the letter; the variable itself where none says."""
+    slots = (slot for definition in variable.definitions for slot in definition.slots)
+    return next((slot.span for slot in slots if slot == Name(letter) and slot.span is not None), variable.span)
 
 
 def _check_role(variable: Variable) -> None:

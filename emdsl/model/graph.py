@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from emdsl.algebra.expressions import Expression, Name, Number, Subscript, children, walk
+from emdsl.algebra.expressions import Binary, Expression, Name, Number, Subscript, children, walk
 from emdsl.model.indexing import lag_of
 from emdsl.model.laws import expressions
 from emdsl.model.names import Names, collect
@@ -72,6 +72,18 @@ def undeclared(variables: Collection[str], names: Names) -> Name | None:
     """The first name in what defines these variables that stands for nothing: a lag misread, say, as in `z[t-l]`."""
     found = (node for name in variables for _, source in _sources(names.variables[name]) for node in walk(source))
     return next((node for node in found if isinstance(node, Name) and names.meaning(node.name) is None), None)
+
+
+def lag_by_name(variables: Collection[str], names: Names) -> tuple[str, Expression] | None:
+    """The letter and the lag of the first `z[t-K]` in what defines these variables; `lag_of` knows numbers only."""
+    for name in variables:
+        for _, source in _sources(names.variables[name]):
+            for node in walk(source):
+                for index in node.indices if isinstance(node, Subscript) else ():
+                    match index:
+                        case Binary("-", Name(letter), lag) if letter in names.plates and not isinstance(lag, Number):
+                            return letter, lag
+    return None
 
 
 def _sources(variable: Variable) -> Iterator[tuple[int | None, Expression]]:

@@ -175,6 +175,10 @@ class Reader:
                 indexing.index_by_letter(name, axis, scope, self.names, self.sizes, index.span, candidates)
             case Number(number):
                 indexing.index_by_number(number, axis, scope, self.names, self.sizes, index.span)
+            case Name(name) if name in self.names.sizes and name == axis.dim:
+                letters = (letter for letter, plate in self.names.plates.items() if plate.size == name)
+                own = next((axis.with_index(letter) for letter in letters if letter in scope.letters), None)
+                raise mistakes.names.size_as_letter(name, own, index.span)
             case _:
                 lag = indexing.lag_of(index, self.names)
                 if lag is not None:

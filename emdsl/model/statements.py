@@ -53,6 +53,10 @@ class Type:
             raise TypeError(f"the type {self.kind}[...] cannot be indexed; a variable of that type can")
         return replace(self, dims=tuple(expression(dim) for dim in (dims if isinstance(dims, tuple) else (dims,))))
 
+    def __call__(self, *dims: object) -> Type:
+        """Raises TypeError: sizes stand in square brackets."""
+        raise TypeError(f"sizes stand in square brackets: `{self.kind}[{', '.join(map(str, dims)) or 'K'}]`")
+
 
 @dataclass(frozen=True)
 class Constant:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from emdsl.data.ragged import concatenate, group_lengths, merged_letters, ragged_plates
-from emdsl.data.sizes import ranged_plate
+from emdsl.data.sizes import ranged_plate, size_name
 from emdsl.data.sources import Subject, to_array
 from emdsl.data.support import ROUNDING, check_support
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Role, Variable
+from emdsl.results.axes import plate_of, sizes_of
 from emdsl.runtime.starts import LatentStart
 
 
@@ -24,8 +25,12 @@ def split_init(
 
     Over ragged plates they come nested as the data do; `data` are bound already.
 
-    Raises DataError for probabilities that do not sum to one and for values that are not finite.
+    Raises DataError where `init` is no mapping or does not fit the data, for probabilities that do not sum to one and
+    for values that are not finite.
     """
+    if not isinstance(init, Mapping):
+        example = next((v.name for v in bound.checked.model.variables if v.role in (Role.PARAM, Role.LATENT)), "z")
+        raise DataError(f"init is a {type(init).__name__}; give starting values by name: init={{'{example}': …}}")
     params: dict[str, Any] = {}
     latents: dict[str, LatentStart] = {}
     for name, value in init.items():
@@ -46,6 +51,7 @@ def split_init(
         discrete = kind == "index" and array.ndim == len(letters) + 1
         if discrete and (np.any(array < 0) or np.any(np.abs(array.sum(axis=-1) - 1) > ROUNDING)):
             raise DataError(f"init of `{name}` has rows that are no probabilities: each must sum to 1")
+        _check_latent(bound, variable, array, letters, discrete, data)
         plate = letters[0] if len(letters) == 1 else None
         latents[name] = LatentStart(array, discrete, plate)
     return params, latents
@@ -69,6 +75,33 @@ def _latent(
         if np.any(array[np.broadcast_to(beyond, array.shape)]):
             raise DataError(f"init of `{variable.name}` has probabilities of more states than its group has")
     return array, letters
+
+
+def _check_latent(
+    bound: BoundModel,
+    variable: Variable,
+    array: np.ndarray[Any, Any],
+    letters: tuple[str, ...],
+    discrete: bool,
+    data: Mapping[str, Any],
+) -> None:
+    """Raises DataError for starting values of other rows or states than those of the latent."""
+    name, kind = variable.name, bound.checked.types[variable.name]
+    arrays = {key: value for key, value in data.items() if bound.checked.model.variable(key) is not None}
+    told = {key: value for key, value in data.items() if isinstance(value, int)}
+    sizes: dict[str, Any] = {**sizes_of(bound, arrays), **told, **bound.constants}
+    plates = [plate_of(bound, letter) for letter in letters]
+    dims: list[Any] = [None if plate.parents else plate.size for plate in plates]
+    own = kind.kind == "index" and ranged_plate(bound, variable) is None
+    states = size_name(kind.dims[0]) if own else None
+    states = states if isinstance(states, int) else sizes.get(states or "")
+    known = [dim if isinstance(dim, int) else sizes.get(dim, length) for dim, length in zip(dims, array.shape)]
+    expected = (*known, *((states,) if discrete and states else array.shape[len(known) :]))
+    if len(known) < len(letters) or array.shape != expected:
+        what = "probabilities" if discrete else "values"
+        raise DataError(f"init of `{name}` has shape {array.shape}, but its {what} have {expected}")
+    if own and not discrete and states and np.any((array != np.round(array)) | (array < 0) | (array >= states)):
+        raise DataError(f"init of `{name}` has states other than 0 to {states - 1}")
 
 
 def _filled_up(name: str, value: Any, plates: int, longest: int) -> Any:

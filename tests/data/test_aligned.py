@@ -73,3 +73,17 @@ def test_data_that_do_not_name_their_rows_take_weights_by_position() -> None:
 def test_an_index_that_does_not_fit_is_refused(weights: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         likelihood(SERIES, TABLE, {"s": weights})
+
+
+PAIRED = "model M plate n in N given x[n] : real param b : real observed y[n] ~ Normal(b * x[n], sd=1)"
+
+
+def test_data_over_one_plate_have_one_order() -> None:
+    x = pd.Series([1.0, 2.0, 4.0], index=["a", "b", "c"])
+    y = pd.Series([2.0, 4.0, 8.0], index=["a", "b", "c"])
+    model = em.parse(PAIRED)()
+    with pytest.raises(DataError, match=r"`y` and `x` have the same index in different orders.*y\.loc\[x\.index\]"):
+        model.fit(x=x, y=y[::-1])
+    of_arrays = model.fit(x=x.to_numpy(), y=y.to_numpy()).log_likelihood
+    assert model.fit(x=x, y=y[::-1].loc[x.index]).log_likelihood == of_arrays
+    assert model.fit(x=x, y=y.reset_index(drop=True)).log_likelihood == of_arrays

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
+from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Unary, subscript
 from emdsl.model.statements import (
     Constant,
     Definition,
@@ -59,7 +59,7 @@ def expressions(leaves: int = 8) -> st.SearchStrategy[Expression]:
         return st.one_of(
             st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "**", "@"]), inner, inner),
             inner.map(negative),
-            st.builds(Subscript, inner, several),
+            st.builds(subscript, inner, several),
             st.builds(Call, st.sampled_from(["exp", "log", "sum", "max"]), several),
             several.map(Array),
         )

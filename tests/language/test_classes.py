@@ -336,3 +336,48 @@ def test_mistakes(mistake: Callable[[], None], code: str, message: str) -> None:
         mistake()
     assert caught.value.code == code
     assert caught.value.cure and caught.value.span is None
+
+
+def foreign_type() -> None:
+    class M(Model):
+        n = plate(3)
+        x = given[n](float)
+
+
+def letter_in_round_brackets() -> None:
+    class M(Model):
+        n = plate(3)
+        y = observed(Normal(0, sd=1), n)
+
+
+def two_laws_by_assignment() -> None:
+    class M(Model):
+        t = time(3)
+        y = observed[0](Normal(0, sd=1))
+        y = observed[t](Normal(0, sd=1))
+
+
+@pytest.mark.parametrize(
+    ("mistake", "cure"),
+    [
+        (foreign_type, "did you mean `real`?"),
+        (letter_in_round_brackets, "letters stand in square brackets: `observed[n](...)`"),
+        (
+            two_laws_by_assignment,
+            "declare it once, `y = observed[...]()`, and define it by `y[...] = ...` for each time",
+        ),
+    ],
+)
+def test_cures(mistake: Callable[[], None], cure: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        mistake()
+    assert caught.value.cure == cure
+
+
+def test_brackets() -> None:
+    A = param(real[2, 3])
+    with pytest.raises(TypeError, match="there are no slices"):
+        A[:, 0]
+    with pytest.raises(TypeError, match=r"sizes stand in square brackets: `simplex\[3\]`"):
+        simplex(3)
+    assert A[0][1].indices == A[0, 1].indices

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Subscript, Unary
+from emdsl.algebra.expressions import Array, Binary, Call, Expression, Name, Number, Unary, subscript
 from emdsl.language.text import parse
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -30,9 +30,9 @@ def by_python(node: ast.expr) -> Expression:
             inner = by_python(operand)
             return Number(-inner.value) if isinstance(inner, Number) else Unary("-", inner)
         case ast.Subscript(base, ast.Tuple(indices)):
-            return Subscript(by_python(base), tuple(map(by_python, indices)))
+            return subscript(by_python(base), tuple(map(by_python, indices)))
         case ast.Subscript(base, index):
-            return Subscript(by_python(base), (by_python(index),))
+            return subscript(by_python(base), (by_python(index),))
         case ast.Call(ast.Name(function), arguments):
             return Call(function, tuple(map(by_python, arguments)))
         case ast.List(items):

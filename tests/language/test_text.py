@@ -54,6 +54,10 @@ observed y[s, t] ~ Poisson(rate[z[s, t]])
 s, t, k, z, K = map(Name, "stkzK")
 
 
+def test_indices_in_brackets_of_their_own_are_those_of_one_reference() -> None:
+    assert parse(CHAIN.replace("[z[s, t", "[z[s][t")) == parse(CHAIN)
+
+
 def test_a_chain() -> None:
     before = Subscript(z, (s, Binary("-", t, Number(1))))
     assert parse(CHAIN) == Model(

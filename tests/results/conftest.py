@@ -28,7 +28,13 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Any:
     derivation = SimpleNamespace(markdown="# Derivation", latex="\\section{Derivation}")
 
     def compile_model(bound: Any, method: str) -> Any:
-        return SimpleNamespace(module=mixture(), source="import numpy as np\n", plan=plan, derivation=derivation)
+        return SimpleNamespace(
+            module=mixture(),
+            source="import numpy as np\n",
+            plan=plan,
+            derivation=derivation,
+            beside_others=frozenset(),
+        )
 
     module = ModuleType("emdsl.compile")
     module.compile_model = compile_model  # type: ignore[attr-defined]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from emdsl.errors import ModelError, Span
+from emdsl.model import elsewhere
 from emdsl.model.mistakes.words import Size, did_you_mean, either
 
 
 def unknown_argument(law: str, name: str, options: Collection[str], close: str | None, span: Span | None) -> ModelError:
-    cure = did_you_mean(close) or f"it has {', '.join(f'`{option}`' for option in options)}"
+    meant = elsewhere.argument(name, options) or close
+    cure = did_you_mean(meant) or f"it has {', '.join(f'`{option}`' for option in options)}"
     return ModelError("E060", f"{law} has no argument `{name}`", cure=cure, span=span)
 
 

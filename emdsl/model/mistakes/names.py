@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from emdsl.errors import ModelError, Span
+from emdsl.model import elsewhere
 from emdsl.model.mistakes.words import Size, did_you_mean, either
 
 
@@ -18,6 +19,11 @@ def unknown_name(name: str, close: str | None, span: Span | None) -> ModelError:
 def unknown_letter(letter: str, close: str | None, span: Span | None) -> ModelError:
     cure = did_you_mean(close) or f"declare it: `plate {letter} in {letter.upper()}`"
     return ModelError("E010", f"`{letter}` is not the letter of a plate", cure=cure, span=span)
+
+
+def size_as_letter(size: str, instead: str | None, span: Span | None) -> ModelError:
+    cure = f"write the letter that runs over it{f': `{instead}`' if instead else ''}"
+    return ModelError("E010", f"`{size}` is a size, not an index", cure=cure, span=span)
 
 
 def collision(name: str, first: str, second: str, span: Span | None) -> ModelError:
@@ -97,12 +103,20 @@ def empty_size(name: str, value: float, span: Span | None) -> ModelError:
 
 
 def unknown_distribution(name: str, close: str | None, span: Span | None) -> ModelError:
-    cure = did_you_mean(close) or f"define it: `dist {name}(y : real | …) = log density`"
+    cure = (
+        did_you_mean(elsewhere.law(name))
+        or elsewhere.how_to_write(name)
+        or did_you_mean(close)
+        or f"define it: `dist {name}(y : real | …) = log density`"
+    )
     return ModelError("E014", f"there is no distribution `{name}`", cure=cure, span=span)
 
 
 def unknown_function(name: str, close: str | None, span: Span | None) -> ModelError:
-    cure = did_you_mean(close) or "docs/language.md lists the functions; a new density is a `dist`"
+    cure = (
+        did_you_mean(elsewhere.function(name) or close)
+        or "docs/language.md lists the functions; a new density is a `dist`"
+    )
     return ModelError("E015", f"there is no function `{name}`", cure=cure, span=span)
 
 

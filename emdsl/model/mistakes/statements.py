@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from emdsl.errors import ModelError, Span
+from emdsl.model import elsewhere
 from emdsl.model.mistakes.words import did_you_mean
 
 
@@ -54,6 +55,15 @@ def missing_not_observed(name: str, role: str, span: Span | None) -> ModelError:
     )
 
 
+def lag_not_a_number(letter: str, lag: str, span: Span | None) -> ModelError:
+    return ModelError(
+        "E037",
+        f"`{letter}-{lag}` looks back by a name, and how far it looks back is part of the model",
+        cure=f"write a number: `{letter}-1`",
+        span=span,
+    )
+
+
 def cycle(path: Sequence[str], span: Span | None) -> ModelError:
     shown = ", ".join(f"`{name}` needs `{other}`" for name, other in pairwise(path))
     cure = "a variable may depend only on others that do not depend on it; over time, look back by `t-1`"
@@ -61,11 +71,17 @@ def cycle(path: Sequence[str], span: Span | None) -> ModelError:
 
 
 def unknown_type(kind: str, close: str | None, span: Span | None) -> ModelError:
-    cure = did_you_mean(close) or "types are real, positive, unit, simplex, cov, count and index"
+    cure = (
+        did_you_mean(elsewhere.type_kind(kind) or close)
+        or "types are real, positive, unit, simplex, cov, count and index"
+    )
     return ModelError("E038", f"there is no type `{kind}`", cure=cure, span=span)
 
 
 def type_dims(kind: str, wanted: int | None, found: int, span: Span | None) -> ModelError:
     takes = "at most two sizes" if wanted is None else "one size"
     example = {"simplex": "simplex[K]", "cov": "cov[D]", "index": "index[K]"}.get(kind, f"{kind}[D]")
-    return ModelError("E038", f"`{kind}` takes {takes}, not {found}", cure=f"write `{example}`", span=span)
+    cure = f"write `{example}`"
+    if kind == "simplex" and found == 2:
+        cure = "rows of probabilities stand on a plate: `param A[k] : simplex[K]`"
+    return ModelError("E038", f"`{kind}` takes {takes}, not {found}", cure=cure, span=span)

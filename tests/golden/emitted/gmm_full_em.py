@@ -116,7 +116,7 @@ def m_step(statistics, params):
     x_x_kde = statistics["x_x_kde"]
     x_kd = statistics["x_kd"]
     reference_mu = reference_points(params)["mu"]
-    # mu: maximises x_kd_ke mũ_ke − ½ N_k mũ_ke mũ_ke
+    # mu: maximises x_ke mũ_ke − ½ N_k mũ_ke mũ_ke
     mu = reference_mu + quotient(x_kd, N_k[:, None])
     # pi: maximises N_k log pi_k
     pi = normalised(N_k)

@@ -98,7 +98,7 @@ def m_step(statistics, params):
     x_d = statistics["x_d"]
     m = params["m"]
     reference_m = m
-    # m: maximises x_d_e m̃_e − ½ count m̃_e m̃_e
+    # m: maximises x_e m̃_e − ½ count m̃_e m̃_e
     m = reference_m + quotient(x_d, count)
     offset_m = m - reference_m
     # Sigma: maximises −½ count log|Sigma| − ½ x_x_de Sigma⁻¹_de + x_d Sigma⁻¹_de m̃_e − ½ count m̃_d Sigma⁻¹_de

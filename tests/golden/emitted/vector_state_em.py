@@ -229,7 +229,7 @@ def m_step(statistics, params):
     y_y_i = statistics["y_y_i"]
     y_x_H_i = statistics["y_x_H_i"]
     x_x_H_H_i = statistics["x_x_H_H_i"]
-    # F: maximises x_x_lag_ij_jk F_jk − ½ x_lag_x_lag_jk F_lj F_lk
+    # F: maximises x_x_lag_jk F_jk − ½ x_lag_x_lag_jk F_lj F_lk
     F = solve(x_lag_x_lag_jk, x_x_lag_ij)
     # Q: maximises −4 log|Q| − ½ Q⁻¹_ii − ½ sum_at_least_t_1 log|Q| − ½ x_x_ij Q⁻¹_ij + x_x_lag_ij Q⁻¹_ik F_kj − ½
     # x_lag_x_lag_jk F_ij Q⁻¹_il F_lk

@@ -1,0 +1,2 @@
+model M
+param s : real<lower=0>

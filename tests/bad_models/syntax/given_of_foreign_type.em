@@ -1,0 +1,3 @@
+model M
+plate n in N
+given x[n] : float

@@ -1,0 +1,2 @@
+model M
+time t : T[s]
