@@ -42,7 +42,7 @@ def shares_z(data, params, rng):
     """Rows shared out among seeds that lie apart in what the data say of them."""
     S = data["y"].shape[0]
     T = data["y"].shape[1]
-    return {"z": np.stack([seeded_shares([], (S, T, K), rng), seeded_shares([], (S, T, K), rng)])}
+    return {"z": np.stack([lasting_shares((S, T, K), np.arange(T), rng), lasting_shares((S, T, K), np.arange(T), rng)])}
 
 
 def fixed_z(data, params):
