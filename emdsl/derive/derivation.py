@@ -34,6 +34,7 @@ from emdsl.derive.log_joint import Factor, LogJoint, is_partly_missing, log_join
 from emdsl.derive.m_step import Update, updates
 from emdsl.derive.network_start import shares_function
 from emdsl.derive.network_terms import NetworkCollector, NetworkTerms, is_row_local
+from emdsl.derive.observation_noise import closer_starts
 from emdsl.derive.posterior_function import posterior_function
 from emdsl.derive.posteriors import PosteriorForm, posterior_forms
 from emdsl.derive.reference_points import reference_points_function
@@ -271,7 +272,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
         in_squares=tuple(term for _, term in collapser.collapse(apart).terms),
     )
     reals = frozenset(name for name in elsewhere if scope.symbols[name].kind == "real")
-    module = _module(bound, method, setting, steps, loadings(joint, reals, unknown))
+    closer = closer_starts(joint, networks, setting.observed, [name for name in unknown if name not in held], forms)
+    module = _module(bound, method, setting, steps, loadings(joint, reals, unknown), closer)
     return Derivation(method, joint, centred, blocks, collapsed, steps, module, setting)
 
 
@@ -284,6 +286,7 @@ def _module(
     setting: Setting,
     steps: tuple[Update, ...],
     at_random: Mapping[str, str | None],
+    closer: Mapping[str, float],
 ) -> Module:
     model = bound.checked.model
     lengths = {size for symbol in setting.scope.symbols.values() for size in (symbol.categories, *dict(symbol.axes))}
@@ -296,7 +299,7 @@ def _module(
     reference = reference_points_function(setting, codes)
     inferences = [inference_code(one, setting) for one in setting.networks]
     shares = [one for network in setting.networks if (one := shares_function(network, setting)) is not None]
-    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], at_random, setting)]
+    functions: list[Function] = [initialise_function(codes, [one.name for one in shares], at_random, closer, setting)]
     functions += [code.function for code in codes]
     functions += [code.folding.function for code in codes if code.folding]
     functions += [*shares, *(one for i in inferences for one in (i.constants, i.function) if one is not None)]

@@ -23,9 +23,13 @@ from emdsl.derive.setting import Setting
 
 
 def initialise_function(
-    codes: Sequence[SweepCode], shares: Sequence[str], loadings: Mapping[str, str | None], setting: Setting
+    codes: Sequence[SweepCode],
+    shares: Sequence[str],
+    loadings: Mapping[str, str | None],
+    closer: Mapping[str, float],
+    setting: Setting,
 ) -> Function:
-    """`initialise(data, rng)`: one random start."""
+    """`initialise(data, rng)`: one random start. `closer`: what noise that starts small is multiplied with."""
     statements: list[ProgrammeStatement] = []
     entries = []
     for name in setting.parameters:
@@ -75,11 +79,15 @@ def initialise_function(
     start = dictionary(starts) if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
-    statements.append(Nested("for _ in range(2):", (step,)))
+    steps = 20 if closer else 2  # spreads that a latent parts from the data come to their unit step by step
+    statements.append(Nested(f"for _ in range({steps}):", (step,)))
+    if smaller := [f'"{name}": {scale:g} * params["{name}"]' for name, scale in closer.items()]:
+        comment = "latents start near what is seen of them: a bound where all is noise has an optimum of its own"
+        statements.append(Assign("params", dictionary(("**params", *smaller)), comment))
     return Function(
         "initialise",
         "data, rng",
-        "One random start: rows shared out among seeds that lie apart, then two M-steps.",
+        f"One random start: rows shared out among seeds that lie apart, then {'two' if steps == 2 else steps} M-steps.",
         tuple(statements),
         "params",
         _sources(setting),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import emdsl as em
+from emdsl.runtime.carried.seeding import lasting_shares
 
 LINEAR = """
     model Linear(L = 2)  plate s in S  time t in T
@@ -30,6 +31,14 @@ FACTORS_OF_STATES = """
     latent z[0] ~ Categorical(ones(K) / K)  latent z[t] ~ Categorical(A[z[t-1]])
     latent f[t] : real[1] ~ MvNormal(0, cov=eye(1))
     observed y[t, d] ~ Normal(W[z[t], d] @ f[t] + m[z[t], d], var=v[d])
+"""
+
+SWITCHING = """
+    model Switching(K = 2)  plate k in K  time t in T
+    param A[k] : simplex[K]  param phi[k] : real  param q[k] : positive  param r : positive
+    latent z[0] ~ Categorical(ones(K) / K)  latent z[t] ~ Categorical(A[z[t-1]])
+    latent x[0] ~ Normal(0, sd=1)  latent x[t] ~ Normal(phi[z[t]] * x[t-1], var=q[z[t]])
+    observed y[t] ~ Normal(x[t], var=r)
 """
 
 
@@ -64,6 +73,32 @@ def factors_of_states(rng: np.random.Generator) -> tuple[dict[str, Any], np.ndar
     truth = {"A": transition, "W": loading, "m": rng.normal(size=(2, 4)), "v": np.full(4, 0.2)}
     factor = rng.normal(size=(200, 1))
     return truth, truth["m"][z] + loading[z, :, 0] * factor + np.sqrt(0.2) * rng.normal(size=(200, 4))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_dynamics_that_states_choose_start_near_the_data(unit: float) -> None:
+    """All states were alike at the end, and all moves of the data noise: 90 below the optimum."""
+    rng = np.random.default_rng(0)
+    (z,), transition = chains(rng, 0.98, 200, 1)
+    phi, q, x = np.array([0.95, 0.2]), np.array([0.09, 4.0]), np.zeros(200)
+    for t in range(1, 200):
+        x[t] = phi[z[t]] * x[t - 1] + np.sqrt(q[z[t]]) * rng.normal()
+    y = unit * (x + 0.3 * rng.normal(size=200))
+    model = em.parse(SWITCHING)()
+    truth = {"A": transition, "phi": phi, "q": unit**2 * q, "r": unit**2 * 0.09}
+    informed = model.fit(y=y, init=truth, max_iter=60, accelerate="squarem")
+    fit = model.fit(y=y, n_init=2, random_state=0, max_iter=60, accelerate="squarem")
+    assert fit.objective >= informed.objective - 1.5
+
+
+def test_states_without_data_of_their_own_start_in_pieces() -> None:
+    positions = np.concatenate([np.arange(50), np.arange(30)])
+    shares = lasting_shares((3, 80, 4), positions, np.random.default_rng(0))
+    np.testing.assert_allclose(shares.sum(axis=-1), 1.0)
+    state = shares.argmax(axis=-1)
+    changes = (np.diff(state, axis=1) != 0).mean()
+    assert 0.0 < changes < 0.3
+    assert len({tuple(row) for row in state}) == 3
 
 
 @pytest.mark.parametrize(
