@@ -337,6 +337,50 @@ def test_what_data_alone_determine_is_not_written_into() -> None:
     check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
 
 
+SUMS_AND_DIFFERENCES = """model M() plate s in S time t in T param q : positive
+    latent a[s, 0] ~ Normal(0, var=1) latent a[s, t] ~ Normal(a[s, t-1], var=q)
+    latent b[s, 0] ~ Normal(0, var=1) latent b[s, t] ~ Normal(0.5 * b[s, t-1], var=1)
+    observed x[s, t] ~ Normal(a[s, t] + b[s, t], var=1) observed y[s, t] ~ Normal(a[s, t] - b[s, t], var=1)"""
+TWO_TIMES = """model M() plate s in S time t in T param q : positive latent a[s, t] ~ Normal(0, var=q)
+    observed x[s, 0] ~ Normal(a[s, 0], var=1) observed x[s, t] ~ Normal(a[s, t] + a[s, t-1], var=1)
+    observed y[s, 0] ~ Normal(0, var=1) observed y[s, t] ~ Normal(a[s, t] - a[s, t-1], var=1)"""
+DIFFERENCE_OF_NOTHING = """model M(K = 2) plate s in S, k in K time t in T param A[k] : simplex[K] param m[k] : real
+    latent z[s, 0] ~ Categorical([0.5, 0.5]) latent z[s, t] ~ Categorical(A[z[s, t-1]])
+    latent f[s, t] ~ Normal(m[z[s, t]], var=1) observed x[s, 0] ~ Normal(f[s, 0], var=1)
+    observed x[s, t] ~ Normal(f[s, t] + f[s, t-1] - f[s, t-1], var=1)"""
+GATHERED_TWICE = """model M() plate i in 3, n in N given one[n] : index[3] given two[n] : index[3] param q : positive
+    latent f[i] ~ Normal(0, var=q) observed x[n] ~ Normal(f[one[n]] + f[two[n]], var=1)
+    observed y[n] ~ Normal(f[one[n]] - f[two[n]], var=1)"""
+
+
+@pytest.mark.parametrize("text", [SUMS_AND_DIFFERENCES, TWO_TIMES, DIFFERENCE_OF_NOTHING, GATHERED_TWICE])
+def test_real_latents_of_which_no_product_is_left(text: str) -> None:
+    """The coefficients of a product of two latents cancel: the compiler ended in an assertion."""
+    shape, gathered = ((2, 3), {}) if "plate s" in text else ((6,), {"one": DOC[:6], "two": DOC[2:]})
+    data = {"x": RNG.normal(size=shape), "y": RNG.normal(size=shape)} | gathered
+    if "observed y" not in text:
+        del data["y"]
+    check_network(text, {}, data, fit=False)
+
+
+FIXED = """model M() plate i in 3, n in N given at[n] : index[3] param v : positive latent f[i] ~ Normal(0, var=1)
+    {law}"""
+
+
+@pytest.mark.parametrize(
+    ("law", "method"),
+    [
+        ("observed y[n] ~ Normal(f[1] + f[at[n]], var=v)", "em"),
+        ("observed y[n] ~ Normal(f[at[n]] - 2 * f[0], var=v)", "vb"),
+        ("latent z[n] ~ Bernoulli(0.4) observed y[n] ~ Normal(f[1] + f[at[n]] + 2 * z[n], var=v)", "em"),
+    ],
+)
+def test_a_fixed_entry_beside_a_gathered_one(law: str, method: str) -> None:
+    """The fixed entry's rows were one row, and its weights had no plate: an IndexError, and an internal error."""
+    data = {"y": X[:5], "at": DOC[:5]}
+    check_network(FIXED.format(law=law), {}, data, method, exact="latent z" not in law, fit=False)
+
+
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
 def test_what_is_filled_in_has_the_shape_of_the_data(name: str) -> None:
     filled = np.asarray(em.parse(FOUND[name][0])().fit(y=VECTORS, n_init=1, random_state=0).posterior["y"])
