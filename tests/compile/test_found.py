@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import emdsl as em
 from emdsl.compile import compile_model
@@ -379,6 +381,42 @@ def test_a_fixed_entry_beside_a_gathered_one(law: str, method: str) -> None:
     """The fixed entry's rows were one row, and its weights had no plate: an IndexError, and an internal error."""
     data = {"y": X[:5], "at": DOC[:5]}
     check_network(FIXED.format(law=law), {}, data, method, exact="latent z" not in law, fit=False)
+
+
+MATRICES = """model M(K = 2) plate k in K time t in T param V[k] : cov[2] latent z[0] ~ Categorical([0.5, 0.5])
+    latent z[t] ~ Categorical([[0.8, 0.2], [0.3, 0.7]][z[t-1]])
+    observed X[t] missing ~ {law}(5, scale=V[z[t]])"""
+
+
+@pytest.mark.parametrize(("law", "known"), [("Wishart", stats.wishart), ("InvWishart", stats.invwishart)])
+def test_whole_matrices_may_be_missing(law: str, known: Any) -> None:
+    """As whole vectors may be of laws that couple their entries; forecasts and one-step laws need it."""
+    text, moves = MATRICES.format(law=law), np.array([[0.8, 0.2], [0.3, 0.7]])
+    factors = np.random.default_rng(4).normal(size=(9, 2, 4)) * np.repeat([1.0, 3.0, 1.0], 3)[:, None, None]
+    whole = factors @ np.swapaxes(factors, 1, 2)
+    complete = em.parse(text)().fit(X=whole, n_init=1)
+    ahead = complete.posterior["z"].probabilities[-1] @ moves
+    np.testing.assert_allclose(complete.forecast(1)["z"].probabilities[0], ahead, rtol=1e-9)
+    holed = whole.copy()
+    holed[[1, 4]] = np.nan
+    fit = em.parse(text)().fit(X=holed, n_init=1, tol=1e-12, max_iter=5000)
+    logs = np.zeros((9, 2))
+    for t in (0, 2, 3, 5, 6, 7, 8):
+        logs[t] = [known.logpdf(whole[t], 5, scale) for scale in fit.params["V"]]
+    paths = np.array(list(product(range(2), repeat=9)))
+    joint = np.log(0.5) + np.log(moves)[paths[:, :-1], paths[:, 1:]].sum(axis=1) + logs[range(9), paths].sum(axis=1)
+    np.testing.assert_allclose(fit.log_likelihood, np.logaddexp.reduce(joint), rtol=1e-9)
+    chances = np.exp(joint - np.logaddexp.reduce(joint))
+    shares = np.stack([chances @ (paths == k) for k in range(2)], axis=1)
+    np.testing.assert_allclose(fit.posterior["z"].probabilities, shares, atol=1e-9)
+    shares[[1, 4]] = 0.0
+    sums = np.einsum("tk,tij->kij", shares, whole if law == "Wishart" else np.linalg.inv(whole))
+    counts = 5 * shares.sum(axis=0)[:, None, None]
+    expected = sums / counts if law == "Wishart" else counts * np.linalg.inv(sums)
+    np.testing.assert_allclose(fit.params["V"], expected, rtol=1e-4)
+    holed[0, 0, 1] = holed[0, 1, 0] = np.nan
+    with pytest.raises(em.DataError, match="is missing in part, and its law couples its entries"):
+        em.parse(text)().fit(X=holed)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
