@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift
 from emdsl.algebra.plain import as_written
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Scope, first_table
 from emdsl.algebra.terms import Atom, Polynomial
 from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
 from emdsl.arrays.programme import tuple_of
@@ -115,7 +115,7 @@ class GaussianInference:
         ragged = letter in self.scope.ragged
         first = f"np.arange(0, {count}, {plates[-1]})"
         if ragged:
-            first = f'data["first.{letter}"]'
+            first = f'data["{first_table(letter)}"]'
             if plates[:-1]:
                 first = f"repeated_rows(np.ravel({first}), {' * '.join(plates[:-1])}, {plates[-1]})"
         parts = tuple(self.moments.contraction(term, value.axes) for term in value.terms)
