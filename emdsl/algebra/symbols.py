@@ -100,6 +100,11 @@ def parent_table(letter: str, parent: str) -> str:
     return f"parent.{letter}.{parent}"
 
 
+def is_parent_table(table: str) -> bool:
+    """Whether an index array tells the entries of a plate that the rows of a ragged plate lie in."""
+    return ragged_table(table)[:1] == ("parent",)
+
+
 def position_table(letter: str) -> str:
     """The array of positions of the rows of a ragged plate within their group."""
     return f"position.{letter}"

@@ -145,8 +145,16 @@ def aligned(left: Polynomial, right: Polynomial) -> tuple[Polynomial, Polynomial
 
 
 def add(left: Polynomial, right: Polynomial) -> Polynomial:
+    """The sum, in order, without the terms of one that those of the other cancel: `a + b - b` reads `a` alone."""
     left, right, axes = aligned(left, right)
-    return Polynomial(left.terms + right.terms, axes)
+    kept, added = list(left.terms), []
+    for term in right.terms:
+        negative = replace(term, coefficient=-term.coefficient)
+        if negative in kept:
+            kept.remove(negative)
+        else:
+            added.append(term)
+    return Polynomial((*kept, *added), axes)
 
 
 def multiply(left: Polynomial, right: Polynomial, source: IndexSource) -> Polynomial:

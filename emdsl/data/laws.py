@@ -39,8 +39,9 @@ def limit_names(bound: BoundModel) -> frozenset[str]:
 def check_laws(bound: BoundModel, variable: Variable, subject: Subject, data: Mapping[str, Any]) -> None:
     """Raises DataError where an observed value breaks a bound of its law; definitions at fixed times are left alone."""
     array = data[variable.name]
-    if variable.missing and any(_couples(name) for name in families(variable)):
-        _check_whole(subject, array)
+    ranks = [_coupled_axes(name) for name in families(variable)]
+    if variable.missing and any(ranks):
+        _check_whole(subject, array, max(ranks))
     for definition in variable.definitions:
         letters = tuple(slot.name for slot in definition.slots if isinstance(slot, Name))
         if letters != variable.plates:
@@ -57,14 +58,14 @@ def check_laws(bound: BoundModel, variable: Variable, subject: Subject, data: Ma
                     _check_limit(subject, array, limit, sign, f"{word} the {law.limits.kind} law's limit")
 
 
-def _couples(name: str) -> bool:
-    """Whether a law couples the entries of a vector in another way than by a precision matrix."""
+def _coupled_axes(name: str) -> int:
+    """How many axes a law has whose entries it couples in another way than by a precision matrix."""
     law = family(name)
-    return law is not None and law.rank > 0 and name not in COUPLED_LAWS
+    return law.rank if law is not None and name not in COUPLED_LAWS else 0
 
 
-def _check_whole(subject: Subject, array: Array) -> None:
-    gone = np.isnan(array)
+def _check_whole(subject: Subject, array: Array, rank: int) -> None:
+    gone = np.isnan(array).reshape(*array.shape[: array.ndim - rank], -1)
     partly = gone.any(axis=-1) & ~gone.all(axis=-1)
     if partly.any():
         first = tuple(int(i) for i in np.argwhere(partly)[0])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.algebra.symbols import first_table, parent_table
 from emdsl.data.sources import Array, to_array
 from emdsl.errors import DataError
 from emdsl.model.statements import Plate
@@ -116,7 +117,7 @@ def split(array: Array, plates: Sequence[Plate], data: Mapping[str, Any]) -> Any
     for plate in ragged:
         for place, parent in enumerate(plate.parents):
             if len(plate.parents) > 1 and not lengths.keys() & set(plate.parents):
-                counts[parent] = int(data[f"first.{plate.letter}"].shape[place])
+                counts[parent] = int(data[first_table(plate.letter)].shape[place])
     return _split(array, tuple(plates), lengths, counts)
 
 
@@ -171,10 +172,10 @@ def tables(
     found = {
         f"offsets.{letter}": starts,
         f"position.{letter}": np.arange(starts[-1]) - starts[groups],
-        f"first.{letter}": starts[:-1].reshape(shape),
+        first_table(letter): starts[:-1].reshape(shape),
     }
     places = np.unravel_index(groups, shape) if len(shape) > 1 else (groups,)
-    found |= {f"parent.{letter}.{parent}": place for parent, place in zip(parents, places, strict=True)}
+    found |= {parent_table(letter, parent): place for parent, place in zip(parents, places, strict=True)}
     if ranged:
         positions = np.arange(counts.max(initial=1))
         within = positions < counts[:, None]
@@ -190,9 +191,9 @@ def outer_tables(plate: Plate, outer: Sequence[Plate], data: Mapping[str, Any]) 
     """For each row of a plate within a ragged plate its entries of the plates further out; `data` have the tables."""
     found = {}
     for parent in ragged_plates(outer):
-        nearest = f"parent.{plate.letter}.{parent.letter}"
+        nearest = parent_table(plate.letter, parent.letter)
         for other in parent.parents if nearest in data else ():
-            found[f"parent.{plate.letter}.{other}"] = data[f"parent.{parent.letter}.{other}"][data[nearest]]
+            found[parent_table(plate.letter, other)] = data[parent_table(parent.letter, other)][data[nearest]]
     return found
 
 
@@ -208,9 +209,9 @@ def group_lengths(size: Plate, plates: Sequence[Plate], data: Mapping[str, Any])
     places: list[Array] = []
     for letter in merged_letters(outer):
         axis = next(own for own in letters if own == letter or letter in ragged_parents(own, ragged))
-        index = np.arange(data[f"first.{size.letter}"].shape[len(places)])
+        index = np.arange(data[first_table(size.letter)].shape[len(places)])
         if axis != letter:
-            index = data[f"parent.{axis}.{letter}"]
+            index = data[parent_table(axis, letter)]
         places.append(index.reshape([-1 if own == axis else 1 for own in letters]))
     counts = data[f"within.{size.size}"].sum(axis=-1).astype(np.int64)
     return np.asarray(counts[tuple(places)])

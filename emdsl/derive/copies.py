@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from emdsl.algebra.indices import Gather, Index, IndexSource, Reference, Shift, indices_in, substitute
-from emdsl.algebra.symbols import WEIGHTS, Scope, parent_table
+from emdsl.algebra.symbols import WEIGHTS, Scope, first_table, is_parent_table, parent_table, ragged_table
 from emdsl.algebra.terms import IDENTITY, Atom, Term
 from emdsl.derive.log_joint import Factor
 from emdsl.structure.elimination import Step, in_series
@@ -91,12 +91,12 @@ class Copies:
 
     def _plain(self, reference: Reference) -> Reference:
         """The group of the first row of a group is that group, and the row before lies in the same group."""
-        if isinstance(reference, Gather) and reference.table.startswith("parent."):
+        if isinstance(reference, Gather) and is_parent_table(reference.table):
             _, letter, parent = reference.table.split(".")
             (row,) = reference.references
             if isinstance(row, Shift):
                 return replace(reference, references=(row.index,))
-            if isinstance(row, Gather) and row.table == f"first.{letter}":
+            if isinstance(row, Gather) and row.table == first_table(letter):
                 return row.references[self.scope.ragged[letter].index(parent)]
         return reference
 
@@ -142,7 +142,7 @@ def copies(
 
 def _is_structural(reference: Reference) -> bool:
     """Whether a reference only follows from a ragged plate."""
-    return isinstance(reference, Gather) and reference.table.startswith(("parent.", "first."))
+    return isinstance(reference, Gather) and ragged_table(reference.table)[:1] in (("parent",), ("first",))
 
 
 def _is_whole(reference: Gather) -> bool:

@@ -25,7 +25,7 @@ from emdsl.algebra.indices import (
     shared_bases,
 )
 from emdsl.algebra.operations import Split
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Symbol, is_parent_table
 from emdsl.algebra.terms import DELTA, HOT, IDENTITY, SPLIT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.derive.refusal import not_compiled
 from emdsl.errors import CompilerBug, Span
@@ -226,7 +226,7 @@ def _lags(reference: Reference, index: Index) -> Iterator[int]:
             yield from (0,) if reference == index else ()
         case Shift(own, lag):
             yield from (lag,) if own == index else ()
-        case Gather(table, references) if not table.startswith("parent."):
+        case Gather(table, references) if not is_parent_table(table):
             for inner in references:
                 yield from _lags(inner, index)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Index
 from emdsl.algebra.plain import as_written
+from emdsl.algebra.symbols import WEIGHTS
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Polynomial, Term
 from emdsl.arrays.algebra import carried_axes, repeated
 from emdsl.arrays.body import Assign, Body
@@ -242,7 +243,7 @@ def _scattered(
     letter = entries[0].letter
     value = repeated(value, (entries[0],), {entries[0]: f"len({index.name})"})
     size = setting.size_text(feature.rows[0].size)
-    sums = Apply("scatter", (value, index, size, f'data.get("weights.{letter}")'), axes)
+    sums = Apply("scatter", (value, index, size, f'data.get("{WEIGHTS}{letter}")'), axes)
     label = f"{feature_text(feature)} of each row"
     name = before.define(label, sums, (*feature.links, *feature.rows), f"Σ_{letter} {feature_text(feature)}")
     read = f"{name.name}[..., rows]"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from emdsl.algebra.indices import Index, Reference, Shift
+from emdsl.algebra.indices import Fixed, Index, Reference, Shift
 from emdsl.algebra.plain import as_written
-from emdsl.algebra.symbols import Scope
+from emdsl.algebra.symbols import Scope, first_table
 from emdsl.algebra.terms import Atom, Polynomial
 from emdsl.arrays.expressions import AtRows, Contraction, Named, Operand, total
 from emdsl.arrays.programme import tuple_of
@@ -115,7 +115,7 @@ class GaussianInference:
         ragged = letter in self.scope.ragged
         first = f"np.arange(0, {count}, {plates[-1]})"
         if ragged:
-            first = f'data["first.{letter}"]'
+            first = f'data["{first_table(letter)}"]'
             if plates[:-1]:
                 first = f"repeated_rows(np.ravel({first}), {' * '.join(plates[:-1])}, {plates[-1]})"
         parts = tuple(self.moments.contraction(term, value.axes) for term in value.terms)
@@ -176,10 +176,12 @@ class GaussianInference:
         return names[0], names[1]
 
     def _all_blocks(self, monomial: Monomial, naturals: Naturals) -> str:
-        natural = naturals.get(id(monomial))
-        assert natural is not None
         one, two = monomial.variables
         widths = [" * ".join(self.sizes(name)[1]) or "1" for name in (one, two)]
+        natural = naturals.get(id(monomial))
+        if natural is None:
+            first, _ = self._rows_of(monomial)
+            return f"np.zeros((len({first}), {widths[0]}, {widths[1]}))"
         whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two} {self.monomials.index(monomial)}")
         return f"np.reshape({whole}, (-1, {widths[0]}, {widths[1]}))"
 
@@ -203,10 +205,12 @@ class GaussianInference:
             place, apart = position[one.variable], f"{first} != {second}"
             blocks = f"-{self._all_blocks(monomial, naturals)}[{apart}]"
             return f"({place}, {place}, {first}[{apart}], {second}[{apart}], {blocks})"
-        natural = naturals.get(id(monomial))
         rows_text = self._row_indices(monomial)
         widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
-        assert natural is not None
+        natural = naturals.get(id(monomial))
+        if natural is None:  # its terms cancel: a + b and a − b, known as well as each other
+            block = f"np.zeros((1, {widths[0]}, {widths[1]}))"
+            return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
         carried = any(row in natural.axes for row in monomial.rows)
         wanted = (*(monomial.rows if carried else ()), *monomial.axes)
         whole = self._covered(
@@ -266,7 +270,8 @@ class GaussianInference:
         """Rows that index arrays tell, or that stand for several rows of the monomial; once, under a name."""
         codes = tuple_of(self.moments.index_code(reference, monomial.rows) for reference in own)
         shape = tuple_of(self.moments.length(row.size) for row in monomial.rows)
-        code = f"flat_rows({codes}, {tuple_of(plates)}{f', {shape}' if len(monomial.rows) != 1 else ''})"
+        fixed = all(isinstance(reference, Fixed) for reference in own)
+        code = f"flat_rows({codes}, {tuple_of(plates)}{f', {shape}' if fixed or len(monomial.rows) != 1 else ''})"
         if code not in self.read:
             self.read[code] = self.body.define(self.body.unused(f"rows of {name}"), code, ()).name
         return self.read[code]

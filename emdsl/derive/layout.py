@@ -90,9 +90,9 @@ def layout(sweep: Sweep, size_text: SizeText) -> Layout:
     for statistic in statistics:
         if not is_constant(statistic.feature) and not any(same_feature(statistic.feature, other) for other in features):
             features.append(statistic.feature)
-    for statistic in sorted(sweep.statistics, key=lambda item: len(item.local.atoms)):
-        if not any(same_local(statistic.local, other) for other in local):
-            local.append(statistic.local)
+    for item in sorted([*(s.local for s in sweep.statistics), *_means(sweep)], key=lambda item: len(item.atoms)):
+        if not any(same_local(item, other) for other in local):
+            local.append(item)
     rows = sweep.statistics[0].feature.rows
     constant, place = Feature((), (), rows, ()), _Place(1)
     feature_slots = [(constant, Slot("0", "1", ()))]
@@ -112,6 +112,18 @@ def layout(sweep: Sweep, size_text: SizeText) -> Layout:
         local_slots.append((item, Slot(place.text, stop.text, sizes)))
         place = stop
     return Layout(tuple(feature_slots), width, tuple(local_slots), place.text)
+
+
+def _means(sweep: Sweep) -> list[LocalStatistic]:
+    """E[f] of each Gaussian latent, out of a product that it is in: no statistic where it has no linear term."""
+    found = []
+    for name in sweep.block.gaussian if sweep.block else ():
+        product = next(s.local for s in sweep.statistics if any(item.variable == name for item in s.local.atoms))
+        own = next(item for item in product.atoms if item.variable == name)
+        atoms = tuple(item for item in product.atoms if item.statistic == HOT or item is own)
+        read = {reference for item in atoms for reference in item.references}
+        found.append(LocalStatistic(atoms, tuple(axis for axis in product.axes if axis in read)))
+    return found
 
 
 @dataclass(frozen=True)

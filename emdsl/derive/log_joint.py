@@ -307,13 +307,11 @@ def _masked(
 ) -> Polynomial:
     """Missing entries contribute log 1: no term counts but the law of an auxiliary variable that no datum uses.
 
-    A law that couples the entries of a vector has these missing all together, so that the first one tells.
+    A law that couples the entries of a vector or a matrix has these missing all together, so that the first one tells.
     """
     if not variable.missing or not scope.symbols[variable.name].known:
         return value
     coupled = len(scope.symbols[variable.name].event) - len(value.axes)
-    if coupled > 1:
-        raise not_compiled(f"missing entries of `{variable.name}`, whose law couples its entries", variable.span)
     mask = Atom(variable.name, MASK, plates + value.axes + (Fixed(0),) * coupled)
     if unused.terms:
         value = add(value, unused.scaled(-1.0))

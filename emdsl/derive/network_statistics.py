@@ -7,7 +7,7 @@ from itertools import product
 
 from emdsl.algebra.indices import Fixed, Index, Reference, Shift, indices_in, substitute
 from emdsl.algebra.plain import product_text
-from emdsl.algebra.symbols import is_first_row
+from emdsl.algebra.symbols import WEIGHTS, is_first_row
 from emdsl.algebra.terms import Term
 from emdsl.arrays.body import Assign
 from emdsl.arrays.expressions import Apply, Array, Named
@@ -130,7 +130,7 @@ class StatisticWriter:
             atoms = tuple(
                 item
                 for item in term.atoms
-                if item not in masks and not (item.variable.startswith("weights.") and item.indices <= rows)
+                if item not in masks and not (item.variable.startswith(WEIGHTS) and item.indices <= rows)
             )
             return Term(term.coefficient, atoms, tuple(index for index in term.bound if index not in rows))
         return term

@@ -68,7 +68,7 @@ def _posterior_entries(code: SweepCode, table: str, body: list[ProgrammeStatemen
         entries.append(f'"{name}": {{"probabilities": {target}}}')
     for name in block.gaussian:
         entries.append(_gaussian_entry(code, name, table, states, plates, body, setting))
-    return [entry for entry in entries if entry]
+    return entries
 
 
 def _gaussian_entry(
@@ -83,9 +83,7 @@ def _gaussian_entry(
     event = [setting.size_text(size) for size, _ in setting.scope.symbols[name].event]
     size = event[0] if event else "1"
     count = " * ".join(states) or "1"
-    single = next((slot for local, slot in code.layout.locals if variables_of(local) == (name,)), None)
-    if single is None:
-        return ""
+    single = next(slot for local, slot in code.layout.locals if variables_of(local) == (name,))
     pair = next((slot for local, slot in code.layout.locals if variables_of(local) == (name, name)), None)
     mean = setting.names.of(f"mean {name}")
     body.append(Assign(mean, f"{table}[{single.start}:{single.stop}].reshape({count}, {size}, -1).sum(axis=0).T"))

@@ -105,8 +105,7 @@ class Reads(VariationalMoments):
         """A known quantity at its references."""
         if item.variable.startswith(WEIGHTS):
             letter = item.variable.removeprefix(WEIGHTS)
-            (reference,) = item.references
-            size = _size_of(reference, self)
+            size = self.length(self.scope.sizes[letter])
             value = f'plate_weights(data, "{letter}", {size})'
             axis = self.source.fresh(size, letter)
             return Operand(self.body.define(f"weights of {letter}", value, (axis,)), item.references)
@@ -413,16 +412,6 @@ def subscript(places: Iterable[str]) -> str:
 
 def as_indices(references: Iterable[Reference]) -> tuple[Index, ...]:
     return tuple(reference for reference in references if isinstance(reference, Index))
-
-
-def _size_of(reference: Reference, moments: Reads) -> str:
-    """The length of the plate that a reference runs over."""
-    match reference:
-        case Index():
-            return moments.length(reference.size)
-        case Gather(table, _):
-            return moments.length(moments.scope.symbols[table].categories or 0)
-    raise CompilerBug("a weight at a fixed row")
 
 
 def _placed(operand: Operand, places: Mapping[Index, Reference]) -> Operand:

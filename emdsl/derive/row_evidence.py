@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emdsl.algebra.indices import Fixed, Gather, Index, Reference, indices_in, substitute
+from emdsl.algebra.symbols import is_first_row
 from emdsl.algebra.terms import DELTA, HOT, STRUCTURE, Atom, Term
 from emdsl.arrays.algebra import sole_operand, summands
 from emdsl.arrays.expressions import Array, Contraction, Gathered, Named, Operand, read, total
@@ -143,7 +144,7 @@ def row_evidence(
         time = references[len(rows) - 1]
         if isinstance(time, Index):
             later.append((rest, references))
-        elif isinstance(time, Gather) and time.table.startswith("first."):
+        elif isinstance(time, Gather) and is_first_row(time):
             starts.append((rest, (*time.references, *references[1:])))
         elif time == Fixed(0):
             starts.append((rest, (*references[: len(rows) - 1], *references[len(rows) :])))

@@ -232,7 +232,7 @@ class Setting:
         if len(plates) == 1 and plates[0] in self.scope.ragged:
             return f'ragged_weights(data, "{plates[0]}", {literal(parents)})'
         if len(plates) == 1:
-            return f'data.get("weights.{plates[0]}")'
+            return f'data.get("{WEIGHTS}{plates[0]}")'
         if not plates:
             return "None"
         sizes = tuple_of(self.size_text(self.plate_size(letter)) for letter in plates)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Name, Subscript, names
+from emdsl.algebra.symbols import parent_table
 from emdsl.data.ragged import merged_letters, outer_tables, split, tables
 from emdsl.errors import DataError
 from emdsl.model.bound import BoundModel
@@ -99,7 +100,7 @@ def _plate_length(bound: BoundModel, data: Mapping[str, Any], letter: str) -> in
 def _rows(plate: Plate, data: Mapping[str, Any], place: int) -> dict[str, slice]:
     """The one row of a plate at a place, and those of the plates that it lies in."""
     found = {plate.letter: place} | {
-        parent: int(data[f"parent.{plate.letter}.{parent}"][place]) for parent in plate.parents
+        parent: int(data[parent_table(plate.letter, parent)][place]) for parent in plate.parents
     }
     return {letter: slice(row, row + 1) for letter, row in found.items()}
 

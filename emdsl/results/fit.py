@@ -291,7 +291,10 @@ class Fit:
     # keeping
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes the fit as JSON; `emdsl.load` reads it back. The data are not part of it."""
+        """Writes the fit as JSON; `emdsl.load` reads it back. The data are not part of it.
+
+        Raises DataError where the folder does not exist.
+        """
         outcome = self._outcome
         params = {name: np.asarray(value) for name, value in outcome.params.items()}
         saving.write(

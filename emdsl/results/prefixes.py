@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.algebra.symbols import parent_table
 from emdsl.data.ragged import merged_letters, tables
 from emdsl.model.bound import BoundModel
 from emdsl.model.statements import Plate, Role
@@ -80,7 +81,7 @@ def _stands_alone(bound: BoundModel, plate: Plate) -> bool:
 def _copies(bound: BoundModel, data: Mapping[str, Any], plate: Plate) -> Iterator[Steps]:
     """One copy of each series for each of its steps, cut after it; some at a time."""
     starts = data[f"offsets.{plate.letter}"]
-    owners = data[f"parent.{plate.letter}.{plate.parents[0]}"]
+    owners = data[parent_table(plate.letter, plate.parents[0])]
     lengths = data[f"position.{plate.letter}"] + 1
     part = (np.cumsum(lengths) - 1) // ROWS_AT_ONCE
     for number in np.unique(part):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from emdsl.algebra.symbols import first_table
 from emdsl.data.ragged import concatenate, merged_letters, ragged_plates, split, tables
 from emdsl.data.sources import Array, to_array
 from emdsl.errors import DataError
@@ -131,7 +132,7 @@ class _Request:
         """Those of the data of the fit, as long as there are as many groups."""
         if f"offsets.{plate.letter}" not in self.own:
             raise DataError(f"how long? Give the sizes {plate.size}: sample({plate.size}=[…])")
-        shape = self.own[f"first.{plate.letter}"].shape
+        shape = self.own[first_table(plate.letter)].shape
         for letter, length in zip(merged_letters(outer), shape, strict=True):
             parent = plate_of(self.bound, letter)
             if not parent.parents and isinstance(parent.size, str) and self.sizes.get(parent.size, length) != length:

@@ -24,7 +24,9 @@ FORMAT = 1
 
 
 def write(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
-    """Writes numbers, strings, arrays, and lists and dicts of them."""
+    """Writes numbers, strings, arrays, and lists and dicts of them. Raises DataError where there is no such folder."""
+    if not Path(path).parent.is_dir():
+        raise DataError(f"there is no folder `{Path(path).parent}`: create it, or save elsewhere")
     Path(path).write_text(json.dumps({"format": FORMAT} | {k: encode(v) for k, v in content.items()}, indent=1) + "\n")
 
 

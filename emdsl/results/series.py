@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from emdsl.algebra.expressions import Call, Expression, Name, Subscript, names, walk
+from emdsl.algebra.symbols import first_table, parent_table
 from emdsl.data.ragged import group_lengths, merged_letters, outer_tables, split, tables
 from emdsl.data.sizes import ranged_plate
 from emdsl.errors import DataError
@@ -140,7 +141,7 @@ def coordinates(letter: str, plates: Sequence[Plate], tables: Mapping[str, Any])
     own = next(plate for plate in plates if plate.letter == letter)
     for plate in plates:
         if plate.letter in own.parents:
-            column = tables[f"parent.{letter}.{plate.letter}"]
+            column = tables[parent_table(letter, plate.letter)]
             found[plate.letter] = tables[f"position.{plate.letter}"][column] if plate.parents else column
     return found | {letter: tables[f"position.{letter}"]}
 
@@ -154,10 +155,10 @@ def group_sizes(bound: BoundModel, tables: Mapping[str, Any]) -> dict[str, int]:
     """Sizes of the plates that ragged ones are nested in, by name."""
     found: dict[str, int] = {}
     for plate in bound.checked.model.plates:
-        if not plate.parents or f"first.{plate.letter}" not in tables:
+        if not plate.parents or first_table(plate.letter) not in tables:
             continue
         outer = [plate_of(bound, parent) for parent in plate.parents]
-        for letter, length in zip(merged_letters(outer), tables[f"first.{plate.letter}"].shape, strict=True):
+        for letter, length in zip(merged_letters(outer), tables[first_table(plate.letter)].shape, strict=True):
             size = plate_of(bound, letter).size
             if isinstance(size, str) and not plate_of(bound, letter).parents:
                 found[size] = length
@@ -211,7 +212,7 @@ def _longest(name: str, letter: str, plates: Sequence[Plate], tables: Mapping[st
     child = next(p for p in plates if name in p.parents)
     outer = [p for p in plates if p.letter in child.parents]
     place = merged_letters(outer).index(name)
-    return int(tables[f"first.{child.letter}"].shape[place])
+    return int(tables[first_table(child.letter)].shape[place])
 
 
 def row_count(bound: BoundModel, data: Mapping[str, Any]) -> float:
@@ -323,7 +324,7 @@ def all_steps(bound: BoundModel, data: Mapping[str, Any]) -> Steps:
     plate, longest = time_plate(bound), time_length(bound, data)
     if not plate.parents:
         return Steps(bound, data, plate, np.arange(longest))
-    last = np.reshape(np.diff(data[f"offsets.{plate.letter}"]), data[f"first.{plate.letter}"].shape) - 1
+    last = np.reshape(np.diff(data[f"offsets.{plate.letter}"]), data[first_table(plate.letter)].shape) - 1
     return Steps(bound, data, plate, by_group(bound, plate, np.minimum(np.arange(longest), last[..., None]), data))
 
 
@@ -374,7 +375,7 @@ def _cut(
         index = np.concatenate([np.where(p < 0, -1, p + start) for p, start in zip(pieces, starts, strict=False)])
         outside = [plate_of(bound, parent) for parent in plate.parents]
         outer = merged_letters(outside)
-        shape = data[f"first.{letter}"].shape
+        shape = data[first_table(letter)].shape
         lengths = [len(piece) for piece in pieces]
         result |= tables(plate, outer, shape, lengths, plate.size in bound.checked.ragged_ranges)
         result |= outer_tables(plate, outside, result)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emdsl.algebra.indices import Fixed, Gather, Index, IndexSource, Reference, Shift, substitute
-from emdsl.algebra.symbols import Symbol
+from emdsl.algebra.symbols import Symbol, is_parent_table
 from emdsl.algebra.terms import Atom
 
 #: A variable at references to its plates.
@@ -179,7 +179,7 @@ def _of_series(reference: Reference) -> Reference:
     if not isinstance(reference, Gather):
         return reference
     inner = tuple(_of_series(one) for one in reference.references)
-    if reference.table.startswith("parent."):
+    if is_parent_table(reference.table):
         inner = tuple(_base(one) for one in inner)
     return Gather(reference.table, inner)
 
@@ -205,7 +205,7 @@ def by_row(
             return None
         own = _of_series(reference)
         assert isinstance(own, Gather)
-        if own.table.startswith("parent.") and own.references[0] in series:
+        if is_parent_table(own.table) and own.references[0] in series:
             return Gather(own.table, (series[own.references[0]],))
         inner = [named(one) for one in own.references]
         known = [one for one in inner if one is not None]

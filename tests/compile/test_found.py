@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import emdsl as em
 from emdsl.compile import compile_model
@@ -335,6 +337,86 @@ def test_what_data_alone_determine_is_not_written_into() -> None:
     latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1) latent f[s, t] ~ Normal(a * f[s, t-2], var=1)
     observed y[s, 0] ~ Normal(f[s, 0], var=v) observed y[s, t] ~ Normal(f[s, t-1], var=1)"""
     check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
+
+
+SUMS_AND_DIFFERENCES = """model M() plate s in S time t in T param q : positive
+    latent a[s, 0] ~ Normal(0, var=1) latent a[s, t] ~ Normal(a[s, t-1], var=q)
+    latent b[s, 0] ~ Normal(0, var=1) latent b[s, t] ~ Normal(0.5 * b[s, t-1], var=1)
+    observed x[s, t] ~ Normal(a[s, t] + b[s, t], var=1) observed y[s, t] ~ Normal(a[s, t] - b[s, t], var=1)"""
+TWO_TIMES = """model M() plate s in S time t in T param q : positive latent a[s, t] ~ Normal(0, var=q)
+    observed x[s, 0] ~ Normal(a[s, 0], var=1) observed x[s, t] ~ Normal(a[s, t] + a[s, t-1], var=1)
+    observed y[s, 0] ~ Normal(0, var=1) observed y[s, t] ~ Normal(a[s, t] - a[s, t-1], var=1)"""
+DIFFERENCE_OF_NOTHING = """model M(K = 2) plate s in S, k in K time t in T param A[k] : simplex[K] param m[k] : real
+    latent z[s, 0] ~ Categorical([0.5, 0.5]) latent z[s, t] ~ Categorical(A[z[s, t-1]])
+    latent f[s, t] ~ Normal(m[z[s, t]], var=1) observed x[s, 0] ~ Normal(f[s, 0], var=1)
+    observed x[s, t] ~ Normal(f[s, t] + f[s, t-1] - f[s, t-1], var=1)"""
+GATHERED_TWICE = """model M() plate i in 3, n in N given one[n] : index[3] given two[n] : index[3] param q : positive
+    latent f[i] ~ Normal(0, var=q) observed x[n] ~ Normal(f[one[n]] + f[two[n]], var=1)
+    observed y[n] ~ Normal(f[one[n]] - f[two[n]], var=1)"""
+
+
+@pytest.mark.parametrize("text", [SUMS_AND_DIFFERENCES, TWO_TIMES, DIFFERENCE_OF_NOTHING, GATHERED_TWICE])
+def test_real_latents_of_which_no_product_is_left(text: str) -> None:
+    """The coefficients of a product of two latents cancel: the compiler ended in an assertion."""
+    shape, gathered = ((2, 3), {}) if "plate s" in text else ((6,), {"one": DOC[:6], "two": DOC[2:]})
+    data = {"x": RNG.normal(size=shape), "y": RNG.normal(size=shape)} | gathered
+    if "observed y" not in text:
+        del data["y"]
+    check_network(text, {}, data, fit=False)
+
+
+FIXED = """model M() plate i in 3, n in N given at[n] : index[3] param v : positive latent f[i] ~ Normal(0, var=1)
+    {law}"""
+
+
+@pytest.mark.parametrize(
+    ("law", "method"),
+    [
+        ("observed y[n] ~ Normal(f[1] + f[at[n]], var=v)", "em"),
+        ("observed y[n] ~ Normal(f[at[n]] - 2 * f[0], var=v)", "vb"),
+        ("latent z[n] ~ Bernoulli(0.4) observed y[n] ~ Normal(f[1] + f[at[n]] + 2 * z[n], var=v)", "em"),
+    ],
+)
+def test_a_fixed_entry_beside_a_gathered_one(law: str, method: str) -> None:
+    """The fixed entry's rows were one row, and its weights had no plate: an IndexError, and an internal error."""
+    data = {"y": X[:5], "at": DOC[:5]}
+    check_network(FIXED.format(law=law), {}, data, method, exact="latent z" not in law, fit=False)
+
+
+MATRICES = """model M(K = 2) plate k in K time t in T param V[k] : cov[2] latent z[0] ~ Categorical([0.5, 0.5])
+    latent z[t] ~ Categorical([[0.8, 0.2], [0.3, 0.7]][z[t-1]])
+    observed X[t] missing ~ {law}(5, scale=V[z[t]])"""
+
+
+@pytest.mark.parametrize(("law", "known"), [("Wishart", stats.wishart), ("InvWishart", stats.invwishart)])
+def test_whole_matrices_may_be_missing(law: str, known: Any) -> None:
+    """As whole vectors may be of laws that couple their entries; forecasts and one-step laws need it."""
+    text, moves = MATRICES.format(law=law), np.array([[0.8, 0.2], [0.3, 0.7]])
+    factors = np.random.default_rng(4).normal(size=(9, 2, 4)) * np.repeat([1.0, 3.0, 1.0], 3)[:, None, None]
+    whole = factors @ np.swapaxes(factors, 1, 2)
+    complete = em.parse(text)().fit(X=whole, n_init=1)
+    ahead = complete.posterior["z"].probabilities[-1] @ moves
+    np.testing.assert_allclose(complete.forecast(1)["z"].probabilities[0], ahead, rtol=1e-9)
+    holed = whole.copy()
+    holed[[1, 4]] = np.nan
+    fit = em.parse(text)().fit(X=holed, n_init=1, tol=1e-12, max_iter=5000)
+    logs = np.zeros((9, 2))
+    for t in (0, 2, 3, 5, 6, 7, 8):
+        logs[t] = [known.logpdf(whole[t], 5, scale) for scale in fit.params["V"]]
+    paths = np.array(list(product(range(2), repeat=9)))
+    joint = np.log(0.5) + np.log(moves)[paths[:, :-1], paths[:, 1:]].sum(axis=1) + logs[range(9), paths].sum(axis=1)
+    np.testing.assert_allclose(fit.log_likelihood, np.logaddexp.reduce(joint), rtol=1e-9)
+    chances = np.exp(joint - np.logaddexp.reduce(joint))
+    shares = np.stack([chances @ (paths == k) for k in range(2)], axis=1)
+    np.testing.assert_allclose(fit.posterior["z"].probabilities, shares, atol=1e-9)
+    shares[[1, 4]] = 0.0
+    sums = np.einsum("tk,tij->kij", shares, whole if law == "Wishart" else np.linalg.inv(whole))
+    counts = 5 * shares.sum(axis=0)[:, None, None]
+    expected = sums / counts if law == "Wishart" else counts * np.linalg.inv(sums)
+    np.testing.assert_allclose(fit.params["V"], expected, rtol=1e-4)
+    holed[0, 0, 1] = holed[0, 1, 0] = np.nan
+    with pytest.raises(em.DataError, match="is missing in part, and its law couples its entries"):
+        em.parse(text)().fit(X=holed)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])

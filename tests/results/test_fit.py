@@ -196,6 +196,11 @@ def test_save_and_load_are_exact(fit: Any, tmp_path: Path) -> None:
         _ = again.posterior
 
 
+def test_save_refuses_a_folder_that_is_not_there(fit: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no folder `.*absent`: create it"):
+        fit.save(tmp_path / "absent" / "fit.json")
+
+
 def test_load_refuses_other_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         em.load(tmp_path / "none.json")

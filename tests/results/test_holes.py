@@ -278,3 +278,37 @@ def test_best_paths_are_those_of_complete_data() -> None:
         fit.predict()
     assert fit.predict_proba()["z"].shape == (40, 2)
     assert fit.predict(data)["z"].shape == (40,)
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_latents_without_a_linear_term_beside_holes_have_posteriors(classes: int) -> None:
+    """y = W f + e with no mean and no intercept: f has no statistic of its own, only products with itself and y."""
+    text = """model M(Q = 2, K = 2) plate n in N, d in D, k in K param W[k] : real[D, Q] param v : positive
+    param w : simplex[K] latent z[n] ~ Categorical(w) latent f[n] ~ MvNormal(0, cov=eye(Q))
+    observed y[n] missing ~ MvNormal(W[z[n]] @ f[n], cov=v * eye(D))"""
+    if classes == 1:
+        text = text.replace("param w : simplex[K] latent z[n] ~ Categorical(w)", "").replace("W[z[n]]", "W")
+        text = text.replace("W[k]", "W").replace(", k in K", "").replace(", K = 2", "")
+    y = np.random.default_rng(2).normal(size=(30, 3)) @ [[1.0, 0.8, 0.1], [0.0, 0.5, -0.4], [0.2, 0.0, 0.3]]
+    y[1, 0] = y[4, 1] = y[4, 2] = np.nan
+    y[7] = np.nan
+    fit = em.parse(text)().fit(y=y, n_init=1, max_iter=5, tol=0)
+    loadings, noise = fit.params["W"].reshape(classes, 3, 2), fit.params["v"] * np.eye(3)
+    shares = fit.params["w"] if classes == 2 else np.ones(1)
+    found = fit.posterior["f"]
+    for row in range(len(y)):
+        seen = ~np.isnan(y[row])
+        logs, firsts, seconds = np.log(shares), [], []
+        for k, whole in enumerate(loadings):
+            W = whole[seen]
+            marginal = W @ W.T + noise[np.ix_(seen, seen)]
+            gain = W.T @ np.linalg.inv(marginal)
+            logs[k] -= 0.5 * (np.linalg.slogdet(marginal)[1] + y[row, seen] @ np.linalg.solve(marginal, y[row, seen]))
+            firsts.append(gain @ y[row, seen])
+            seconds.append(np.eye(2) - gain @ W + np.outer(firsts[-1], firsts[-1]))
+        weights = np.exp(logs - np.logaddexp.reduce(logs))
+        mean = weights @ np.array(firsts)
+        assert_allclose(found.mean[row], mean, atol=1e-9)
+        filled = np.einsum("k,kdq,kq->d", weights, loadings, np.array(firsts))
+        assert_allclose(fit.posterior["y"].mean[row], np.where(seen, y[row], filled), atol=1e-9)
+        assert_allclose(found.cov[row], np.einsum("k,kij->ij", weights, seconds) - np.outer(mean, mean), atol=1e-9)
