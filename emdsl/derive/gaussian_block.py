@@ -175,9 +175,12 @@ class GaussianInference:
             names.append(self.body.define(label, code, ()).name)
         return names[0], names[1]
 
+    def _coefficient(self, monomial: Monomial, naturals: Naturals) -> Named:
+        """The natural parameter of a product, zero where its terms cancel."""
+        return naturals.get(id(monomial)) or self.body.define(self.body.unused("no term"), "0.0", ())
+
     def _all_blocks(self, monomial: Monomial, naturals: Naturals) -> str:
-        natural = naturals.get(id(monomial))
-        assert natural is not None
+        natural = self._coefficient(monomial, naturals)
         one, two = monomial.variables
         widths = [" * ".join(self.sizes(name)[1]) or "1" for name in (one, two)]
         whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two} {self.monomials.index(monomial)}")
@@ -203,10 +206,9 @@ class GaussianInference:
             place, apart = position[one.variable], f"{first} != {second}"
             blocks = f"-{self._all_blocks(monomial, naturals)}[{apart}]"
             return f"({place}, {place}, {first}[{apart}], {second}[{apart}], {blocks})"
-        natural = naturals.get(id(monomial))
+        natural = self._coefficient(monomial, naturals)
         rows_text = self._row_indices(monomial)
         widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
-        assert natural is not None
         carried = any(row in natural.axes for row in monomial.rows)
         wanted = (*(monomial.rows if carried else ()), *monomial.axes)
         whole = self._covered(

@@ -337,6 +337,46 @@ def test_what_data_alone_determine_is_not_written_into() -> None:
     check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
 
 
+CHAINS = """latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1)
+    latent f[s, t] ~ Normal(a * f[s, t-2], var=1)"""
+SERIES = np.array([[0.5, 1.2, 0.2, -0.6], [0.3, 2.1, 0.4, 1.3]])
+HOLES = np.array([[np.nan, -1.5, 0.2, -0.1], [np.nan, 2.2, 0.4, np.nan]])
+
+#: Models over time that were refused or crashed: the text, data and the methods.
+FOUND_OVER_TIME: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    # a slot that data and a parameter share was taken for an axis of both: the data's mean had the length of the series
+    "slots_alike": (
+        """model M() plate s in S, c in 2 time t in T param h[c] : real param b : real
+        observed y[s, 0] ~ Normal(h[0], var=1) observed y[s, t] ~ Normal(b * y[s, t-1] + h[1], var=1)""",
+        {"y": SERIES},
+        ("em",),
+    ),
+    # values of two rows whose product cancels: an internal error
+    "couplings_that_cancel": (
+        f"""model M() plate s in S time t in T param a : real param b : real {CHAINS}
+        observed y[s, 0] missing ~ Normal(f[s, 0], var=1)
+        observed y[s, t] missing ~ Normal(f[s, t-1] - f[s, t-1] + b * y[s, t-1], var=1)""",
+        {"y": HOLES},
+        ("em", "hard"),
+    ),
+    # evidence of first rows that cancels up to a constant, which had no rows
+    "evidence_that_cancels": (
+        """model M() plate s in S time t in T[s] param a : real given q[s, t] : real
+        latent f[s, 0] ~ Normal(0.5, var=1) latent f[s, t] ~ Normal(a * f[s, t-1], var=1)
+        observed y[s, 0] ~ Normal(f[s, 0] - f[s, 0] + q[s, 0], var=4) observed y[s, t] ~ Normal(f[s, t-1], var=4)""",
+        {"y": SERIES.tolist(), "q": SERIES[::-1].tolist()},
+        ("em",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND_OVER_TIME)
+def test_it_is_right_over_time(name: str) -> None:
+    text, data, methods = FOUND_OVER_TIME[name]
+    for method in methods:
+        check_network(text, {}, data, method, fit=False)
+
+
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
 def test_what_is_filled_in_has_the_shape_of_the_data(name: str) -> None:
     filled = np.asarray(em.parse(FOUND[name][0])().fit(y=VECTORS, n_init=1, random_state=0).posterior["y"])
