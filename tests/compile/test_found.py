@@ -334,7 +334,7 @@ def test_what_data_alone_determine_is_not_written_into() -> None:
     text = """model M() plate s in S time t in T param a : real param v : positive
     latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1) latent f[s, t] ~ Normal(a * f[s, t-2], var=1)
     observed y[s, 0] ~ Normal(f[s, 0], var=v) observed y[s, t] ~ Normal(f[s, t-1], var=1)"""
-    check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
+    check_network(text, {}, {"y": np.random.default_rng(4).normal(size=(3, 5))}, fit=False)
 
 
 CHAINS = """latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1)
@@ -375,6 +375,20 @@ def test_it_is_right_over_time(name: str) -> None:
     text, data, methods = FOUND_OVER_TIME[name]
     for method in methods:
         check_network(text, {}, data, method, fit=False)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_statistics_of_starts_and_of_rows_have_names_of_their_own(gaps: bool) -> None:
+    """What starts at a parameter say in ragged series took the name of a sum over all rows, and its place."""
+    text = f"""model M() plate s in S time t in T[s] param m : real {"" if gaps else "param h : real"}
+    latent x[s, 0] : real ~ PointMass(m) latent x[s, t] ~ Normal(x[s, t-1], var=1)
+    observed y[s, t]{" missing" if gaps else ""} ~ Normal(x[s, t]{"" if gaps else " + h"}, var=0.5)"""
+    case = instance(text, {}, {"y": [[0.1, -0.1, np.nan if gaps else 0.4], [0.3, 0.2], [1.2, 0.8, -0.3, 0.9]]})
+    module = compile_model(case.bound, "em").module
+    params = module.initialise(case.data, np.random.default_rng(0))
+    checks.check_likelihood(module, case.model, case.constants, case.data, params)
+    checks.check_monotone(module, case.data, params)
+    checks.check_fit(module, case.model, case.constants, case.data, params, scores=False)
 
 
 @pytest.mark.parametrize("name", ["missing_in_vectors_on_two_plates", "missing_in_factors_on_two_plates"])
