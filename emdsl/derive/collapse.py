@@ -33,9 +33,11 @@ class Collapser:
         blocks: tuple[LocalBlock, ...],
         partly_known: frozenset[str],
         elsewhere: frozenset[str] = frozenset(),
+        named: frozenset[str] = frozenset(),
     ) -> None:
-        """`elsewhere`: latents of networks, whose terms are collapsed apart."""
+        """`elsewhere`: latents of networks, whose terms are collapsed apart; `named`: the statistics of these."""
         self.joint, self.blocks, self.partly_known, self.elsewhere = joint, blocks, partly_known, elsewhere
+        self.taken = named | set(joint.scope.symbols)
         self.source: IndexSource = joint.source
         self.keys: dict[tuple[object, ...], SufficientStatistic] = {}
         self.members: dict[tuple[str | None, tuple[str, ...]], list[SufficientStatistic]] = {}
@@ -306,7 +308,7 @@ class Collapser:
         count = "_".join(("N" if axes else "count", *(str(index.size) for index in inner)))
         stem = "_".join(part for part in parts if part) or count
         name = f"{stem}_{letters}" if letters else stem
-        taken = {item.name for item in self.keys.values()} | set(self.joint.scope.symbols)
+        taken = {item.name for item in self.keys.values()} | self.taken
         if name in self.joint.scope.symbols or (len(data) == 1 and not local and not axes):
             name = f"sum_{name}"
         if name in taken:

@@ -208,7 +208,8 @@ def _derived(bound: BoundModel, method: str, reserved: frozenset[str], augmented
     if method == "hard":
         finite = [one.block.variables for network in networks for one in network.blocks if one.block.kind == "finite"]
         check_states([*(block.discrete for block in blocks), *finite], holed, model, centred.joint.scope)
-    collapser = Collapser(centred.joint, blocks, partly, elsewhere)
+    named = frozenset(statistic.name for one in networks for statistic in one.statistics)
+    collapser = Collapser(centred.joint, blocks, partly, elsewhere, named)
     collapsed = collapser.collapse(local.rows)
     coupled = tuple((name, term) for one in networks for name, term in zip(one.sources, one.collapsed, strict=True))
     collapsed = replace(collapsed, terms=collapsed.terms + coupled)

@@ -106,19 +106,21 @@ class FieldMoments(Reads):
                 simple += resolve_deltas(Polynomial((term,), axes), rows=self._met(term)).terms
             parts = [self._contracted(one, axes) for one in like_terms(simple)]
             return total(tuple(parts), axes) if parts else None
-        placed: list[Array] = []
-        rest: list[Array] = []
+        closed: list[Term] = []
         for term, references in members:
             own = tuple(dict.fromkeys(i for r in references if not isinstance(r, Index) for i in indices_in(r)))
             renamed = term.substitute(dict(zip(own, entries, strict=True)))
             bound = tuple(index for index in renamed.bound if index not in entries)
-            closed = Polynomial((replace(renamed, bound=bound),), entries + plain)
-            for one in resolve_deltas(closed, rows=self._met(renamed)).terms:
-                product = self._sparse_product(one, entries, plain, targets, axes)
-                if product is not None:
-                    placed.append(product)
-                else:
-                    rest.append(self._contracted(one, entries + plain))
+            one = Polynomial((replace(renamed, bound=bound),), entries + plain)
+            closed += resolve_deltas(one, rows=self._met(renamed)).terms
+        placed: list[Array] = []
+        rest: list[Array] = []
+        for term in like_terms(closed):
+            product = self._sparse_product(term, entries, plain, targets, axes)
+            if product is not None:
+                placed.append(product)
+            else:
+                rest.append(self._contracted(term, entries + plain))
         for apart, inside in self._apart(rest, entries, plain):
             summed = total(tuple(inside), entries + plain)
             carried = carried_axes(summed)
@@ -126,8 +128,8 @@ class FieldMoments(Reads):
             whole = self.covered(with_axes(summed, entries + kept), entries)
             value = self._scattered(whole, entries, kept, targets, axes, hint)
             placed.append(Contraction(1.0, (*apart, Operand(value, value.axes)), axes) if apart else value)
-        if len(placed) == 1:
-            return placed[0]
+        if len(placed) < 2:
+            return placed[0] if placed else None
         carried = frozenset(axis for part in placed for axis in carried_axes(part))
         return total(tuple(with_axes(part, axes) for part in placed), _order(axes, tuple(carried)))
 

@@ -175,13 +175,14 @@ class GaussianInference:
             names.append(self.body.define(label, code, ()).name)
         return names[0], names[1]
 
+    def _coefficient(self, monomial: Monomial, naturals: Naturals) -> Named:
+        """The natural parameter of a product, zero where its terms cancel."""
+        return naturals.get(id(monomial)) or self.body.define(self.body.unused("no term"), "0.0", ())
+
     def _all_blocks(self, monomial: Monomial, naturals: Naturals) -> str:
+        natural = self._coefficient(monomial, naturals)
         one, two = monomial.variables
         widths = [" * ".join(self.sizes(name)[1]) or "1" for name in (one, two)]
-        natural = naturals.get(id(monomial))
-        if natural is None:
-            first, _ = self._rows_of(monomial)
-            return f"np.zeros((len({first}), {widths[0]}, {widths[1]}))"
         whole = self._covered(natural, monomial.all_axes, f"coupling {one} {two} {self.monomials.index(monomial)}")
         return f"np.reshape({whole}, (-1, {widths[0]}, {widths[1]}))"
 
@@ -205,12 +206,9 @@ class GaussianInference:
             place, apart = position[one.variable], f"{first} != {second}"
             blocks = f"-{self._all_blocks(monomial, naturals)}[{apart}]"
             return f"({place}, {place}, {first}[{apart}], {second}[{apart}], {blocks})"
+        natural = self._coefficient(monomial, naturals)
         rows_text = self._row_indices(monomial)
         widths = [" * ".join(self.sizes(item.variable)[1]) or "1" for item in (one, two)]
-        natural = naturals.get(id(monomial))
-        if natural is None:  # its terms cancel: a + b and a − b, known as well as each other
-            block = f"np.zeros((1, {widths[0]}, {widths[1]}))"
-            return f"({position[one.variable]}, {position[two.variable]}, {rows_text[0]}, {rows_text[1]}, {block})"
         carried = any(row in natural.axes for row in monomial.rows)
         wanted = (*(monomial.rows if carried else ()), *monomial.axes)
         whole = self._covered(

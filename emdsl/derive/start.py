@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emdsl.algebra.indices import Reference
+from emdsl.algebra.indices import Fixed, Reference
 from emdsl.algebra.symbols import Symbol
 from emdsl.algebra.terms import MASK, Atom
 from emdsl.arrays.body import Assign
@@ -208,13 +208,13 @@ def _unseen_factors(name: str, setting: Setting) -> list[str]:
 def _reduced(pattern: str, datum: Atom, own: Sequence[Reference], setting: Setting) -> str | None:
     """The data of a variable, or of the one whose level it is, reduced to axes that are among others, at their places.
 
-    None where these stand in another order.
+    None where these stand in another order. A place in two axes is not an axis of both.
     """
     variable = {quantity_name(name): name for name in setting.levels}.get(datum.variable, datum.variable)
-    kept = [reference for reference in datum.references if reference in own]
+    kept = [reference for reference in datum.references if reference in own and not isinstance(reference, Fixed)]
     if kept != [reference for reference in own if reference in kept] or variable not in setting.scope.symbols:
         return None
-    axes = tuple(place for place, reference in enumerate(datum.references) if reference not in own)
+    axes = tuple(place for place, reference in enumerate(datum.references) if reference not in kept)
     values = inwards(f'data["{variable}"]', setting.scope.symbols[variable])
     reduced = pattern.format(values, axes[0] if len(axes) == 1 else axes)
     places = ", ".join(":" if reference in kept else "None" for reference in own)

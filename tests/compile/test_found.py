@@ -336,7 +336,61 @@ def test_what_data_alone_determine_is_not_written_into() -> None:
     text = """model M() plate s in S time t in T param a : real param v : positive
     latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1) latent f[s, t] ~ Normal(a * f[s, t-2], var=1)
     observed y[s, 0] ~ Normal(f[s, 0], var=v) observed y[s, t] ~ Normal(f[s, t-1], var=1)"""
-    check_network(text, {}, {"y": RNG.normal(size=(3, 5))}, fit=False)
+    check_network(text, {}, {"y": np.random.default_rng(4).normal(size=(3, 5))}, fit=False)
+
+
+CHAINS = """latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1)
+    latent f[s, t] ~ Normal(a * f[s, t-2], var=1)"""
+SERIES = np.array([[0.5, 1.2, 0.2, -0.6], [0.3, 2.1, 0.4, 1.3]])
+HOLES = np.array([[np.nan, -1.5, 0.2, -0.1], [np.nan, 2.2, 0.4, np.nan]])
+
+#: Models over time that were refused or crashed: the text, data and the methods.
+FOUND_OVER_TIME: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    # a slot that data and a parameter share was taken for an axis of both: the data's mean had the length of the series
+    "slots_alike": (
+        """model M() plate s in S, c in 2 time t in T param h[c] : real param b : real
+        observed y[s, 0] ~ Normal(h[0], var=1) observed y[s, t] ~ Normal(b * y[s, t-1] + h[1], var=1)""",
+        {"y": SERIES},
+        ("em",),
+    ),
+    # values of two rows whose product cancels: an internal error
+    "couplings_that_cancel": (
+        f"""model M() plate s in S time t in T param a : real param b : real {CHAINS}
+        observed y[s, 0] missing ~ Normal(f[s, 0], var=1)
+        observed y[s, t] missing ~ Normal(f[s, t-1] - f[s, t-1] + b * y[s, t-1], var=1)""",
+        {"y": HOLES},
+        ("em", "hard"),
+    ),
+    # evidence of first rows that cancels up to a constant, which had no rows
+    "evidence_that_cancels": (
+        """model M() plate s in S time t in T[s] param a : real given q[s, t] : real
+        latent f[s, 0] ~ Normal(0.5, var=1) latent f[s, t] ~ Normal(a * f[s, t-1], var=1)
+        observed y[s, 0] ~ Normal(f[s, 0] - f[s, 0] + q[s, 0], var=4) observed y[s, t] ~ Normal(f[s, t-1], var=4)""",
+        {"y": SERIES.tolist(), "q": SERIES[::-1].tolist()},
+        ("em",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND_OVER_TIME)
+def test_it_is_right_over_time(name: str) -> None:
+    text, data, methods = FOUND_OVER_TIME[name]
+    for method in methods:
+        check_network(text, {}, data, method, fit=False)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_statistics_of_starts_and_of_rows_have_names_of_their_own(gaps: bool) -> None:
+    """What starts at a parameter say in ragged series took the name of a sum over all rows, and its place."""
+    text = f"""model M() plate s in S time t in T[s] param m : real {"" if gaps else "param h : real"}
+    latent x[s, 0] : real ~ PointMass(m) latent x[s, t] ~ Normal(x[s, t-1], var=1)
+    observed y[s, t]{" missing" if gaps else ""} ~ Normal(x[s, t]{"" if gaps else " + h"}, var=0.5)"""
+    case = instance(text, {}, {"y": [[0.1, -0.1, np.nan if gaps else 0.4], [0.3, 0.2], [1.2, 0.8, -0.3, 0.9]]})
+    module = compile_model(case.bound, "em").module
+    params = module.initialise(case.data, np.random.default_rng(0))
+    checks.check_likelihood(module, case.model, case.constants, case.data, params)
+    checks.check_monotone(module, case.data, params)
+    checks.check_fit(module, case.model, case.constants, case.data, params, scores=False)
 
 
 SUMS_AND_DIFFERENCES = """model M() plate s in S time t in T param q : positive
