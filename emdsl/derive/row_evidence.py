@@ -217,7 +217,10 @@ def separated(value: Array, rows: tuple[Index, ...], state: Index, moments: Fiel
                 return None
             axes = (state, moments.source.copy_of(read.table.axes[read.place]))
             operands = (Operand(read.table, axes if read.place else axes[::-1]), *others)
-            tables.append((replace(part, operands=operands, axes=axes), read.index))
+            own, entries = by_row[0].references[:-1], read.index
+            if own != rows and set(own) == set(rows):
+                entries = f"{entries}.transpose({', '.join(str(own.index(row)) for row in rows)})"
+            tables.append((replace(part, operands=operands, axes=axes), entries))
     members: dict[Key, list[Contraction]] = {}
     factors: dict[Key, tuple[tuple[Index, ...], tuple[Array, ...]]] = {}
     for by_row, parts in naturals.items():

@@ -344,7 +344,7 @@ CHAINS = """latent f[s, 0] ~ Normal(0, var=1) latent f[s, 1] ~ Normal(0, var=1)
 SERIES = np.array([[0.5, 1.2, 0.2, -0.6], [0.3, 2.1, 0.4, 1.3]])
 HOLES = np.array([[np.nan, -1.5, 0.2, -0.1], [np.nan, 2.2, 0.4, np.nan]])
 
-#: Models over time that were refused or crashed: the text, data and the methods.
+#: Models over time that crashed or were wrong: the text, data and the methods.
 FOUND_OVER_TIME: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     # a slot that data and a parameter share was taken for an axis of both: the data's mean had the length of the series
     "slots_alike": (
@@ -352,6 +352,14 @@ FOUND_OVER_TIME: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         observed y[s, 0] ~ Normal(h[0], var=1) observed y[s, t] ~ Normal(b * y[s, t-1] + h[1], var=1)""",
         {"y": SERIES},
         ("em",),
+    ),
+    # labels that choose evidence were read in the order of their plates, where chains have time last: wrong numbers
+    "labels_with_plates_after_time": (
+        """model M(K = 2) plate s in S time t in T plate d in D, k in K param p : simplex[2] param A[k] : simplex[2]
+        latent z[s, 0, d] ~ Categorical(p) latent z[s, t, d] ~ Categorical(A[z[s, t-1, d]])
+        param B[k] : simplex[2] observed y[s, t, d] ~ Categorical(B[z[s, t, d]])""",
+        {"y": np.array([[[0, 1], [1, 1], [0, 1]], [[1, 0], [0, 0], [1, 1]]])},
+        ("em", "hard"),
     ),
     # values of two rows whose product cancels: an internal error
     "couplings_that_cancel": (
