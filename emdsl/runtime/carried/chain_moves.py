@@ -71,21 +71,25 @@ class Move:
 
     def __init__(self, transition: np.ndarray, before: int, after: int, space: str, zeros: bool) -> None:
         self.before, self.states, self.after = before, transition.shape[-1], after
-        self.space, self.zeros, self.transition = space, zeros, np.maximum(transition, -1e300)
-        top = self.transition.max(axis=(1, 2), keepdims=True)
-        self.top, self.matrix = top[:, :, 0], np.exp(self.transition - top)
-        self.turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
+        self.space, self.zeros, self.alone = space, zeros, before * after == 1
+        logs = np.maximum(transition, -1e300)
+        top = logs.max(axis=(1, 2), keepdims=True)
+        self.top, self.matrix = top[:, :, 0], np.exp(logs - top)
+        turned = np.ascontiguousarray(self.matrix.swapaxes(1, 2))
+        self.logs, self.steps_back, self.steps = (
+            one if self.alone else one[:, None] for one in (logs, self.matrix, turned)
+        )
 
     def along(self, message: np.ndarray) -> np.ndarray:
-        """A message as (batch, before, own, after · lane)."""
-        return message.reshape(len(message), self.before, self.states, -1)
+        """A message as (batch, before, own, after · lane); of a chain alone as it is, (batch, own, lane)."""
+        return message if self.alone else message.reshape(len(message), self.before, self.states, -1)
 
     def forward(self, message: np.ndarray, room: np.ndarray | None = None) -> np.ndarray:
         """Aᵀ message, or its like for logarithms; in `room`, if there is some and no need of more."""
         own = self.along(message)
         if self.space == "scaled":
             out = None if room is None else self.along(room)
-            return np.matmul(self.turned[:, None], own, out=out).reshape(message.shape)
+            return np.matmul(self.steps, own, out=out).reshape(message.shape)
         return summed_over_previous(self._joint(own), self.space).reshape(message.shape)
 
     def backward(
@@ -111,22 +115,27 @@ class Move:
             predicted = np.tile(predicted, times) if times > 1 else predicted
             ratio = np.divide(posterior, predicted, out=predicted)
             out = None if room is None else self.along(room)
-            result = np.matmul(self.matrix[:, None], self.along(ratio), out=out).reshape(message.shape)
+            result = np.matmul(self.steps_back, self.along(ratio), out=out).reshape(message.shape)
             result *= message
             if moves is not None:
                 if weights is not None:
                     ratio *= weights[:, None]
-                moves += np.matmul(self.along(message), self.along(ratio).swapaxes(2, 3)).sum(axis=1)
+                moves += self._own(np.matmul(self.along(message), self.along(ratio).swapaxes(-2, -1)))
             return result
-        joint = as_probabilities(self._joint(self.along(message)), self.space, axis=2)
-        joint *= self.along(posterior)[:, :, None]
-        result = joint.sum(axis=3).reshape(message.shape)
+        joint = self._joint(self.along(message))
+        joint = as_probabilities(joint, self.space, axis=joint.ndim - 3)
+        joint *= self.along(posterior)[..., None, :, :]
+        result = joint.sum(axis=-2).reshape(message.shape)
         if moves is not None:
             if weights is not None:
-                joint *= np.tile(weights, self.after)[:, None, None, None]
-            moves += joint.sum(axis=(1, 4))
+                joint *= np.tile(weights, self.after).reshape(len(weights), *[1] * (joint.ndim - 2), -1)
+            moves += self._own(joint.sum(axis=-1))
         return result
 
     def _joint(self, own: np.ndarray) -> np.ndarray:
         """Logarithms of a message and of the transition from it, (batch, before, previous, next, after · lane)."""
-        return own[:, :, :, None] + self.transition[:, None, :, :, None]
+        return own[..., :, None, :] + self.logs[..., None]
+
+    def _own(self, moves: np.ndarray) -> np.ndarray:
+        """Moves (batch, before, previous, next) summed over the states of the chains before."""
+        return moves if self.alone else moves.sum(axis=1)
