@@ -2,7 +2,8 @@
 
 A symmetric start is a fixed point of EM, so the rows are shared out first: each to the nearest of a few seeds that lie
 far apart in the features which the discrete latent explains. Two M-steps follow; the second one is about the reference
-points that the first one found.
+points that the first one found. Where noise starts small (`observation_noise`) there are twenty: spreads that a latent
+parts from the data come to the unit of these step by step.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def initialise_function(
     start = dictionary(starts) if starts else "None"
     statements.append(Assign("start", start))
     step = Lines(("params = m_step(e_step(data, params, start)[0], params)",))
-    steps = 20 if closer else 2  # spreads that a latent parts from the data come to their unit step by step
+    steps, said = (20, "twenty") if closer else (2, "two")
     statements.append(Nested(f"for _ in range({steps}):", (step,)))
     if smaller := [f'"{name}": {scale:g} * params["{name}"]' for name, scale in closer.items()]:
         comment = "latents start near what is seen of them: a bound where all is noise has an optimum of its own"
@@ -87,7 +88,7 @@ def initialise_function(
     return Function(
         "initialise",
         "data, rng",
-        f"One random start: rows shared out among seeds that lie apart, then {'two' if steps == 2 else steps} M-steps.",
+        f"One random start: rows shared out among seeds that lie apart, then {said} M-steps.",
         tuple(statements),
         "params",
         _sources(setting),

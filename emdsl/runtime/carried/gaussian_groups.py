@@ -25,6 +25,7 @@ def gaussian_systems(
     known = [k if k is None else np.tile(k, (len(h) // max(len(k), 1), 1)) for k, h in zip(known, linear, strict=True)]
     width = sum(np.bincount(law, minlength=count) * h.shape[1] for law, h in zip(laws, linear, strict=True)).max()
     dense, nothing_known = width <= 48, all(k is None for k in known)
+    # Up to there the arithmetic of whole matrices takes less time than the steps of a chain.
     if nothing_known and count * int(width) ** 2 > 2**15:
         chained = chain_systems(linear, diagonal, couplings, laws, count)
         if chained is not None:
